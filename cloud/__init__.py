@@ -1,0 +1,1 @@
+"""Everything of Sunreeve that runs off the roof: the stages of the stream and what carries them."""

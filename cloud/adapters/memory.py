@@ -1,0 +1,91 @@
+"""The ports in memory: for tests of stages, and for rehearsing what a change would do."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar, cast
+
+from cloud.kernel.change import Change, Event, Letter, Message, Timer
+from cloud.kernel.errors import Conflict, NotFound
+from cloud.kernel.ports import Stored
+
+R = TypeVar("R")
+
+
+class MemoryRecords:
+    """`cloud.kernel.ports.Records` in a dictionary.
+
+    Attributes:
+        letters, messages: what a real store would hand to the outbox sender, by id.
+        timers: what is still to wake, by id.
+    """
+
+    def __init__(self) -> None:
+        self._records: dict[tuple[type[Any], str], Stored[Any]] = {}
+        self._history: dict[str, list[Event]] = {}
+        self.letters: dict[str, Letter] = {}
+        self.messages: dict[str, Message] = {}
+        self.timers: dict[str, Timer] = {}
+
+    def load(self, kind: type[R], record_id: str) -> Stored[R] | None:
+        """See `Records.load`."""
+        return self._records.get((kind, record_id))
+
+    def find(self, kind: type[R], *, by: str, value: str) -> Sequence[Stored[R]]:
+        """See `Records.find`."""
+        found = [
+            cast("Stored[R]", stored)
+            for (of, _), stored in sorted(self._records.items(), key=lambda item: item[0][1])
+            if of is kind and getattr(stored.record, by) == value
+        ]
+        return tuple(found)
+
+    def commit(self, change: Change) -> None:
+        """See `Records.commit`."""
+        for save in change.saves:
+            key = (type(save.record), save.record.id)
+            version = self._records[key].version if key in self._records else 0
+            if version != save.expected_version:
+                name = f"{key[0].__name__} {key[1]}"
+                msg = f"{name} is at version {version}, not {save.expected_version}"
+                raise Conflict(msg)
+        for save in change.saves:
+            key = (type(save.record), save.record.id)
+            self._records[key] = Stored(save.record, save.expected_version + 1)
+        for event in change.events:
+            log = self._history.setdefault(event.subject, [])
+            if event not in log:
+                log.append(event)
+        for letter in change.letters:
+            self.letters.setdefault(letter.id, letter)
+        for message in change.messages:
+            self.messages.setdefault(message.id, message)
+        for timer in change.timers:
+            self.timers[timer.id] = timer
+        for cancelled in change.cancelled_timers:
+            self.timers.pop(cancelled, None)
+
+    def history(self, subject: str) -> Sequence[Event]:
+        """See `Records.history`."""
+        return tuple(self._history.get(subject, ()))
+
+
+class MemoryDocuments:
+    """`cloud.kernel.ports.Documents` in a dictionary."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def put(self, reference: str, content: bytes, content_type: str) -> str:
+        """See `Documents.put`."""
+        del content_type
+        if self._kept.setdefault(reference, content) != content:
+            msg = f"document {reference} is kept already with other content"
+            raise Conflict(msg)
+        return reference
+
+    def get(self, reference: str) -> bytes:
+        """See `Documents.get`."""
+        try:
+            return self._kept[reference]
+        except KeyError:
+            msg = f"document {reference} is not kept here"
+            raise NotFound(msg) from None

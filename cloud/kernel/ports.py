@@ -1,0 +1,86 @@
+"""What every stage needs from outside: its records, its documents."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from cloud.kernel.change import Change, Event, Save
+from cloud.kernel.errors import NotFound
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[R]):
+    """A record as it was loaded: a decision made on it is written only if it still stands."""
+
+    record: R
+    version: int
+
+    def replaced_by(self, record: R) -> Save:
+        """Give the save that puts a new state in the place of this one."""
+        return Save(record, self.version)
+
+
+class Records(Protocol):
+    """Keeps the records of all stages: frozen dataclasses with an ``id``."""
+
+    def load(self, kind: type[R], record_id: str) -> Stored[R] | None:
+        """Give the record with its version, as of the last committed write, or None."""
+        ...
+
+    def find(self, kind: type[R], *, by: str, value: str) -> Sequence[Stored[R]]:
+        """Give all records of a kind with that value of one charted attribute, in order of id.
+
+        Answers come from an index and may lag behind a write that was just committed.
+        """
+        ...
+
+    def commit(self, change: Change) -> None:
+        """Write the whole change, or nothing of it.
+
+        A letter, message or event that is there already (same id) is left as it is, so that the
+        same change may be offered twice.
+
+        Raises:
+            Conflict: a record's stored version is not the expected one.
+        """
+        ...
+
+    def history(self, subject: str) -> Sequence[Event]:
+        """Give the subject's event log in the order in which it was written."""
+        ...
+
+
+class Documents(Protocol):
+    """Keeps files: reports, photos, bank files, what was quarantined."""
+
+    def put(self, reference: str, content: bytes, content_type: str) -> str:
+        """Keep the content under the reference and give the reference back.
+
+        Writing the same content again changes nothing.
+
+        Raises:
+            Conflict: other content is kept under that reference already.
+        """
+        ...
+
+    def get(self, reference: str) -> bytes:
+        """Give the content.
+
+        Raises:
+            NotFound: nothing is kept under that reference.
+        """
+        ...
+
+
+def require(found: Stored[R] | None, what: str, record_id: str) -> Stored[R]:
+    """Give what was found.
+
+    Raises:
+        NotFound: it was not; the message names the thing.
+    """
+    if found is None:
+        msg = f"{what} {record_id} is not known here: check the id"
+        raise NotFound(msg)
+    return found

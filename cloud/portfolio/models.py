@@ -1,0 +1,150 @@
+"""What is known of homes and of the partners who build and mend them."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from cloud.kernel.errors import BadInput
+from cloud.kernel.money import Money
+from cloud.kernel.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A home with its system.
+
+    Attributes:
+        id: the site's own id.
+        gateway_id: thing name of the gateway that speaks for it.
+        customer_name, customer_email, address: whom to tell, and where to go.
+        state: two letters of the US state, for licences and scope.
+        latitude, longitude: degrees, WGS 84.
+        utc_offset_hours: standard time, all year; days of energy are cut on this clock.
+        time_zone: IANA name, for people's appointments and deadlines.
+        commissioned_on: first day of data.
+        dc_rating_w: sum of the planes at standard test conditions, in watts.
+        manufacturer: maker of the inverter; technicians are certified by it.
+        inverter_model: the maker's part number, for warranties.
+        installer_id: the partner that built it.
+        workmanship_until: last day of the installer's workmanship warranty.
+        omnidian_onboarded: another party owns its cases.
+    """
+
+    id: str
+    gateway_id: str
+    customer_name: str
+    customer_email: str
+    address: str
+    state: str
+    latitude: float
+    longitude: float
+    utc_offset_hours: int
+    time_zone: str
+    commissioned_on: date
+    dc_rating_w: int
+    manufacturer: str
+    inverter_model: str
+    installer_id: str
+    workmanship_until: date
+    omnidian_onboarded: bool = False
+
+    def __post_init__(self) -> None:
+        ZoneInfo(self.time_zone)
+        if not (-90 <= self.latitude <= 90 and -180 <= self.longitude <= 180):
+            msg = f"site {self.id}: {self.latitude}, {self.longitude} is not a place on Earth"
+            raise BadInput(msg)
+        if self.dc_rating_w <= 0:
+            msg = f"site {self.id}: a rating of {self.dc_rating_w} W cannot produce"
+            raise BadInput(msg)
+
+    @property
+    def fleet(self) -> str:
+        """The region in which it is judged among its neighbours: one degree square."""
+        return f"{int(self.latitude // 1):+03d}{int(self.longitude // 1):+04d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """An installer that builds and mends (an EPC in the articles).
+
+    Attributes:
+        service_email: the post-installation service contact; work orders go there.
+        remittance_email: where the advice of a payment goes.
+        states, scopes, certifications: where and what it may do.
+        latitude, longitude, max_km: where it works from, and how far.
+        performance: 0..100, from the scorecard.
+        opted_in: takes service work on systems that others built.
+        routing_number, account_number: where it is paid; nine digits with check digit, up to 17.
+        w9_on_file, bank_authorization_on_file, bank_account_blocked: the gates of a payment (F05).
+    """
+
+    id: str
+    name: str
+    service_email: str
+    remittance_email: str
+    states: frozenset[str]
+    scopes: frozenset[str]
+    certifications: frozenset[str]
+    latitude: float
+    longitude: float
+    max_km: int
+    performance: int
+    routing_number: str
+    account_number: Secret
+    opted_in: bool = True
+    active: bool = True
+    licensed: bool = True
+    max_open_work_orders: int = 20
+    w9_on_file: bool = False
+    bank_authorization_on_file: bool = False
+    bank_account_blocked: bool = False
+
+
+class Milestone(StrEnum):
+    """The points in a project's life at which money moves."""
+
+    NTP = "NTP"
+    M1 = "M1"
+    M2 = "M2"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanShare:
+    """One part of a payment plan: at this milestone, this share of the value."""
+
+    milestone: Milestone
+    share_bps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The sale and construction of one system.
+
+    Attributes:
+        partner_id: who is paid for it.
+        value: what the whole project pays.
+        plan: how the value is split over the milestones; shares sum to 10,000 basis points.
+        reached: milestone -> the server-recorded instant at which it was achieved.
+    """
+
+    id: str
+    site_id: str
+    partner_id: str
+    value: Money
+    plan: tuple[PlanShare, ...]
+    reached: tuple[tuple[Milestone, datetime], ...] = ()
+    cancelled: bool = False
+    compliance_case_open: bool = False
+    administrative_stip_open: bool = False
+    direct_pay_enrolled: bool = False
+    vendor_invoice_final: bool = False
+
+    def __post_init__(self) -> None:
+        if sum(share.share_bps for share in self.plan) != 10_000:
+            msg = f"project {self.id}: the payment plan does not sum to the whole"
+            raise BadInput(msg)
+
+    def reached_at(self, milestone: Milestone) -> datetime | None:
+        """Give the instant at which the milestone was achieved, or None."""
+        return dict(self.reached).get(milestone)
