@@ -1,0 +1,94 @@
+"""What is due: letters and messages that must leave, and timers that must wake somebody."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pynamodb.exceptions import UpdateError
+
+from cloud.adapters import codec
+from cloud.adapters.records import sortable
+from cloud.adapters.tables import DUE_SHARDS, OperationsRow
+from cloud.kernel.change import Letter, Message, Timer
+
+LEASE = timedelta(minutes=5)
+"""How long a row that somebody took is left alone; after a crash it is due again."""
+
+LONGEST_WAIT = timedelta(hours=1)
+"""The longest pause between two attempts; a row is tried for ever and never dropped."""
+
+KINDS: dict[str, type[Any]] = {"Letter": Letter, "Message": Message, "Timer": Timer}
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A row that was claimed: do what it says, then say `done` or `failed`.
+
+    Attributes:
+        what: the letter, message or timer.
+        row_id: key of the row.
+        claimed_until: due instant of the claim; a row moved meanwhile (a timer that was set again)
+            no longer carries it and is left alone by `done` and `failed`.
+        attempts: how often it was claimed before this time.
+    """
+
+    what: Letter | Message | Timer
+    row_id: str
+    claimed_until: str
+    attempts: int
+
+
+class DynamoOutbox:
+    """Claims due rows of the operations table, one at a time, oldest first in each partition."""
+
+    def claim(self, now: datetime, *, kinds: frozenset[str]) -> Iterator[Due]:
+        """Give the due rows of those kinds, each claimed for `LEASE`.
+
+        A row that another sweeper claimed first is passed over.
+        """
+        until = sortable(now + LEASE)
+        for shard in range(DUE_SHARDS):
+            rows = OperationsRow.due.query(f"due-{shard}", OperationsRow.due_at <= sortable(now))
+            for row in list(rows):
+                if row.kind not in kinds:
+                    continue
+                try:
+                    row.update(
+                        actions=[
+                            OperationsRow.due_at.set(until),
+                            OperationsRow.attempts.set(row.attempts + 1),
+                        ],
+                        condition=(OperationsRow.due_at == row.due_at),
+                    )
+                except UpdateError as lost:
+                    if lost.cause_response_code != "ConditionalCheckFailedException":
+                        raise
+                    continue
+                what = codec.from_text(KINDS[row.kind], row.body)
+                yield Due(what, row.pk, until, int(row.attempts) - 1)
+
+    def done(self, due: Due, now: datetime) -> None:
+        """Take a row off the index of what is due; it stays as a record of what was sent."""
+        self._settle(
+            due,
+            [
+                OperationsRow.due_at.remove(),
+                OperationsRow.due_shard.remove(),
+                OperationsRow.done_at.set(sortable(now)),
+            ],
+        )
+
+    def failed(self, due: Due, now: datetime) -> None:
+        """Put a row back, to be tried again after a pause that doubles up to `LONGEST_WAIT`."""
+        wait = min(timedelta(minutes=1) * 2 ** min(due.attempts, 10), LONGEST_WAIT)
+        self._settle(due, [OperationsRow.due_at.set(sortable(now + wait))])
+
+    def _settle(self, due: Due, actions: list[Any]) -> None:
+        try:
+            OperationsRow(due.row_id, "-").update(
+                actions=actions, condition=(OperationsRow.due_at == due.claimed_until)
+            )
+        except UpdateError as lost:
+            if lost.cause_response_code != "ConditionalCheckFailedException":
+                raise

@@ -1,0 +1,117 @@
+"""The tables of records, and the chart of what is kept where and found by what.
+
+    table        what                                    key                     found by
+    sites        Site, Partner, Project, ApiClient,      KIND#id                 the chart below
+                 what detection remembers of a site
+    operations   Case, WorkOrder, Invoice, ...           KIND#id                 the chart below
+                 the event log                           LOG#subject, at#hash    subject
+                 letters and messages (outbox), timers   OUT#id, TIMER#id        due (sparse)
+    money        runs, plans, ledger, payables, ...      KIND#id                 the chart below
+
+Each table has the same shape: the record as JSON in `body`, its `version` for conditional writes,
+up to three lookups, each a sparse index of its own, and a sparse index of what is due. The chunks
+of telemetry have their own table (cloud/adapters/chunks.py), powertools has its own as well.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.models import Model
+
+DUE_SHARDS = 4
+"""How many partitions the due rows are spread over; each sweep asks all of them."""
+
+
+class Row(Model):
+    """One item of any of the three tables."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True, default="-")
+    kind = UnicodeAttribute()
+    version = NumberAttribute(default=0)
+    shape = NumberAttribute(default=1)
+    body = UnicodeAttribute()
+    lookup_1 = UnicodeAttribute(null=True)
+    lookup_2 = UnicodeAttribute(null=True)
+    lookup_3 = UnicodeAttribute(null=True)
+    due_shard = UnicodeAttribute(null=True)
+    due_at = UnicodeAttribute(null=True)
+    attempts = NumberAttribute(default=0)
+    done_at = UnicodeAttribute(null=True)
+
+
+class _Lookup1(GlobalSecondaryIndex[Row]):
+    class Meta:
+        index_name = "lookup_1"
+        projection = AllProjection()
+
+    lookup_1 = UnicodeAttribute(hash_key=True)
+    pk = UnicodeAttribute(range_key=True)
+
+
+class _Lookup2(GlobalSecondaryIndex[Row]):
+    class Meta:
+        index_name = "lookup_2"
+        projection = AllProjection()
+
+    lookup_2 = UnicodeAttribute(hash_key=True)
+    pk = UnicodeAttribute(range_key=True)
+
+
+class _Lookup3(GlobalSecondaryIndex[Row]):
+    class Meta:
+        index_name = "lookup_3"
+        projection = AllProjection()
+
+    lookup_3 = UnicodeAttribute(hash_key=True)
+    pk = UnicodeAttribute(range_key=True)
+
+
+class _Due(GlobalSecondaryIndex[Row]):
+    class Meta:
+        index_name = "due"
+        projection = AllProjection()
+
+    due_shard = UnicodeAttribute(hash_key=True)
+    due_at = UnicodeAttribute(range_key=True)
+
+
+class SitesRow(Row):
+    """An item of the sites table."""
+
+    class Meta:
+        table_name = "sites"
+
+    by_1, by_2, by_3 = _Lookup1(), _Lookup2(), _Lookup3()
+
+
+class OperationsRow(Row):
+    """An item of the operations table."""
+
+    class Meta:
+        table_name = "operations"
+
+    by_1, by_2, by_3, due = _Lookup1(), _Lookup2(), _Lookup3(), _Due()
+
+
+class MoneyRow(Row):
+    """An item of the money table."""
+
+    class Meta:
+        table_name = "money"
+
+    by_1, by_2, by_3 = _Lookup1(), _Lookup2(), _Lookup3()
+
+
+def bind(table: type[Row], name: str) -> None:
+    """Say which real table a model stands for; the name comes from the function's environment."""
+    meta: Any = table.Meta
+    if meta.table_name != name:
+        meta.table_name = name
+        table._connection = None
+
+
+Chart = Mapping[type[Any], tuple[type[Row], tuple[str, ...]]]
+"""Record class -> its table, and the attributes that it is found by (at most three)."""

@@ -1,0 +1,98 @@
+"""What was agreed on when something is wrong."""
+
+from datetime import date, time, timedelta
+
+from cloud.kernel.policy import DESIGN, SERVICE_ARTICLE, Rule, Source
+
+FIRST = date(2025, 1, 1)
+_DETECTION = Source(SERVICE_ARTICLE, "1.1 Intelligent Issue Detection")
+_NEIGHBOURS = Source(DESIGN, "0006 Neighbours are the weather")
+
+EVALUATIONS = Rule(
+    id="D-11",
+    unit="times of day on the site's standard clock",
+    source=_DETECTION,
+    says="a site is looked at three times a day",
+    values={FIRST: (time(5), time(13), time(21))},
+    note="The article gives no hours. The first one comes after a day's data had time to arrive.",
+)
+ISSUE_PERSISTS = Rule(
+    id="D-12",
+    unit="elapsed time since the first bad observation",
+    source=_DETECTION,
+    says="an issue that lasts longer than 48 hours opens a case",
+    values={FIRST: timedelta(hours=48)},
+    note="Strictly longer, in elapsed time. Seen three times a day, a case opens after 48 to 56 h.",
+)
+ISSUE_CLEARS = Rule(
+    id="D-12a",
+    unit="good evaluations in a row",
+    source=Source(DESIGN, "0006 Neighbours are the weather"),
+    says="an issue is over after two good evaluations in a row: flapping does not restart it",
+    values={FIRST: 2},
+)
+PRODUCTION_FLOOR = Rule(
+    id="D-13",
+    unit="percent of the expected energy of the day",
+    source=_DETECTION,
+    says="a day that makes less than 85% of what was expected counts as low",
+    values={FIRST: 85},
+    note="Strictly less: a day exactly on the floor is not low.",
+)
+LOW_DAYS = Rule(
+    id="D-13a",
+    unit="low days in a row",
+    source=_DETECTION,
+    says="three low days in a row open a case",
+    values={FIRST: 3},
+    note="A day that cannot be judged neither counts nor resets.",
+)
+UNJUDGED_DAYS = Rule(
+    id="D-13b",
+    unit="days in a row that cannot be judged",
+    source=Source(DESIGN, "0006 Neighbours are the weather"),
+    says="more than ten days in a row without a verdict make the count of low days start afresh",
+    values={FIRST: 10},
+)
+NOTICE = Rule(
+    id="D-14",
+    unit="notices to the customer",
+    source=_DETECTION,
+    says="a case that detection opens tells the customer at once",
+    values={FIRST: 1},
+)
+FEWEST_NEIGHBOURS = Rule(
+    id="D-61",
+    unit="healthy sites with a known day, the site itself not counted",
+    source=_NEIGHBOURS,
+    says="with fewer than five neighbours the day's weather is not known, and no day is judged",
+    values={FIRST: 5},
+)
+WIDEST_SPREAD = Rule(
+    id="D-62",
+    unit="1.4826 median absolute deviations of the neighbours' log ratio",
+    source=_NEIGHBOURS,
+    says="a day on which the neighbours disagree by more is not judged",
+    values={FIRST: 0.15},
+)
+WARM_UP = Rule(
+    id="D-63",
+    unit="days with an answer from site and neighbours",
+    source=_NEIGHBOURS,
+    says="a site's own scale is learned over its first fourteen good days",
+    values={FIRST: 14},
+)
+DISPATCH_GUARD = Rule(
+    id="D-64",
+    unit="factor on the neighbours' spread beyond 0.05",
+    source=_NEIGHBOURS,
+    says="before somebody is sent, the floor is lowered by what the neighbours disagree",
+    values={FIRST: 1.0},
+)
+SAMPLE_SHARE = Rule(
+    id="D-65",
+    unit="share of a day's samples",
+    source=_NEIGHBOURS,
+    says="a site with fewer samples than half of a day's is not a neighbour for that day",
+    values={FIRST: 0.5},
+)

@@ -1,0 +1,346 @@
+"""The sweep: three times a day each fleet is judged, and what is wrong is told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from cloud.detection.expected import judge, learned_scale, weather, yields_without
+from cloud.detection.issues import COMMS_LOSS, observe
+from cloud.detection.models import Finding, IssueClock, JudgedDay, Recovery, SiteState, Tier
+from cloud.detection.policy import (
+    ISSUE_PERSISTS,
+    PRODUCTION_FLOOR,
+    SAMPLE_SHARE,
+)
+from cloud.detection.rules import (
+    has_persisted,
+    is_low,
+    is_underproducing,
+    low_days,
+    may_send_somebody,
+    moved,
+)
+from cloud.kernel.change import Change, Event, Message
+from cloud.kernel.ids import derived
+from cloud.kernel.ports import Records, Stored
+from cloud.portfolio.models import Site
+from cloud.telemetry.chunk import Chunk, decode
+from cloud.telemetry.days import day_of_energy, samples_of, standard_day, start_of
+from cloud.telemetry.models import Sample
+from cloud.telemetry.ports import Chunks
+
+PRODUCTION = "PRODUCTION"
+SWEEP = "sweep"
+
+_DAY = timedelta(days=1)
+_REMEMBERED_DAYS = 30
+_WAIT_FOR_DATA = timedelta(days=3)
+"""How long an unknown day may still become known, before it is judged to be unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A site as the sweep sees it: what it remembers, and what came in since."""
+
+    site: Site
+    stored: Stored[SiteState]
+    devices: Mapping[str, Sequence[Sample]]
+    energy: Mapping[date, tuple[int | None, float]]
+    chunk_ids: tuple[str, ...]
+
+
+def sweep(records: Records, chunks: Chunks, *, utc_offset_hours: int, at: datetime) -> int:
+    """Judge all sites of one clock at an instant, and give how many things were found or mended.
+
+    Every site is written in a transaction of its own, with its findings: a sweep that is cut off is
+    run again, and what was judged already stays as it is.
+    """
+    told = 0
+    fleets: dict[str, list[Site]] = {}
+    for stored in records.find(Site, by="utc_offset_hours", value=str(utc_offset_hours)):
+        fleets.setdefault(stored.record.fleet, []).append(stored.record)
+    for _, sites in sorted(fleets.items()):
+        told += _sweep_fleet(records, chunks, sites, at)
+    return told
+
+
+def _sweep_fleet(records: Records, chunks: Chunks, sites: Sequence[Site], at: datetime) -> int:
+    looked = [_look(records, chunks, site, at) for site in sites]
+    told = 0
+    for one in looked:
+        before = one.stored.record
+        if before.evaluated_at is not None and before.evaluated_at >= at:
+            continue
+        after, findings, recoveries = evaluate(one, looked, at)
+        change = _written(one.stored, after, findings, recoveries, at)
+        records.commit(change)
+        told += len(findings) + len(recoveries)
+    return told
+
+
+def evaluate(
+    one: Looked, fleet: Sequence[Looked], at: datetime
+) -> tuple[SiteState, tuple[Finding, ...], tuple[Recovery, ...]]:
+    """Give what becomes of a site at an evaluation, what was found, and what recovered; pure."""
+    state = _judge_days(one, fleet, at)
+    state, findings, recoveries = _production(one, state, at)
+    state, more_findings, more_recoveries = _issues(one, state, at)
+    return (
+        replace(state, evaluated_at=at),
+        findings + more_findings,
+        recoveries + more_recoveries,
+    )
+
+
+def _look(records: Records, chunks: Chunks, site: Site, at: datetime) -> Looked:
+    stored = records.load(SiteState, site.id) or Stored(SiteState(site.id), 0)
+    state = stored.record
+    today = standard_day(at, site.utc_offset_hours)
+    first = state.judged[-1].day + _DAY if state.judged else site.commissioned_on
+    start = start_of(first, site.utc_offset_hours) - _DAY / 4
+    if state.evaluated_at is not None:
+        start = min(start, state.evaluated_at - _DAY / 24)
+    kept = tuple(chunks.between(site.gateway_id, start, at))
+    decoded = [decode(chunk.payload) for chunk in kept]
+    devices = samples_of(decoded)
+    energy = {day: (wh, share) for day, wh, share in state.energy}
+    expected = _samples_a_day(decoded)
+    day = first
+    while day < today:
+        measured = day_of_energy(
+            devices,
+            day=day,
+            utc_offset_hours=site.utc_offset_hours,
+            samples_expected=expected,
+            rated_w=site.dc_rating_w,
+        )
+        energy[day] = (measured.pv_wh, measured.completeness)
+        day += _DAY
+    return Looked(
+        site=site,
+        stored=stored,
+        devices=devices,
+        energy=energy,
+        chunk_ids=tuple(
+            f"{chunk.gateway_id}/{chunk.window_start:%Y-%m-%dT%H:%MZ}/{chunk.sequence}"
+            for chunk in kept
+        ),
+    )
+
+
+def _samples_a_day(chunks: Sequence[Chunk]) -> int:
+    return max((86_400 // chunk.dt for chunk in chunks), default=1)
+
+
+def _judge_days(one: Looked, fleet: Sequence[Looked], at: datetime) -> SiteState:
+    state = one.stored.record
+    today = standard_day(at, one.site.utc_offset_hours)
+    day = state.judged[-1].day + _DAY if state.judged else one.site.commissioned_on
+    ratios, judged = list(state.ratios), list(state.judged)
+    scale = state.scale
+    while day < today:
+        actual_wh, completeness = one.energy.get(day, (None, 0.0))
+        waiting = today - day <= _WAIT_FOR_DATA
+        if actual_wh is None and waiting and _may_still_come(one, day):
+            break
+        sky = weather(yields_without(one.site.id, _yields(fleet, day)))
+        verdict = judge(
+            day=day,
+            actual_wh=actual_wh if completeness >= SAMPLE_SHARE.on(day) else None,
+            rated_w=one.site.dc_rating_w,
+            scale=scale,
+            sky=sky,
+        )
+        if scale is None and sky is not None and actual_wh:
+            ratios.append(actual_wh / one.site.dc_rating_w / sky.yield_wh_per_w)
+            scale = learned_scale(ratios, day)
+        judged.append(verdict)
+        day += _DAY
+    known = sorted(one.energy.items())[-_REMEMBERED_DAYS:]
+    return replace(
+        state,
+        energy=tuple((day, wh, share) for day, (wh, share) in known),
+        ratios=() if scale is not None else tuple(ratios),
+        scale=scale,
+        judged=tuple(judged[-_REMEMBERED_DAYS:]),
+    )
+
+
+def _may_still_come(one: Looked, day: date) -> bool:
+    """Tell whether nothing was heard since the day ended: its samples may be on their way."""
+    end = start_of(day + _DAY, one.site.utc_offset_hours)
+    return not any(rows and rows[-1].at >= end for rows in one.devices.values())
+
+
+def _yields(fleet: Sequence[Looked], day: date) -> dict[str, float]:
+    """Give what each healthy site of the fleet made that day, by its own scale, per watt.
+
+    A site with low days behind it, or with a finding, is no witness of the weather.
+    """
+    yields = {}
+    for one in fleet:
+        state = one.stored.record
+        actual_wh, completeness = one.energy.get(day, (None, 0.0))
+        if actual_wh is None or completeness < SAMPLE_SHARE.on(day):
+            continue
+        if state.production_told is not None or any(clock.told for clock in state.clocks):
+            continue
+        if is_underproducing(state.judged):
+            continue
+        yields[one.site.id] = actual_wh / one.site.dc_rating_w / (state.scale or 1.0)
+    return yields
+
+
+def _production(
+    one: Looked, state: SiteState, at: datetime
+) -> tuple[SiteState, tuple[Finding, ...], tuple[Recovery, ...]]:
+    """Tell of low days, once, and once more when sure enough to send somebody (D-13, D-64)."""
+    history = state.judged
+    if is_underproducing(history):
+        run = low_days(history)
+        tier = Tier.DISPATCH if may_send_somebody(history) else Tier.LITERAL
+        if state.production_told in {tier, Tier.DISPATCH}:
+            return state, (), ()
+        finding = Finding(
+            id=derived("F", one.site.id, PRODUCTION, run[0].day.isoformat(), tier),
+            site_id=one.site.id,
+            family=PRODUCTION,
+            tier=tier,
+            rule="D-13",
+            onset=run[0].day,
+            found_at=at,
+            says=(
+                f"{len(run)} days in a row below {PRODUCTION_FLOOR.on(run[-1].day)}% "
+                "of what the neighbours' sun should have made here"
+            ),
+            evidence=tuple(_line(day) for day in run),
+            causes=one.chunk_ids[-24:],
+        )
+        return replace(state, production_told=tier), (finding,), ()
+    recent = [day for day in history if day.is_judged][-3:]
+    is_well = len(recent) == 3 and not any(is_low(day) for day in recent)
+    if state.production_told is not None and is_well:
+        recovery = Recovery(
+            id=derived("R", one.site.id, PRODUCTION, recent[-1].day.isoformat()),
+            site_id=one.site.id,
+            family=PRODUCTION,
+            seen_at=at,
+            says="three days in a row make again what the neighbours' sun should make here",
+        )
+        return replace(state, production_told=None), (), (recovery,)
+    return state, (), ()
+
+
+def _line(day: JudgedDay) -> str:
+    if day.actual_wh is None or day.expected_wh is None:
+        return f"{day.day}: not judged, {day.reason}"
+    share = 100 * day.actual_wh / day.expected_wh if day.expected_wh else 0.0
+    return (
+        f"{day.day}: {day.actual_wh / 1000:.1f} kWh of {day.expected_wh / 1000:.1f} kWh expected "
+        f"({share:.0f}%, {day.neighbours} neighbours)"
+    )
+
+
+def _issues(
+    one: Looked, state: SiteState, at: datetime
+) -> tuple[SiteState, tuple[Finding, ...], tuple[Recovery, ...]]:
+    """Move the clocks of all issues, and tell of those that have lasted (D-12)."""
+    since = state.evaluated_at or at - _DAY / 3
+    clocks = {clock.family: clock for clock in state.clocks}
+    findings, recoveries = [], []
+    for seen in observe(one.devices.values(), running=clocks, since=since, now=at):
+        before = clocks.pop(seen.family, None)
+        clock = moved(before, family=seen.family, bad_since=seen.bad_since, was_good=seen.was_good)
+        if clock is None:
+            if before is not None and before.told:
+                recoveries.append(_recovered(one, before, at))
+            continue
+        if not clock.told and has_persisted(clock.since, at):
+            findings.append(_persisted(one, clock, at))
+            clock = replace(clock, told=True)
+        clocks[seen.family] = clock
+    ordered = tuple(clock for _, clock in sorted(clocks.items()))
+    return replace(state, clocks=ordered), tuple(findings), tuple(recoveries)
+
+
+def _persisted(one: Looked, clock: IssueClock, at: datetime) -> Finding:
+    hours = ISSUE_PERSISTS.on(at.date()).total_seconds() / 3600
+    lasted = (at - clock.since).total_seconds() / 3600
+    return Finding(
+        id=derived("F", one.site.id, clock.family, clock.since.isoformat()),
+        site_id=one.site.id,
+        family=clock.family,
+        tier=Tier.LITERAL if clock.family == COMMS_LOSS else Tier.DISPATCH,
+        rule="D-12",
+        onset=standard_day(clock.since, one.site.utc_offset_hours),
+        found_at=at,
+        says=f"{clock.family} has lasted {lasted:.0f} hours, longer than {hours:.0f}",
+        evidence=(f"first seen {clock.since:%Y-%m-%d %H:%M} UTC, still there {at:%Y-%m-%d %H:%M}",),
+        causes=one.chunk_ids[-24:],
+    )
+
+
+def _recovered(one: Looked, clock: IssueClock, at: datetime) -> Recovery:
+    return Recovery(
+        id=derived("R", one.site.id, clock.family, clock.since.isoformat(), at.isoformat()),
+        site_id=one.site.id,
+        family=clock.family,
+        seen_at=at,
+        says=f"{clock.family} was not seen in two evaluations in a row",
+    )
+
+
+def _written(
+    stored: Stored[SiteState],
+    after: SiteState,
+    findings: Sequence[Finding],
+    recoveries: Sequence[Recovery],
+    at: datetime,
+) -> Change:
+    events = tuple(
+        Event(
+            subject=found.id,
+            what="finding_made",
+            at=at,
+            by=SWEEP,
+            rule=found.rule,
+            causes=found.causes,
+            says=f"{found.site_id}: {found.says}",
+        )
+        for found in findings
+    )
+    told = tuple(
+        Message(
+            id=found.id,
+            topic="finding",
+            at=at,
+            body={
+                "finding_id": found.id,
+                "site_id": found.site_id,
+                "family": found.family,
+                "tier": found.tier.value,
+                "rule": found.rule,
+                "onset": found.onset.isoformat(),
+                "found_at": at.isoformat(),
+                "says": found.says,
+                "evidence": list(found.evidence),
+                "causes": list(found.causes),
+            },
+        )
+        for found in findings
+    )
+    mended = tuple(
+        Message(
+            id=seen.id,
+            topic="recovery",
+            at=at,
+            body={
+                "site_id": seen.site_id,
+                "family": seen.family,
+                "seen_at": at.isoformat(),
+                "says": seen.says,
+            },
+        )
+        for seen in recoveries
+    )
+    return Change(saves=(stored.replaced_by(after),), events=events, messages=told + mended)

@@ -1,0 +1,1 @@
+"""What the field said: chunks checked, days of energy."""
