@@ -1,9 +1,9 @@
 """The stack as the template describes it: translated, resolved, and strict about what it knows.
 
-The SAM translator turns `template.yaml` into CloudFormation, as `sam deploy` would; what comes out is
-resolved to plain values here. A resource type, property or intrinsic function that this runtime does
-not know is an error at boot, by name: nothing is skipped in silence. The translator takes over a
-second to import, so its answer is kept beside the data, by the hash of the template.
+The SAM translator turns `template.yaml` into CloudFormation, as `sam deploy` would; what comes out
+is resolved to plain values here. A resource type, property or intrinsic function that this runtime
+does not know is an error at boot, by name: nothing is skipped in silence. The translator takes over
+a second to import, so its answer is kept beside the data, by the hash of the template.
 """
 
 import hashlib
