@@ -148,3 +148,11 @@ class Project:
     def reached_at(self, milestone: Milestone) -> datetime | None:
         """Give the instant at which the milestone was achieved, or None."""
         return dict(self.reached).get(milestone)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiClient:
+    """A program that may call the API in a partner's name; its id is the token's ``client_id``."""
+
+    id: str
+    partner_id: str

@@ -171,7 +171,7 @@ def _section(section: Any, n: int, where: str) -> DeviceSection:
             _refuse(f"{where}.cols has the name {name[:40]!r}, which no column can have")
     return DeviceSection(
         serial=_text(section, "sn", 64, where),
-        layout=_text(section, "ml", 200, where),
+        layout=_text(section, "ml", 1200, where),
         quality=_quality(section.get("q"), n, where),
         columns={
             name: _summed(_listed(deltas, n, f"{where}.cols.{name}"), f"{where}.cols.{name}")

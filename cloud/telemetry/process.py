@@ -6,9 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cloud.kernel.ports import Documents
+from cloud.kernel.change import Change, Event
+from cloud.kernel.ports import Documents, Records
 from cloud.telemetry.chunk import MalformedChunk, decode
+from cloud.telemetry.device_event import decode_event
 from cloud.telemetry.ports import Chunks, StoredChunk
+
+_EVENTS_AT_ONCE = 50
+"""Well below what one transaction can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +21,12 @@ class Arrival:
     """A payload with what the connection itself tells of it.
 
     Attributes:
+        kind: ``chunk`` or ``event``, by the topic that it came on.
         gateway_id: thing name that the topic (and so the certificate) carries.
         received_at: the broker's time of arrival.
     """
 
+    kind: str
     gateway_id: str
     payload: bytes
     received_at: datetime
@@ -35,9 +42,9 @@ class Quarantined:
 
 
 def ingest(
-    arrivals: Iterable[Arrival], *, chunks: Chunks, documents: Documents
+    arrivals: Iterable[Arrival], *, chunks: Chunks, documents: Documents, records: Records
 ) -> Sequence[Quarantined]:
-    """Keep the good chunks, put the others aside, and give those that were put aside.
+    """Keep the good chunks and events, put the others aside, and give what was put aside.
 
     A bad payload never fails its neighbours, and is not tried again: trying does not mend it.
 
@@ -45,25 +52,33 @@ def ingest(
         Unavailable: the store did not take all; offering the same arrivals again is safe.
     """
     good: list[StoredChunk] = []
+    told: list[Event] = []
     aside: list[Quarantined] = []
     for arrival in arrivals:
         checked = check(arrival)
         if isinstance(checked, StoredChunk):
             good.append(checked)
+        elif isinstance(checked, Event):
+            told.append(checked)
         else:
             aside.append(_quarantine(arrival, checked, documents))
     chunks.put(good)
+    for start in range(0, len(told), _EVENTS_AT_ONCE):
+        records.commit(Change(events=tuple(told[start : start + _EVENTS_AT_ONCE])))
     return aside
 
 
-def check(arrival: Arrival) -> StoredChunk | str:
-    """Give the chunk to keep, or why it cannot be one of this gateway's."""
+def check(arrival: Arrival) -> StoredChunk | Event | str:
+    """Give the chunk or event to keep, or why it cannot be one of this gateway's."""
     try:
+        if arrival.kind == "event":
+            gateway, event = decode_event(arrival.payload)
+            return event if gateway == arrival.gateway_id else _foreign(gateway, arrival)
         chunk = decode(arrival.payload)
     except MalformedChunk as wrong:
         return str(wrong)
     if chunk.gateway != arrival.gateway_id:
-        return f"it says it is of gateway {chunk.gateway}, but {arrival.gateway_id} sent it"
+        return _foreign(chunk.gateway, arrival)
     return StoredChunk(
         gateway_id=arrival.gateway_id,
         window_start=datetime.fromtimestamp(chunk.t0, UTC),
@@ -71,6 +86,10 @@ def check(arrival: Arrival) -> StoredChunk | str:
         payload=arrival.payload,
         received_at=arrival.received_at,
     )
+
+
+def _foreign(gateway: str, arrival: Arrival) -> str:
+    return f"it says it is of gateway {gateway}, but {arrival.gateway_id} sent it"
 
 
 def _quarantine(arrival: Arrival, because: str, documents: Documents) -> Quarantined:

@@ -1,0 +1,71 @@
+"""Putting homes, partners and projects on record, and the milestones that projects reach."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from cloud.kernel.change import NEW, Change, Event, Message, Save
+from cloud.kernel.decision import Refused
+from cloud.kernel.ids import derived
+from cloud.kernel.ports import Records, require
+from cloud.portfolio.models import ApiClient, Milestone, Partner, Project, Site
+
+
+def register(
+    records: Records, record: Site | Partner | Project | ApiClient, *, at: datetime, by: str
+) -> None:
+    """Put a new thing on record; the same one again changes nothing.
+
+    Raises:
+        Conflict: another one is on record under that id.
+    """
+    kind = type(record)
+    known = records.load(kind, record.id)
+    if known is not None and known.record == record:
+        return
+    event = Event(
+        subject=record.id,
+        what=f"{kind.__name__.lower()}_registered",
+        at=at,
+        by=by,
+        says=f"{kind.__name__} {record.id} is on record",
+    )
+    records.commit(Change(saves=(Save(record, NEW),), events=(event,)))
+
+
+def record_milestone(
+    records: Records, *, project_id: str, milestone: Milestone, at: datetime, by: str
+) -> Project | Refused:
+    """Record that a project reached a milestone, at the server's instant (P-01).
+
+    A milestone that is on record keeps its first instant: recording it again changes nothing.
+
+    Raises:
+        NotFound: there is no such project.
+    """
+    stored = require(records.load(Project, project_id), "project", project_id)
+    project = stored.record
+    if project.reached_at(milestone) is not None:
+        return project
+    if project.cancelled:
+        return Refused("P-01", f"project {project_id} is cancelled", "project_cancelled")
+    reached = replace(project, reached=(*project.reached, (milestone, at)))
+    reached_id = derived("MS", project_id, milestone)
+    event = Event(
+        subject=reached_id,
+        what="milestone_reached",
+        at=at,
+        by=by,
+        rule="P-01",
+        causes=(project_id,),
+        says=f"project {project_id} reached {milestone}",
+    )
+    message = Message(
+        id=reached_id,
+        topic="milestone",
+        at=at,
+        body={"project_id": project_id, "milestone": milestone.value, "reached_at": at.isoformat()},
+    )
+    records.commit(
+        Change(saves=(stored.replaced_by(reached),), events=(event,), messages=(message,))
+    )
+    return reached
