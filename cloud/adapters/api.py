@@ -1,0 +1,204 @@
+"""What both APIs share: who calls, what a *no* looks like, and doing a thing once."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
+from aws_lambda_powertools.utilities.idempotency.exceptions import (
+    IdempotencyAlreadyInProgressError,
+    IdempotencyValidationError,
+)
+from pydantic import BaseModel
+
+from cloud.kernel.decision import Refused
+from cloud.kernel.errors import BadInput, Conflict, NotFound
+
+PROBLEM = "application/problem+json"
+REMEMBERED_S = 72 * 3600
+"""How long an answer is kept for a key that comes again."""
+
+Answer = dict[str, Any]
+
+
+class Problem(BaseModel):
+    """What went wrong, as RFC 9457 lays it out."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str = ""
+    errors: list[dict[str, str]] = []
+
+
+PROBLEMS: dict[int, Any] = {
+    status: {"description": title, "content": {PROBLEM: {"model": Problem}}}
+    for status, title in (
+        (400, "The request cannot be read"),
+        (403, "The token does not allow it"),
+        (404, "There is no such thing for you"),
+        (409, "It stands otherwise by now"),
+        (422, "A rule says no"),
+    )
+}
+"""To be documented on every route."""
+
+
+def problem(
+    status: int, title: str, detail: str, errors: Sequence[Mapping[str, str]] = ()
+) -> Response[str]:
+    """Give an RFC 9457 answer."""
+    body = Problem(title=title, status=status, detail=detail, errors=[dict(e) for e in errors])
+    return Response(status_code=status, content_type=PROBLEM, body=body.model_dump_json())
+
+
+def refused(no: Refused, codes: Sequence[str] = ()) -> Response[str]:
+    """Give a business *no*: 409 when the thing stands otherwise by now, else 422."""
+    errors = [
+        {"code": code, "message": no.because, "rule": no.rule} for code in codes or (no.code,)
+    ]
+    if no.code == "conflict":
+        return problem(409, "It stands otherwise by now", no.because, errors)
+    return problem(422, "A rule says no", no.because, errors)
+
+
+def resolver() -> APIGatewayHttpResolver:
+    """Give a resolver that checks bodies and turns our errors into problems."""
+    app = APIGatewayHttpResolver(enable_validation=True)
+
+    @app.exception_handler(NotFound)
+    def not_found(error: NotFound) -> Response[str]:
+        return problem(404, "There is no such thing for you", str(error))
+
+    @app.exception_handler(BadInput)
+    def bad_input(error: BadInput) -> Response[str]:
+        return problem(400, "The request cannot be read", str(error))
+
+    @app.exception_handler(Conflict)
+    def conflict(error: Conflict) -> Response[str]:
+        return problem(409, "It stands otherwise by now", f"{error}")
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(error: RequestValidationError) -> Response[str]:
+        errors = [
+            {
+                "pointer": "/" + "/".join(str(part) for part in found["loc"]),
+                "code": str(found["type"]),
+                "message": str(found["msg"]),
+            }
+            for found in error.errors()
+        ]
+        return problem(400, "The request cannot be read", "see errors, each with its place", errors)
+
+    @app.not_found
+    def no_route(_error: NotFoundError) -> Response[str]:
+        return problem(404, "There is no such thing for you", "no route of this API has that path")
+
+    return app
+
+
+def claims_of(event: Mapping[str, Any]) -> Mapping[str, str]:
+    """Give the claims of the token, as the authorizer checked them."""
+    claims: Mapping[str, str] = (
+        event.get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims", {})
+    )
+    return claims
+
+
+def groups_of(claims: Mapping[str, str]) -> frozenset[str]:
+    """Give the roles of a person; an HTTP API hands a list over as ``[one two]``."""
+    return frozenset(claims.get("cognito:groups", "").strip("[]").split())
+
+
+class Once:
+    """Answers a call that comes again with the same key as it was answered the first time.
+
+    Scope: caller, method, path and key. The same key with another body is refused, and so is one
+    whose first call is still being answered. A server error is not kept. The processes behind are
+    safe to repeat by themselves; this makes the *answers* repeatable too.
+    """
+
+    def __init__(self, table: str, resolve: Callable[[Answer, Any], Answer]) -> None:
+        self._resolve = resolve
+        layer = DynamoDBPersistenceLayer(table_name=table)
+        config = IdempotencyConfig(
+            event_key_jmespath="[caller, method, path, key]",
+            payload_validation_jmespath="body",
+            raise_on_no_idempotency_key=True,
+            expires_after_seconds=REMEMBERED_S,
+            hash_function="sha256",
+            response_hook=_replayed,
+        )
+
+        @idempotent_function(
+            data_keyword_argument="call", persistence_store=layer, config=config, key_prefix="api"
+        )
+        def once(*, call: Answer, event: Answer, context: Any) -> Answer:  # noqa: ARG001 - the key
+            answer = self._resolve(event, context)
+            if answer["statusCode"] >= 500:
+                raise _ServerError(answer)
+            return answer
+
+        self._once = once
+
+    def answer(self, event: Answer, context: Any, *, caller: str) -> Answer:
+        """Answer a request; one that changes something must carry an Idempotency-Key."""
+        http = event["requestContext"]["http"]
+        if http["method"] in {"GET", "HEAD", "OPTIONS"}:
+            return self._resolve(event, context)
+        key = event.get("headers", {}).get("idempotency-key", "").strip()
+        if not 0 < len(key) <= 255:
+            detail = "send a header Idempotency-Key with a value of your own, new for each command"
+            return _plain(problem(400, "The request cannot be read", detail))
+        call = {
+            "caller": caller,
+            "method": http["method"],
+            "path": event["rawPath"],
+            "key": key,
+            "body": event.get("body") or "",
+        }
+        try:
+            answer: Answer = self._once(call=call, event=event, context=context)
+        except IdempotencyValidationError:
+            detail = f"the key {key!r} was used with another body: use a new key"
+            return _plain(problem(422, "A rule says no", detail))
+        except IdempotencyAlreadyInProgressError:
+            detail = f"a call with the key {key!r} is being answered: try again in a moment"
+            return _plain(problem(409, "It stands otherwise by now", detail))
+        except _ServerError as failed:
+            return failed.answer
+        return answer
+
+
+class _ServerError(Exception):
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer["statusCode"])
+        self.answer = answer
+
+
+def _replayed(answer: Answer, _record: object) -> Answer:
+    headers = {**answer.get("headers", {}), "Idempotent-Replayed": "true"}
+    return {**answer, "headers": headers}
+
+
+def _plain(response: Response[str]) -> Answer:
+    return {
+        "statusCode": response.status_code,
+        "headers": {"content-type": PROBLEM},
+        "body": response.body,
+        "isBase64Encoded": False,
+        "cookies": [],
+    }
+
+
+def as_plain(value: object, to_text: Callable[[object], str]) -> Any:
+    """Give a record as plain JSON values."""
+    return json.loads(to_text(value))
