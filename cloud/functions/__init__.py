@@ -1,0 +1,1 @@
+"""The Lambda handlers: an event in, one process, an answer out; nothing is decided here."""

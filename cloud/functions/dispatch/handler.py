@@ -1,0 +1,59 @@
+"""Opens a case for what was found, tells the customer, offers the work; ends what recovered."""
+
+import json
+import os
+from datetime import date, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from cloud.adapters import wiring
+from cloud.detection.models import Tier
+from cloud.service.models import Finding
+from cloud.service.process import record_recovery, take_up
+
+logger = Logger()
+CLOCK = wiring.clock()
+RECORDS = wiring.records(os.environ)
+PROCESSOR = BatchProcessor(event_type=EventType.SQS)
+
+
+def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Take each message on its own: one that fails comes again, and harms no other."""
+    answer: dict[str, Any] = process_partial_response(
+        event=event, record_handler=_take, processor=PROCESSOR, context=context
+    )
+    return answer
+
+
+def _take(record: SQSRecord) -> None:
+    body = json.loads(record.body)
+    topics = {"finding": _finding, "recovery": _recovery}
+    topics[body["topic"]](body)
+
+
+def _finding(body: dict[str, Any]) -> None:
+    finding = Finding(
+        id=body["finding_id"],
+        site_id=body["site_id"],
+        family=body["family"],
+        rule=body["rule"],
+        opened_on=date.fromisoformat(body["onset"]),
+        says=body["says"],
+        is_dispatchable=body["tier"] == Tier.DISPATCH,
+        evidence=tuple(body["evidence"]),
+        causes=tuple(body["causes"]),
+    )
+    case = take_up(RECORDS, finding=finding, at=CLOCK.now())
+    logger.info("taken up", finding=finding.id, case=case.id)
+
+
+def _recovery(body: dict[str, Any]) -> None:
+    seen_at = datetime.fromisoformat(body["seen_at"])
+    record_recovery(RECORDS, site_id=body["site_id"], family=body["family"], at=seen_at)

@@ -1,0 +1,1 @@
+"""Planning, committing and filing a run."""

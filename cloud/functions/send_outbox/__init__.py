@@ -1,0 +1,1 @@
+"""Letting letters and messages leave."""

@@ -1,0 +1,1 @@
+"""The same functions without AWS: one process, one data folder, loopback only."""

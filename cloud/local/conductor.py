@@ -1,0 +1,55 @@
+"""Moves the clock from one thing that happens to the next, with homes and people in step."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+
+from cloud.local.runtime import Runtime
+
+
+class Player(Protocol):
+    """Somebody outside the stack who acts by the same clock: a home, a partner, the operations."""
+
+    def next_at(self, now: datetime) -> datetime | None:
+        """Give the instant after now at which it wants to act, None when never."""
+        ...
+
+    def act(self, now: datetime) -> None:
+        """Act: whatever is asked of the stack goes over its real doors."""
+        ...
+
+
+class Conductor:
+    """Plays simulated time.
+
+    At each instant the homes and people act first, then everything that is due in the stack is done
+    until it is quiet; only then does the clock move on, to the next instant at which anything
+    happens. So nothing is ever late, and a jump passes every schedule and timer in order.
+    """
+
+    def __init__(self, runtime: Runtime, players: Iterable[Player] = ()) -> None:
+        self.runtime = runtime
+        self.players = list(players)
+
+    def settle(self) -> None:
+        """Do all that is due now."""
+        while self.runtime.run_due():
+            pass
+
+    def advance_to(self, end: datetime) -> None:
+        """Play until an instant, which is reached even when nothing happens at it."""
+        clock = self.runtime.clock
+        self.settle()
+        while clock.now() < end:
+            due = self.runtime.next_due()
+            wishes = [player.next_at(clock.now()) for player in self.players]
+            instants = [at for at in (due, *wishes) if at is not None]
+            after = max(min(instants, default=end), clock.now())
+            if after > end:
+                clock.move_to(end)
+                return
+            clock.move_to(after)
+            for player, wish in zip(self.players, wishes, strict=True):
+                if wish is not None and wish <= after:
+                    player.act(after)
+            self.settle()

@@ -1,0 +1,280 @@
+"""The whole stack on one machine: what the template names, made of SQLite, files and sockets."""
+
+import logging
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from cloud.local import iot
+from cloud.local.authority import Authority
+from cloud.local.buckets import Buckets
+from cloud.local.clock import SimulatedClock
+from cloud.local.dynamodb import hook
+from cloud.local.dynamodb.engine import Engine
+from cloud.local.issuer import Issuer
+from cloud.local.lambdas import Failed, Functions, forget
+from cloud.local.mailbox import Mailbox
+from cloud.local.mqtt.listener import Listener
+from cloud.local.mqtt.message import Publish
+from cloud.local.mqtt.policy import Policy
+from cloud.local.queues import Queues
+from cloud.local.schedules import Schedule, parse
+from cloud.local.template import QUEUE_URL, Mapped, Scheduled, load
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Armed:
+    """A schedule with the instant at which it fires next."""
+
+    scheduled: Scheduled
+    schedule: Schedule
+    due: datetime | None
+
+
+class Runtime:
+    """One running stack over one data folder.
+
+    Everything acknowledged is on disk: after ``kill -9`` a new runtime over the same folder goes
+    on. Handlers run one at a time, in whichever thread asks.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        template: Path,
+        *,
+        starts_at: datetime | None = None,
+        parameters: Mapping[str, str] | None = None,
+        mqtt_port: int = 0,
+    ) -> None:
+        """Open the data folder, or make it.
+
+        Args:
+            folder: where everything is kept.
+            template: the SAM template.
+            starts_at: first instant of the clock of a new folder.
+            parameters: values for the template's parameters.
+            mqtt_port: of the MQTT listener; any free one when 0.
+
+        Raises:
+            BadInput: something in the template is not known; the message names it.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.stack = load(template, cache=folder / "cache", parameters=parameters)
+        self.clock = SimulatedClock(folder / "clock.sqlite", starts_at=starts_at)
+        self.engine = Engine(folder / "tables.sqlite", clock=self.clock.now)
+        hook.install(self.engine)
+        self.queues = Queues(folder / "queues.sqlite", self.clock)
+        self.buckets = Buckets(folder / "buckets", self.stack.buckets)
+        self.mailbox = Mailbox(folder / "mail", self.clock)
+        hook.register("sqs", self.queues.call)
+        hook.register("s3", self.buckets.call)
+        hook.register("sesv2", self.mailbox.call)
+        for name, definition in self.stack.tables.items():
+            self.engine.create_table({"TableName": name, **_honoured(definition)})
+        for name, definition in self.stack.queues.items():
+            self.queues.create(name, definition)
+        self.issuer = Issuer(
+            folder / "secrets",
+            issuer=self.stack.issuer,
+            audience=self.stack.audience,
+            clock=self.clock,
+        )
+        self.authority = Authority(folder / "ca", clock=self.clock)
+        self._rules = [iot.TopicRule.parse(p) for p in self.stack.topic_rules.values()]
+        self._fired = _Fired(folder / "schedules.sqlite")
+        self._armed = [self._arm(scheduled) for scheduled in self.stack.schedules]
+        self.functions = Functions(self.stack.functions)
+        self.listener = Listener(
+            database=folder / "mqtt.sqlite",
+            tls=self.authority.server_context(),
+            authorise=Policy(self.stack.gateway_policy),
+            accept=self.accept,
+            clock=self.clock,
+            port=mqtt_port,
+        )
+        self.lock = RLock()
+        self.mqtt_port = 0
+
+    def start(self) -> None:
+        """Open the MQTT listener."""
+        self.mqtt_port = self.listener.start()
+
+    def close(self) -> None:
+        """Stop listening and let go of the files; nothing is lost by not calling it."""
+        self.listener.stop()
+        self.queues.close()
+        self.engine.close()
+        self._fired.close()
+        self.clock.close()
+        hook.uninstall()
+        forget(self.stack.functions)
+
+    # ------------------------------------------------------------------ in
+    def accept(self, publish: Publish) -> None:
+        """Take a message in: when this returns, its queue has it for good."""
+        now_ms = int(publish.at.timestamp() * 1000)
+        for action, message in iot.route(self._rules, publish, now_ms):
+            name = action["Sqs"]["QueueUrl"].removeprefix(QUEUE_URL)
+            self.queues.send(name, message.decode())
+
+    def call_http(self, function: str, event: Mapping[str, Any]) -> Any:
+        """Invoke an API's function."""
+        with self.lock:
+            return self.functions.invoke(function, event)
+
+    # ------------------------------------------------------------------ on
+    def next_due(self) -> datetime | None:
+        """Give the next instant at which something happens by itself, None when nothing will."""
+        instants = [armed.due for armed in self._armed if armed.due is not None]
+        waiting = self.queues.next_due()
+        if waiting is not None:
+            instants.append(waiting)
+        instants += self._due_rows()
+        return min(instants, default=None)
+
+    def run_due(self) -> int:
+        """Do everything that is due at the clock's instant, until quiet; give how much it was."""
+        done = 0
+        with self.lock:
+            while step := self._pump() + self._fire_schedules() + self._sweep_due_rows():
+                done += step
+        return done
+
+    def _pump(self) -> int:
+        """Deliver what the queues hold to the functions behind them."""
+        delivered = 0
+        for mapped in self.stack.mappings:
+            while batch := self.queues.receive(mapped.queue, mapped.batch_size):
+                delivered += len(batch)
+                self._deliver(mapped, batch)
+        return delivered
+
+    def _deliver(self, mapped: Mapped, batch: Any) -> None:
+        records = [
+            {
+                "messageId": message.id,
+                "receiptHandle": message.receipt,
+                "body": message.body,
+                "attributes": {"ApproximateReceiveCount": str(message.receive_count)},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:us-east-1:000000000000:{mapped.queue}",
+                "awsRegion": "us-east-1",
+            }
+            for message in batch
+        ]
+        answer = self.functions.invoke(mapped.function, {"Records": records})
+        if isinstance(answer, Failed):
+            log.error("%s failed: %s: %s", mapped.function, answer.error_type, answer.message)
+            log.debug("%s", answer.trace)
+            return
+        failures = (answer or {}).get("batchItemFailures", []) if mapped.reports_failures else []
+        failed = {failure["itemIdentifier"] for failure in failures}
+        for message in batch:
+            if message.id in failed:
+                log.warning("%s put back message %s", mapped.function, message.id)
+            else:
+                self.queues.delete(mapped.queue, message.receipt)
+
+    def _arm(self, scheduled: Scheduled) -> _Armed:
+        schedule = parse(
+            scheduled.expression, scheduled.timezone, start=self._fired.first(self.clock.now())
+        )
+        if self.stack.functions[scheduled.function].due_index is not None:
+            return _Armed(scheduled, schedule, None)
+        last = self._fired.last(scheduled.name) or self._fired.first(self.clock.now())
+        return _Armed(scheduled, schedule, schedule.next_after(last))
+
+    def _fire_schedules(self) -> int:
+        fired = 0
+        for armed in self._armed:
+            while armed.due is not None and armed.due <= self.clock.now():
+                event = {**armed.scheduled.input, "scheduled_for": armed.due.isoformat()}
+                answer = self.functions.invoke(armed.scheduled.function, event)
+                if isinstance(answer, Failed):
+                    name = armed.scheduled.name
+                    log.error("%s failed: %s: %s", name, answer.error_type, answer.message)
+                    log.error("%s", answer.trace)
+                self._fired.remember(armed.scheduled.name, armed.due)
+                armed.due = armed.schedule.next_after(armed.due)
+                fired += 1
+        return fired
+
+    def _due_rows(self) -> list[datetime]:
+        """Give the earliest due instant of each sparse index that a minute schedule sweeps."""
+        found = []
+        for index in {
+            (f.due_index["Table"], f.due_index["Index"], f.due_index["Key"])
+            for f in self.stack.functions.values()
+            if f.due_index is not None
+        }:
+            earliest = self.engine.earliest(*index)
+            if earliest is not None:
+                found.append(datetime.fromisoformat(earliest))
+        return found
+
+    def _sweep_due_rows(self) -> int:
+        """Fire the minute schedules of functions that sweep an index, if a row there is due.
+
+        Firing them every simulated minute would find nothing 43,200 times a month.
+        """
+        before = self._due_rows()
+        if not any(due <= self.clock.now() for due in before):
+            return 0
+        for name, function in sorted(self.stack.functions.items()):
+            if function.due_index is not None:
+                event = {"scheduled_for": self.clock.now().isoformat()}
+                answer = self.functions.invoke(name, event)
+                if isinstance(answer, Failed):
+                    log.error("%s failed: %s: %s", name, answer.error_type, answer.message)
+                    log.error("%s", answer.trace)
+        return int(self._due_rows() != before)
+
+
+class _Fired:
+    """Remembers when each schedule fired last, so that a restart misses none and repeats none."""
+
+    def __init__(self, database: Path) -> None:
+        self._connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS fired (name TEXT PRIMARY KEY, at TEXT)"
+        )
+
+    def first(self, now: datetime) -> datetime:
+        """Give the instant at which this stack was first started."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO fired VALUES ('first start', ?)", (now.isoformat(),)
+        )
+        started = self.last("first start")
+        return started or now
+
+    def last(self, name: str) -> datetime | None:
+        """Give the instant for which a schedule fired last."""
+        row = self._connection.execute("SELECT at FROM fired WHERE name = ?", (name,)).fetchone()
+        return datetime.fromisoformat(row[0]) if row else None
+
+    def remember(self, name: str, at: datetime) -> None:
+        """Note that a schedule fired for an instant."""
+        self._connection.execute(
+            "INSERT INTO fired VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at",
+            (name, at.isoformat()),
+        )
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+
+
+def _honoured(definition: Mapping[str, Any]) -> dict[str, Any]:
+    ignored = {"BillingMode", "SSESpecification", "PointInTimeRecoverySpecification", "Tags"}
+    return {name: value for name, value in definition.items() if name not in ignored}
