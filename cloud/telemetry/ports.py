@@ -25,6 +25,11 @@ class StoredChunk:
     received_at: datetime
 
 
+def chunk_id(chunk: StoredChunk) -> str:
+    """Give the name under which a chunk stands as the cause of a finding."""
+    return f"{chunk.gateway_id}/{chunk.window_start:%Y-%m-%dT%H:%MZ}/{chunk.sequence}"
+
+
 class Chunks(Protocol):
     """Keeps chunks as they were sent."""
 

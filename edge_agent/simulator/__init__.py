@@ -1,0 +1,1 @@
+"""Houses made of registers: sun, inverter, battery and faults, on a Modbus port or in memory."""

@@ -1,0 +1,238 @@
+"""A simulated home: one inverter, perhaps a battery, as registers at any instant.
+
+What the registers say follows from the curve, the faults and the instant alone. Energy counters
+are integrals of the curve less the spans in which something was broken, so two readings differ by
+exactly what was made between them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from edge_agent.simulator.curve import DAY_S, Curve
+from edge_agent.simulator.faults import Fault, FaultKind, mended, spans
+from edge_agent.simulator.image import Image, Template
+from edge_agent.source import Unreachable
+
+EFFICIENCY = 0.965
+"""AC energy out of DC energy; the weighted efficiency of a good string inverter."""
+BASE = 40000
+OLD_INVERTER, NEW_INVERTER = 103, 701
+OLD_BATTERY, NEW_BATTERY = 802, 713
+GRID_VOLTS = 240
+STATES = {
+    OLD_INVERTER: {"asleep": 2, "running": 4, "fault": 7},
+    NEW_INVERTER: {"asleep": 1, "running": 3, "fault": 6},
+}
+LOW_SOC, HIGH_SOC = 0.2, 0.9
+CHARGE_FROM_S, CHARGE_UNTIL_S = 9 * 3600, 15 * 3600
+DISCHARGE_FROM_S, DISCHARGE_UNTIL_S = 18 * 3600, 23 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class HouseSpec:
+    """What stands in a home; the serial number is what the cloud knows it by.
+
+    `inverter` is 103 or 701, `battery` 802, 713 or None. `shares` gives each MPPT input its part of
+    the modules and sums to 1. `counted_wh` is what the meter showed when the curve began.
+    """
+
+    serial: str
+    inverter: int = OLD_INVERTER
+    battery: int | None = None
+    shares: tuple[float, ...] = (0.5, 0.5)
+    rated_w: int = 5000
+    battery_wh: int = 13_500
+    counted_wh: int = 1_000_000
+    unit: int = 1
+    maker: str = "Sunreeve"
+    model: str = "Simulated house"
+
+    def __post_init__(self) -> None:
+        if self.inverter not in STATES or self.battery not in {None, OLD_BATTERY, NEW_BATTERY}:
+            raise ValueError(f"house {self.serial}: no such inverter or battery model")
+        if not self.shares or abs(sum(self.shares) - 1) > 1e-9:
+            raise ValueError(f"house {self.serial}: the shares of the inputs do not sum to 1")
+
+
+class House:
+    """A home that can be read at any instant, broken and mended."""
+
+    def __init__(self, spec: HouseSpec, curve: Curve, faults: Iterable[Fault] = ()) -> None:
+        self.spec = spec
+        self.curve = curve
+        self.faults: tuple[Fault, ...] = tuple(faults)
+        self._last: tuple[float, Image] | None = None
+
+    def break_down(self, fault: Fault) -> None:
+        """Add a fault."""
+        self.faults += (fault,)
+        self._last = None
+
+    def mend(self, at: float, kind: FaultKind | None = None) -> int:
+        """End the faults that are on, or those of one kind, as a visit does; return how many."""
+        ended = [f for f in self.faults if f.is_on(at) and kind in {None, f.kind}]
+        self.faults = tuple(mended(f, at) if f in ended else f for f in self.faults)
+        self._last = None
+        return len(ended)
+
+    def is_silent(self, at: float) -> bool:
+        """Tell whether nothing answers at an instant."""
+        return self._is_on(FaultKind.SILENCE, at)
+
+    def input_wh(self, number: int, at: float) -> float:
+        """Return what an MPPT input (from 1) has made from the start of the curve on, in Wh DC."""
+        made = self.curve.energy_wh(at)
+        for since, until in spans(self.faults, number, at):
+            made -= self.curve.energy_wh(until) - self.curve.energy_wh(max(since, self.curve.start))
+        return made * self.spec.shares[number - 1]
+
+    def input_w(self, number: int, at: float) -> float:
+        """Return the power of an MPPT input (from 1) in W DC."""
+        if any(fault.is_on(at) and fault.stops_input(number) for fault in self.faults):
+            return 0.0
+        return self.curve.power_w(at) * self.spec.shares[number - 1]
+
+    def energy_wh(self, at: float) -> int:
+        """Return what the AC energy counter shows."""
+        made = sum(self.input_wh(number, at) for number in self._inputs)
+        return self.spec.counted_wh + int(made * EFFICIENCY)
+
+    def image(self, at: float) -> Image:
+        """Return the registers at an instant."""
+        if self._last is None or self._last[0] != at:
+            words = self._template.filled(self._values(at), self._nameplate)
+            self._last = (at, Image(self.spec.unit, ((BASE, tuple(words)),)))
+        return self._last[1]
+
+    def read(self, at: float, unit: int, address: int, count: int) -> tuple[int, ...]:
+        """Return registers as of an instant.
+
+        Raises:
+            Unreachable: the home is silent.
+            IllegalAddress: it has no such registers.
+        """
+        if self.is_silent(at):
+            raise Unreachable(f"reading house {self.spec.serial}: it is silent")
+        return self.image(at).read(unit, address, count)
+
+    @property
+    def _inputs(self) -> range:
+        return range(1, len(self.spec.shares) + 1)
+
+    @cached_property
+    def _template(self) -> Template:
+        models = [(1, 0), (self.spec.inverter, 0), (160, len(self.spec.shares))]
+        if self.spec.battery is not None:
+            models.append((self.spec.battery, 0))
+        return Template(models)
+
+    @cached_property
+    def _nameplate(self) -> list[int]:
+        """Return the words of everything that never changes: names and scale factors."""
+        spec = self.spec
+        values: dict[str, int | str | None] = {
+            "1.Mn": spec.maker,
+            "1.Md": spec.model,
+            "1.Vr": "1.0",
+            "1.SN": spec.serial,
+            "1.DA": spec.unit,
+            "160.DCA_SF": -2,
+            "160.DCV_SF": -1,
+            "160.DCW_SF": 0,
+            "160.DCWH_SF": 0,
+            "160.N": len(spec.shares),
+        }
+        for number in self._inputs:
+            values |= {f"160.ID.{number}": number, f"160.IDStr.{number}": f"String {number}"}
+        if spec.inverter == OLD_INVERTER:
+            scales = {"A": -2, "V": -1, "W": 0, "Hz": -2, "WH": 0, "DCW": 0, "Tmp": -1}
+        else:
+            scales = {"A": -2, "V": -1, "W": 0, "Hz": -2, "TotWh": 0, "Tmp": -1}
+        values |= {f"{spec.inverter}.{name}_SF": scale for name, scale in scales.items()}
+        if spec.battery == OLD_BATTERY:
+            values |= {"802.SoC_SF": -1, "802.W_SF": 0, "802.WHRtg_SF": 0, "802.Typ": 4}
+            values |= {"802.WHRtg": spec.battery_wh, "802.LocRemCtl": 1, "802.AlmRst": 0}
+        elif spec.battery == NEW_BATTERY:
+            values |= {"713.WH_SF": 0, "713.Pct_SF": -1, "713.WHRtg": spec.battery_wh}
+        return self._template.filled(values)
+
+    def _values(self, at: float) -> dict[str, int | str | None]:
+        fault = next(
+            (f for f in self.faults if f.kind is FaultKind.INVERTER_FAULT and f.is_on(at)), None
+        )
+        powers = [self.input_w(number, at) for number in self._inputs]
+        is_dark = self.curve.power_w(at) <= 0
+        mode = "fault" if fault else "asleep" if is_dark else "running"
+        state = STATES[self.spec.inverter][mode]
+        bits = 1 << fault.bit if fault else 0
+        ac_w = None if mode == "asleep" else round(sum(powers) * EFFICIENCY)
+        values: dict[str, int | str | None] = {"160.Evt": 0}
+        if self.spec.inverter == OLD_INVERTER:
+            values |= {
+                "103.W": ac_w,
+                "103.A": None if ac_w is None else round(ac_w * 100 / GRID_VOLTS),
+                "103.PhVphA": GRID_VOLTS * 10,
+                "103.Hz": 6000,
+                "103.WH": self.energy_wh(at),
+                "103.DCW": None if ac_w is None else round(sum(powers)),
+                "103.TmpCab": self._cabinet(sum(powers)),
+                "103.St": state,
+                "103.Evt1": bits,
+                "103.Evt2": 0,
+            }
+        else:
+            values |= {
+                "701.St": int(mode == "running"),
+                "701.InvSt": state,
+                "701.ConnSt": int(mode == "running"),
+                "701.Alrm": bits,
+                "701.W": ac_w,
+                "701.TotWhInj": self.energy_wh(at),
+                "701.TmpCab": self._cabinet(sum(powers)),
+            }
+        for number, power in zip(self._inputs, powers, strict=True):
+            values |= {
+                f"160.DCW.{number}": round(power),
+                f"160.DCWH.{number}": int(self.input_wh(number, at)),
+                f"160.DCSt.{number}": {"asleep": 2, "running": 4, "fault": 7}[mode],
+                f"160.DCEvt.{number}": 0,
+            }
+        return values | self._battery_values(at)
+
+    def _cabinet(self, power_w: float) -> int:
+        """Return the temperature inside the cabinet in tenths of a degree Celsius."""
+        return 250 + round(power_w * 350 / self.spec.rated_w)
+
+    def _battery_values(self, at: float) -> dict[str, int | str | None]:
+        if self.spec.battery is None:
+            return {}
+        soc, power_w = self._battery(at)
+        if self.spec.battery == NEW_BATTERY:
+            available = round(soc * self.spec.battery_wh)
+            return {"713.SoC": round(soc * 1000), "713.WHAvail": available, "713.Sta": 0}
+        return {
+            "802.SoC": round(soc * 1000),
+            "802.W": power_w,
+            "802.State": 3,
+            "802.ChaSt": 4 if power_w < 0 else 3 if power_w > 0 else 6,
+            "802.Evt1": 0,
+        }
+
+    def _battery(self, at: float) -> tuple[float, int]:
+        """Return charge (0..1) and power (W, positive when discharging) by the time of day."""
+        second = (at - self.curve.start) % DAY_S
+        span = HIGH_SOC - LOW_SOC
+        if CHARGE_FROM_S <= second < CHARGE_UNTIL_S:
+            length = CHARGE_UNTIL_S - CHARGE_FROM_S
+            power = -span * self.spec.battery_wh * 3600 / length
+            return LOW_SOC + span * (second - CHARGE_FROM_S) / length, round(power)
+        if DISCHARGE_FROM_S <= second < DISCHARGE_UNTIL_S:
+            length = DISCHARGE_UNTIL_S - DISCHARGE_FROM_S
+            power = span * self.spec.battery_wh * 3600 / length
+            return HIGH_SOC - span * (second - DISCHARGE_FROM_S) / length, round(power)
+        is_full = CHARGE_UNTIL_S <= second < DISCHARGE_FROM_S
+        return (HIGH_SOC if is_full else LOW_SOC), 0
+
+    def _is_on(self, kind: FaultKind, at: float) -> bool:
+        return any(fault.kind is kind and fault.is_on(at) for fault in self.faults)

@@ -1,0 +1,117 @@
+"""Register images: words at addresses, made from model definitions or read from a file."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_agent.source import IllegalAddress
+from edge_agent.sunspec.decode import NUMBERS
+from edge_agent.sunspec.definitions import Point, placed_flat
+from edge_agent.sunspec.models import MODELS
+from edge_agent.sunspec.scan import END, MARKER
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The holding registers of one unit, in blocks, at one instant."""
+
+    unit: int
+    blocks: tuple[tuple[int, tuple[int, ...]], ...]
+
+    def read(self, unit: int, address: int, count: int) -> tuple[int, ...]:
+        """Return registers.
+
+        Raises:
+            IllegalAddress: one of them, or the unit, is not in the image.
+        """
+        for start, words in self.blocks:
+            if unit == self.unit and start <= address and address + count <= start + len(words):
+                return words[address - start : address - start + count]
+        raise IllegalAddress(f"reading {count} registers at {address} of unit {unit}: none", 2)
+
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
+
+
+def from_file(path: Path) -> Image:
+    """Return the image of a JSON file: `{"unit", "blocks": [{"address", "registers"}]}`.
+
+    Raises:
+        ValueError: the file is no such image.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        blocks = tuple((block["address"], tuple(block["registers"])) for block in data["blocks"])
+        unit = data.get("unit", 1)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"reading image {path}: {error!r}") from error
+    return Image(unit, blocks)
+
+
+def to_json(image: Image, *, name: str, source: str) -> dict[str, Any]:
+    """Return an image as the data of such a file."""
+    blocks = [{"address": start, "registers": list(words)} for start, words in image.blocks]
+    return {"name": name, "unit": image.unit, "source": source, "licence": "", "blocks": blocks}
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where a point stands in a device, in registers from the marker on."""
+
+    offset: int
+    point: Point
+
+
+class Template:
+    """A device with every point not implemented, and the places of its points.
+
+    Points are named `103.W`; those of a repeating group `160.DCW.2` for the second repetition.
+    """
+
+    def __init__(self, models: Sequence[tuple[int, int]]) -> None:
+        """Lay out models in a chain.
+
+        Args:
+            models: number of each model, and how often its repeating group stands there.
+        """
+        self.slots: dict[str, Slot] = {}
+        words = list(MARKER)
+        for number, repetitions in models:
+            model = MODELS[number]
+            length = model.group.own_length - 2
+            length += sum(group.own_length for group in model.group.groups) * repetitions
+            start = len(words)
+            words += [0] * (2 + length)
+            for place in placed_flat(model, length):
+                suffix = f".{place.repetition}" if place.repetition else ""
+                slot = Slot(start + place.offset, place.point)
+                self.slots[f"{number}.{place.point.name}{suffix}"] = slot
+                if place.point.type != "string":
+                    write(words, slot, None)
+            words[start], words[start + 1] = number, length
+        self.words = (*words, END, 0)
+
+    def filled(
+        self, values: Mapping[str, int | str | None], base: Sequence[int] | None = None
+    ) -> list[int]:
+        """Return the words with these raw values in them."""
+        words = list(self.words if base is None else base)
+        for name, value in values.items():
+            write(words, self.slots[name], value)
+        return words
+
+
+def write(words: list[int], slot: Slot, value: int | str | None) -> None:
+    """Write a raw value into registers; None writes what means "not implemented"."""
+    size = slot.point.size
+    if isinstance(value, str):
+        data = value.encode("ascii")[: 2 * size].ljust(2 * size, b"\0")
+        number = int.from_bytes(data, "big")
+    elif value is None:
+        number = NUMBERS[slot.point.type].absent or 0
+    else:
+        number = value & ((1 << 16 * size) - 1)
+    for i in range(size):
+        words[slot.offset + i] = number >> 16 * (size - 1 - i) & 0xFFFF

@@ -1,0 +1,69 @@
+"""Where registers come from: one method to read them, and the ways in which it can fail.
+
+ReadFailed
+├── Unreachable       no connection, or it broke
+│   └── NoReply       connected, but no (or no fitting) answer in time
+├── ShortReply        fewer registers than asked for
+└── DeviceRefused     the device answered with a Modbus exception
+    ├── IllegalAddress    2: there is no such register
+    └── Busy              5, 6: try again later
+"""
+
+from typing import Protocol
+
+
+class ReadFailed(Exception):
+    """Registers could not be read; the message names the device and the registers."""
+
+
+class Unreachable(ReadFailed):
+    """There is no connection to the device."""
+
+
+class NoReply(Unreachable):
+    """The device is connected, but no answer that fits the question came in time."""
+
+
+class ShortReply(ReadFailed):
+    """The device sent fewer registers than it was asked for; none of them is used."""
+
+
+class DeviceRefused(ReadFailed):
+    """The device answered with a Modbus exception code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class IllegalAddress(DeviceRefused):
+    """The device has no register at one of these addresses (exception 2)."""
+
+
+class Busy(DeviceRefused):
+    """The device has no time now (exceptions 5 and 6)."""
+
+
+def refused(message: str, code: int) -> DeviceRefused:
+    """Return the error for a Modbus exception code."""
+    if code == 2:
+        return IllegalAddress(message, code)
+    if code in {5, 6}:
+        return Busy(message, code)
+    return DeviceRefused(message, code)
+
+
+class RegisterSource(Protocol):
+    """Something that has holding registers: a device on a bus, or a simulated one."""
+
+    def read(self, unit: int, address: int, count: int) -> tuple[int, ...]:
+        """Return exactly `count` registers, each 0..65535, all of one instant.
+
+        Raises:
+            ReadFailed: when that is not possible.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection, if there is one; the next read opens it again."""
+        ...

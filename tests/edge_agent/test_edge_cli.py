@@ -1,0 +1,157 @@
+"""The command: what it prints, and the exit codes that scripts rely on."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cloud.telemetry.chunk import decode
+from edge_agent.cli import main
+from edge_agent.outbox import Outbox
+from edge_agent.simulator.curve import Curve
+from edge_agent.simulator.house import House, HouseSpec
+from edge_agent.simulator.image import Image
+from edge_agent.simulator.server import Server
+
+ROOT = Path(__file__).parents[2]
+DAY = 1781938800
+NOON = DAY + 12 * 3600
+
+
+@pytest.fixture
+def host():
+    home = House(HouseSpec("SN-1", battery=802, unit=126), Curve("SN-1", DAY))
+    with Server(lambda: NOON) as server:
+        yield f"127.0.0.1:{server.add(home).number}"
+
+
+def run(capsys, *arguments):
+    code = main(arguments)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_scan(capsys, host):
+    code, out, _ = run(capsys, "scan", host, "--json")
+    report = json.loads(out)
+    assert code == 0
+    assert report["unit"] == 126
+    assert report["flags"] == []
+    assert [model["model"] for model in report["models"]] == [1, 103, 160, 802]
+    assert set(report["models"][0]) == {"model", "name", "address", "length", "flags"}
+    assert "inverter_three_phase" in run(capsys, "scan", host)[1]
+
+
+def test_read(capsys, host):
+    code, out, _ = run(capsys, "read", host, "--unit", "126", "--json")
+    models = {model["model"]: model for model in json.loads(out)["models"]}
+    assert code == 0
+    assert models[1]["points"]["SN"] == {"raw": "SN-1", "value": "SN-1", "unit": None, "flags": []}
+    assert models[802]["points"]["SoC"]["value"] == 55.0
+    assert models[103]["points"]["VA"] == {"raw": None, "value": None, "unit": "VA", "flags": []}
+    assert [module["ID"]["value"] for module in models[160]["points"]["module"]] == [1, 2]
+    assert "SoC          55.0 %WHRtg" in run(capsys, "read", host)[1]
+
+
+def test_dump_gives_an_image_that_reads_alike(capsys, host, tmp_path):
+    path = tmp_path / "image.json"
+    assert run(capsys, "dump", host, "-o", str(path))[0] == 0
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "edge_agent.cli", "sim", str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as process:
+        served = process.stdout.readline().split()[0]
+        again = run(capsys, "read", served, "--json")[1]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(5) == 0
+    first = json.loads(run(capsys, "read", host, "--json")[1])
+    assert json.loads(again)["models"] == first["models"]
+
+
+def test_exit_codes(capsys, tmp_path):
+    closed = run(capsys, "read", "127.0.0.1:1", "--json")
+    assert closed[0] == 3
+    assert re.fullmatch(
+        r"sunreeve-edge: reading 2 registers at 40000 .*check address.*\n", closed[2]
+    )
+    assert run(capsys, "read", "127.0.0.1:99999")[0] == 2
+    assert run(capsys, "read", "127.0.0.1:1", "--unit", "999")[0] == 2
+    assert run(capsys, "sim", str(tmp_path / "none.json"))[0] == 2
+    assert run(capsys, "sim", str(tmp_path / "none.json"), "--fault", "odd")[0] == 2
+    assert run(capsys, "check", str(tmp_path / "none.toml"))[0] == 1
+    assert run(capsys, "run", str(tmp_path / "none.toml"))[0] == 2
+    with pytest.raises(SystemExit) as caught:
+        main(["fly"])
+    assert caught.value.code == 2
+    with Server(lambda: 0.0) as server:
+        port = server.add(Image(1, ((0, (0,) * 100),)))
+        code, _, err = run(capsys, "scan", f"127.0.0.1:{port.number}")
+    assert code == 1
+    assert "no SunSpec models" in err
+
+
+@pytest.mark.parametrize("missing", ["pymodbus", "paho"])
+def test_without_its_extra_it_says_so_in_one_line(missing, tmp_path):
+    config = tmp_path / "agent.toml"
+    config.write_text(CONFIG.format(folder=tmp_path, broker=1, device=1))
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None; from edge_agent.cli import main; "
+        f"sys.exit(main(['run', {str(config)!r}]))"
+    )
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert missing in done.stderr
+    assert "is not installed; install the agent with its extra" in done.stderr
+
+
+CONFIG = """
+thing = "gw-0001"
+outbox = "{folder}/outbox.sqlite"
+poll_s = 1
+window_s = 2
+
+[broker]
+host = "127.0.0.1"
+port = {broker}
+
+[[device]]
+name = "roof"
+host = "127.0.0.1"
+port = {device}
+"""
+
+
+def test_run_on_the_real_clock(capsys, host, broker, tmp_path):
+    config = tmp_path / "agent.toml"
+    config.write_text(CONFIG.format(folder=tmp_path, broker=broker.port, device=host.split(":")[1]))
+    assert run(capsys, "check", str(config))[0] == 0
+    assert run(capsys, "queue", str(config))[0] == 2, "there is no queue yet"
+    command = [sys.executable, "-m", "edge_agent.cli", "run", str(config)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT) as process:  # noqa: S603
+        for _ in range(100):
+            if len(broker.of("/chunk")) >= 2:
+                break
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+    chunks = [decode(payload) for payload in broker.of("/chunk")]
+    assert len(chunks) >= 2
+    assert chunks[1].devices[0].serial == "SN-1"
+    assert chunks[1].is_clock_synced
+    code, out, _ = run(capsys, "status", str(config))
+    assert (code, json.loads(out)["roof"]["serial"]) == (0, "SN-1")
+    code, out, _ = run(capsys, "queue", str(config))
+    assert (code, json.loads(out)["kept_chunks"]) == (0, len(chunks))
+    box = Outbox(tmp_path / "outbox.sqlite")
+    assert box.depth() == 0
+    box.close()
