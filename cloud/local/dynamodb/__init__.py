@@ -1,0 +1,1 @@
+"""DynamoDB over SQLite, answering boto3, pynamodb and powertools without leaving the machine."""
