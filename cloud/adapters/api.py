@@ -184,7 +184,7 @@ class _ServerError(Exception):
         self.answer = answer
 
 
-def _replayed(answer: Answer, _record: object) -> Answer:
+def _replayed(answer: Any, _record: Any) -> Any:
     headers = {**answer.get("headers", {}), "Idempotent-Replayed": "true"}
     return {**answer, "headers": headers}
 

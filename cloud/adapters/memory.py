@@ -34,7 +34,7 @@ class MemoryRecords:
         found = [
             cast("Stored[R]", stored)
             for (of, _), stored in sorted(self._records.items(), key=lambda item: item[0][1])
-            if of is kind and getattr(stored.record, by) == value
+            if of is kind and str(getattr(stored.record, by)) == value
         ]
         return tuple(found)
 

@@ -18,6 +18,7 @@ from cloud.adapters.outbox import DynamoOutbox
 from cloud.adapters.queues import SqsQueues
 from cloud.adapters.records import DynamoRecords
 from cloud.adapters.tables import MoneyRow, OperationsRow, SitesRow, bind
+from cloud.funding.ach import Originator
 from cloud.kernel.clock import Clock
 
 Environment = Mapping[str, str]
@@ -75,3 +76,15 @@ def queues(environment: Environment) -> SqsQueues:
     """Give the queues that messages leave to."""
     urls = {topic: environment[variable] for topic, variable in TOPICS.items()}
     return SqsQueues(boto3.client("sqs"), urls)
+
+
+def originator(environment: Environment) -> Originator:
+    """Give who the funding file is from, and the bank that takes it."""
+    return Originator(
+        bank_routing_number=environment["ORIGINATOR_ROUTING"],
+        bank_name=environment["ORIGINATOR_BANK_NAME"],
+        origin=environment["ORIGINATOR_COMPANY_ID"],
+        name=environment["ORIGINATOR_NAME"],
+        company_identification=environment["ORIGINATOR_COMPANY_ID"],
+        questions_to=environment["MAIL_FROM"],
+    )

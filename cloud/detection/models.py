@@ -47,12 +47,14 @@ class IssueClock:
         since: the first bad observation; the 48 hours count from here (D-12).
         good_evaluations: evaluations in a row that saw it gone.
         told: a finding was made of it.
+        chunk_id: the chunk that holds the first bad observation.
     """
 
     family: str
     since: datetime
     good_evaluations: int = 0
     told: bool = False
+    chunk_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from cloud.portfolio.models import Site
 from cloud.telemetry.chunk import Chunk, decode
 from cloud.telemetry.days import day_of_energy, samples_of, standard_day, start_of
 from cloud.telemetry.models import Sample
-from cloud.telemetry.ports import Chunks
+from cloud.telemetry.ports import Chunks, chunk_id
 
 PRODUCTION = "PRODUCTION"
 SWEEP = "sweep"
@@ -46,7 +46,12 @@ class Looked:
     stored: Stored[SiteState]
     devices: Mapping[str, Sequence[Sample]]
     energy: Mapping[date, tuple[int | None, float]]
-    chunk_ids: tuple[str, ...]
+    windows: tuple[tuple[datetime, datetime, str], ...]
+
+    def chunk_at(self, instant: datetime) -> str:
+        """Give the id of the chunk whose window holds an instant, empty when there is none."""
+        held = (name for start, end, name in self.windows if start <= instant < end)
+        return next(held, "")
 
 
 def sweep(records: Records, chunks: Chunks, *, utc_offset_hours: int, at: datetime) -> int:
@@ -121,9 +126,13 @@ def _look(records: Records, chunks: Chunks, site: Site, at: datetime) -> Looked:
         stored=stored,
         devices=devices,
         energy=energy,
-        chunk_ids=tuple(
-            f"{chunk.gateway_id}/{chunk.window_start:%Y-%m-%dT%H:%MZ}/{chunk.sequence}"
-            for chunk in kept
+        windows=tuple(
+            (
+                stored.window_start,
+                stored.window_start + timedelta(seconds=chunk.dt * chunk.n),
+                chunk_id(stored),
+            )
+            for stored, chunk in zip(kept, decoded, strict=True)
         ),
     )
 
@@ -214,7 +223,7 @@ def _production(
                 "of what the neighbours' sun should have made here"
             ),
             evidence=tuple(_line(day) for day in run),
-            causes=one.chunk_ids[-24:],
+            causes=_boundary_chunks(one, run[-1].day),
         )
         return replace(state, production_told=tier), (finding,), ()
     recent = [day for day in history if day.is_judged][-3:]
@@ -229,6 +238,13 @@ def _production(
         )
         return replace(state, production_told=None), (), (recovery,)
     return state, (), ()
+
+
+def _boundary_chunks(one: Looked, day: date) -> tuple[str, ...]:
+    """Give the chunks between whose counters a day's energy lies: before it and at its end."""
+    start = start_of(day, one.site.utc_offset_hours)
+    instants = (start - _DAY / 96, start + _DAY - _DAY / 96)
+    return tuple(name for instant in instants if (name := one.chunk_at(instant)))
 
 
 def _line(day: JudgedDay) -> str:
@@ -251,6 +267,8 @@ def _issues(
     for seen in observe(one.devices.values(), running=clocks, since=since, now=at):
         before = clocks.pop(seen.family, None)
         clock = moved(before, family=seen.family, bad_since=seen.bad_since, was_good=seen.was_good)
+        if before is None and clock is not None:
+            clock = replace(clock, chunk_id=one.chunk_at(clock.since))
         if clock is None:
             if before is not None and before.told:
                 recoveries.append(_recovered(one, before, at))
@@ -276,7 +294,7 @@ def _persisted(one: Looked, clock: IssueClock, at: datetime) -> Finding:
         found_at=at,
         says=f"{clock.family} has lasted {lasted:.0f} hours, longer than {hours:.0f}",
         evidence=(f"first seen {clock.since:%Y-%m-%d %H:%M} UTC, still there {at:%Y-%m-%d %H:%M}",),
-        causes=one.chunk_ids[-24:],
+        causes=(clock.chunk_id,) if clock.chunk_id else (),
     )
 
 

@@ -8,7 +8,6 @@ timers. Effects leave later, at least once, each under its own id.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 NEW = 0
@@ -67,7 +66,7 @@ class Letter:
     text: str
     thread: str
     at: datetime
-    attachments: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    attachments: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

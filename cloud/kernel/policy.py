@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from cloud.kernel.errors import BadInput
@@ -68,7 +67,7 @@ class Rule(Generic[T]):
     source: Source
     says: str
     values: Mapping[date, T]
-    programmes: Mapping[str, Mapping[date, T]] = MappingProxyType({})
+    programmes: Mapping[str, Mapping[date, T]] = field(default_factory=dict)
     note: str = ""
 
     def __post_init__(self) -> None:

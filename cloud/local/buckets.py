@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,7 +23,7 @@ class Buckets:
         for name in names:
             (folder / name).mkdir(parents=True, exist_ok=True)
 
-    def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    def call(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Answer one call with what boto3 would parse from S3's reply.
 
         Raises:
@@ -51,7 +52,7 @@ class Buckets:
             bucket, *("%2E" * len(p) if p in {".", ".."} else p for p in parts)
         )
 
-    def _put(self, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _put(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         path = self.path(parameters["Bucket"], parameters["Key"])
         body = parameters.get("Body", b"")
         content = body if isinstance(body, bytes) else body.read()
@@ -73,13 +74,13 @@ class Buckets:
             part.replace(path)
         return {"ETag": _etag(content)}
 
-    def _existing(self, parameters: dict[str, Any]) -> bytes:
+    def _existing(self, parameters: Mapping[str, Any]) -> bytes:
         path = self.path(parameters["Bucket"], parameters["Key"])
         if not path.is_file():
             raise ServiceError("NoSuchKey", "The specified key does not exist.", 404)
         return path.read_bytes()
 
-    def _get(self, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _get(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         content = self._existing(parameters)
         return {
             "Body": io.BytesIO(content),
@@ -87,11 +88,11 @@ class Buckets:
             "ETag": _etag(content),
         }
 
-    def _head(self, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _head(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         content = self._existing(parameters)
         return {"ContentLength": len(content), "ETag": _etag(content)}
 
-    def _list(self, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _list(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         root = self.path(parameters["Bucket"], "x").parent
         prefix = parameters.get("Prefix", "")
         keys = sorted(

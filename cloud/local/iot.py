@@ -264,7 +264,7 @@ _TOKEN = re.compile(
 )
 _RESERVED = {"SELECT", "FROM", "WHERE", "AS", "AND", "OR", "NOT"}
 _LITERALS = {"TRUE": True, "FALSE": False, "NULL": None}
-_ORDER: dict[str, Callable[[Any, Any], bool]] = {
+_ORDER: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
     "<=": operator.le,
@@ -532,7 +532,8 @@ def _not(inner: Expression) -> Expression:
 
 def _compare(sign: str, left: Expression, right: Expression) -> Expression:
     def compared(arrival: Arrival) -> bool | _Undefined:
-        one, two = left(arrival), right(arrival)
+        one: object = left(arrival)
+        two: object = right(arrival)
         if one is UNDEFINED or two is UNDEFINED:
             return UNDEFINED
         if sign in _ORDER:
@@ -540,7 +541,7 @@ def _compare(sign: str, left: Expression, right: Expression) -> Expression:
             if first is None or second is None:
                 return UNDEFINED
             return _ORDER[sign](first, second)
-        return _is_equal(one, two) is (sign == "=")
+        return _is_equal(one, two) == (sign == "=")
 
     return compared
 

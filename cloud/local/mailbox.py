@@ -3,6 +3,7 @@
 import os
 import re
 from email import message_from_bytes, policy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ class Mailbox:
         self._folder = folder
         self._clock = clock
 
-    def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    def call(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Answer one call of boto3's SESv2 client.
 
         Raises:

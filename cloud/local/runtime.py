@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from cloud.local.mailbox import Mailbox
 from cloud.local.mqtt.listener import Listener
 from cloud.local.mqtt.message import Publish
 from cloud.local.mqtt.policy import Policy
-from cloud.local.queues import Queues
+from cloud.local.queues import Outgoing, QueueError, Queues, Received
 from cloud.local.schedules import Schedule, parse
 from cloud.local.template import QUEUE_URL, Mapped, Scheduled, load
 
@@ -74,7 +74,7 @@ class Runtime:
         self.queues = Queues(folder / "queues.sqlite", self.clock)
         self.buckets = Buckets(folder / "buckets", self.stack.buckets)
         self.mailbox = Mailbox(folder / "mail", self.clock)
-        hook.register("sqs", self.queues.call)
+        hook.register("sqs", self._call_sqs)
         hook.register("s3", self.buckets.call)
         hook.register("sesv2", self.mailbox.call)
         for name, definition in self.stack.tables.items():
@@ -88,14 +88,14 @@ class Runtime:
             clock=self.clock,
         )
         self.authority = Authority(folder / "ca", clock=self.clock)
-        self._rules = [iot.TopicRule.parse(p) for p in self.stack.topic_rules.values()]
+        self._rules = [iot.TopicRule.from_properties(p) for p in self.stack.topic_rules.values()]
         self._fired = _Fired(folder / "schedules.sqlite")
         self._armed = [self._arm(scheduled) for scheduled in self.stack.schedules]
         self.functions = Functions(self.stack.functions)
         self.listener = Listener(
             database=folder / "mqtt.sqlite",
             tls=self.authority.server_context(),
-            authorise=Policy(self.stack.gateway_policy),
+            authorise=Policy(self.stack.gateway_policy).allows,
             accept=self.accept,
             clock=self.clock,
             port=mqtt_port,
@@ -122,8 +122,14 @@ class Runtime:
         """Take a message in: when this returns, its queue has it for good."""
         now_ms = int(publish.at.timestamp() * 1000)
         for action, message in iot.route(self._rules, publish, now_ms):
-            name = action["Sqs"]["QueueUrl"].removeprefix(QUEUE_URL)
-            self.queues.send(name, message.decode())
+            name = action.queue_url.removeprefix(QUEUE_URL)
+            self.queues.send(name, Outgoing(message.decode()))
+
+    def _call_sqs(self, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return self.queues.call(operation, params)
+        except QueueError as refused:
+            raise hook.ServiceError(refused.code, str(refused)) from refused
 
     def call_http(self, function: str, event: Mapping[str, Any]) -> Any:
         """Invoke an API's function."""
@@ -152,18 +158,18 @@ class Runtime:
         """Deliver what the queues hold to the functions behind them."""
         delivered = 0
         for mapped in self.stack.mappings:
-            while batch := self.queues.receive(mapped.queue, mapped.batch_size):
+            while batch := self.queues.receive(mapped.queue, limit=mapped.batch_size):
                 delivered += len(batch)
                 self._deliver(mapped, batch)
         return delivered
 
-    def _deliver(self, mapped: Mapped, batch: Any) -> None:
+    def _deliver(self, mapped: Mapped, batch: Sequence[Received]) -> None:
         records = [
             {
-                "messageId": message.id,
+                "messageId": message.message_id,
                 "receiptHandle": message.receipt,
                 "body": message.body,
-                "attributes": {"ApproximateReceiveCount": str(message.receive_count)},
+                "attributes": dict(message.system),
                 "messageAttributes": {},
                 "eventSource": "aws:sqs",
                 "eventSourceARN": f"arn:aws:sqs:us-east-1:000000000000:{mapped.queue}",
@@ -178,11 +184,10 @@ class Runtime:
             return
         failures = (answer or {}).get("batchItemFailures", []) if mapped.reports_failures else []
         failed = {failure["itemIdentifier"] for failure in failures}
-        for message in batch:
-            if message.id in failed:
-                log.warning("%s put back message %s", mapped.function, message.id)
-            else:
-                self.queues.delete(mapped.queue, message.receipt)
+        for message_id in failed:
+            log.warning("%s put back message %s", mapped.function, message_id)
+        done = [message.receipt for message in batch if message.message_id not in failed]
+        self.queues.delete(mapped.queue, done)
 
     def _arm(self, scheduled: Scheduled) -> _Armed:
         schedule = parse(

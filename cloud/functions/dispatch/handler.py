@@ -26,10 +26,11 @@ PROCESSOR = BatchProcessor(event_type=EventType.SQS)
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Take each message on its own: one that fails comes again, and harms no other."""
-    answer: dict[str, Any] = process_partial_response(
-        event=event, record_handler=_take, processor=PROCESSOR, context=context
+    return dict(
+        process_partial_response(
+            event=event, record_handler=_take, processor=PROCESSOR, context=context
+        )
     )
-    return answer
 
 
 def _take(record: SQSRecord) -> None:
@@ -46,7 +47,7 @@ def _finding(body: dict[str, Any]) -> None:
         rule=body["rule"],
         opened_on=date.fromisoformat(body["onset"]),
         says=body["says"],
-        is_dispatchable=body["tier"] == Tier.DISPATCH,
+        dispatchable=body["tier"] == Tier.DISPATCH,
         evidence=tuple(body["evidence"]),
         causes=tuple(body["causes"]),
     )

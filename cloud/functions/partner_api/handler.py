@@ -25,8 +25,8 @@ from cloud.functions.partner_api.shapes import (
     WorkOrderOut,
     WorkOrdersOut,
 )
-from cloud.invoicing.models import Invoice
-from cloud.invoicing.process import Rejected, submit
+from cloud.invoicing.models import Invoice, Rejected
+from cloud.invoicing.process import submit
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import NotFound
 from cloud.kernel.money import Money
@@ -183,8 +183,8 @@ def openapi() -> dict[str, Any]:
 def _invoice(invoice: Invoice) -> InvoiceOut:
     return InvoiceOut(
         invoice_id=invoice.id,
-        invoice_number=invoice.number,
+        invoice_number=invoice.content.number,
         work_order_number=invoice.work_order_id,
         state=invoice.state,
-        total_cents=invoice.total.cents,
+        total_cents=invoice.content.total.cents,
     )

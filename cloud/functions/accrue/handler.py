@@ -1,0 +1,61 @@
+"""Books what is owed, milestones, approved invoices and offsets, each exactly once."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from cloud.adapters import wiring
+from cloud.funding import process
+from cloud.kernel.ports import require
+from cloud.portfolio.models import Milestone, Project
+
+logger = Logger()
+CLOCK = wiring.clock()
+RECORDS = wiring.records(os.environ)
+PROCESSOR = BatchProcessor(event_type=EventType.SQS)
+
+
+def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Take each message on its own: one that fails comes again, and harms no other."""
+    return dict(
+        process_partial_response(
+            event=event, record_handler=_take, processor=PROCESSOR, context=context
+        )
+    )
+
+
+def _take(record: SQSRecord) -> None:
+    body = json.loads(record.body)
+    TOPICS[body["topic"]](body)
+    logger.info("accrued", topic=body["topic"], id=body["id"])
+
+
+def _milestone(body: dict[str, Any]) -> None:
+    project_id = body["project_id"]
+    project = require(RECORDS.load(Project, project_id), "project", project_id).record
+    milestone = Milestone(body["milestone"])
+    process.accrue_milestone(RECORDS, project=project, milestone=milestone, at=CLOCK.now())
+
+
+def _payable(body: dict[str, Any]) -> None:
+    process.accrue_service(RECORDS, body=body, at=CLOCK.now())
+
+
+def _offset(body: dict[str, Any]) -> None:
+    process.accrue_offset(RECORDS, body=body, at=CLOCK.now())
+
+
+TOPICS: Mapping[str, Callable[[dict[str, Any]], None]] = {
+    "milestone": _milestone,
+    "payable": _payable,
+    "offset": _offset,
+}

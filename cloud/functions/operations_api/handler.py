@@ -1,0 +1,223 @@
+"""What the owner's people decide: spending, causes, invoices, milestones, runs.
+
+Who it is and which roles they have stands in the token, never in the request.
+"""
+
+import json
+import os
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import Response
+
+from cloud.adapters import codec, wiring
+from cloud.adapters.api import PROBLEMS, claims_of, groups_of, problem, refused, resolver
+from cloud.functions.operations_api.shapes import (
+    FindingIn,
+    Listed,
+    MilestoneIn,
+    One,
+    ReasonIn,
+    RunApprovalIn,
+    SpendApprovalIn,
+)
+from cloud.funding import process as funding
+from cloud.funding.models import FundingRun, RunPlan
+from cloud.invoicing import process as invoicing
+from cloud.invoicing.models import Invoice
+from cloud.kernel.decision import Refused
+from cloud.kernel.money import Money
+from cloud.kernel.ports import require
+from cloud.portfolio.models import Partner
+from cloud.portfolio.process import record_milestone
+from cloud.service import process as service
+from cloud.service.models import Case, WorkOrder
+
+logger = Logger()
+CLOCK = wiring.clock()
+RECORDS = wiring.records(os.environ)
+DOCUMENTS = wiring.documents(os.environ)
+app = resolver()
+
+SPC, ACCOUNTING, PROJECTS, AUDITOR = "spc", "accounting_admin", "projects", "auditor"
+
+
+def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one request of the owner's people."""
+    claims = claims_of(event)
+    app.append_context(by=claims.get("username", ""), roles=groups_of(claims))
+    answer: dict[str, Any] = app.resolve(event, context)
+    return answer
+
+
+def _may(*roles: str) -> Response[str] | None:
+    if app.context["by"] and app.context["roles"] & set(roles):
+        return None
+    detail = f"this is for {' or '.join(roles)}; ask an administrator for the role"
+    return problem(403, "The token does not allow it", detail)
+
+
+def _shown(record: object) -> One | Response[str]:
+    if isinstance(record, Refused):
+        return refused(record)
+    return One(item=json.loads(codec.to_text(record)))
+
+
+def _listed(kind: type[Any], by: str, value: str) -> Listed:
+    found = RECORDS.find(kind, by=by, value=value)
+    return Listed(items=[json.loads(codec.to_text(stored.record)) for stored in found])
+
+
+@app.get("/ops/cases", responses=PROBLEMS, tags=["Service"])
+def list_cases(state: str) -> Listed | Response[str]:
+    """List the cases in one state."""
+    return _may(SPC, AUDITOR) or _listed(Case, "state", state)
+
+
+@app.get("/ops/work_orders", responses=PROBLEMS, tags=["Service"])
+def list_work_orders(task: str) -> Listed | Response[str]:
+    """List the work orders that wait for a person to do one thing."""
+    return _may(SPC, AUDITOR) or _listed(WorkOrder, "task", task)
+
+
+@app.post("/ops/work_orders/<number>/spend_approvals", responses=PROBLEMS, tags=["Service"])
+def approve_spend(number: str, body: SpendApprovalIn) -> One | Response[str]:
+    """Approve in writing, before the work, what may be spent (I-62)."""
+    if no := _may(SPC):
+        return no
+    order = service.approve_spend(
+        RECORDS,
+        work_order_id=number,
+        max_total=Money(body.max_total_cents),
+        is_written=True,
+        at=CLOCK.now(),
+        by=app.context["by"],
+    )
+    return _shown(order)
+
+
+@app.post("/ops/work_orders/<number>/finding", responses=PROBLEMS, tags=["Service"])
+def record_finding(number: str, body: FindingIn) -> One | Response[str]:
+    """Record what was found to be the cause (B-50 to B-53)."""
+    if no := _may(SPC):
+        return no
+    order = service.record_finding(
+        RECORDS,
+        work_order_id=number,
+        cause=body.cause,
+        evidence=body.evidence,
+        at=CLOCK.now(),
+        by=app.context["by"],
+    )
+    return _shown(order)
+
+
+@app.get("/ops/invoices", responses=PROBLEMS, tags=["Invoices"])
+def list_invoices(state: str) -> Listed | Response[str]:
+    """List the invoices in one state."""
+    return _may(SPC, ACCOUNTING, AUDITOR) or _listed(Invoice, "state", state)
+
+
+@app.post("/ops/invoices/<invoice_id>/approve", responses=PROBLEMS, tags=["Invoices"])
+def approve_invoice(invoice_id: str) -> One | Response[str]:
+    """Approve an invoice; never by who submitted it (I-66)."""
+    if no := _may(SPC):
+        return no
+    by = app.context["by"]
+    return _shown(invoicing.approve(RECORDS, invoice_id=invoice_id, by=by, at=CLOCK.now()))
+
+
+@app.post("/ops/invoices/<invoice_id>/return", responses=PROBLEMS, tags=["Invoices"])
+def return_invoice(invoice_id: str, body: ReasonIn) -> One | Response[str]:
+    """Give an invoice back to the partner; the clock of the decision stands meanwhile."""
+    if no := _may(SPC):
+        return no
+    return _shown(
+        invoicing.return_to_partner(
+            RECORDS,
+            invoice_id=invoice_id,
+            reason=body.reason,
+            by=app.context["by"],
+            at=CLOCK.now(),
+        )
+    )
+
+
+@app.post("/ops/invoices/<invoice_id>/reject", responses=PROBLEMS, tags=["Invoices"])
+def reject_invoice(invoice_id: str, body: ReasonIn) -> One | Response[str]:
+    """Reject an invoice."""
+    if no := _may(SPC):
+        return no
+    by = app.context["by"]
+    return _shown(
+        invoicing.reject(RECORDS, invoice_id=invoice_id, reason=body.reason, by=by, at=CLOCK.now())
+    )
+
+
+@app.post("/ops/projects/<project_id>/milestones", responses=PROBLEMS, tags=["Projects"])
+def reach_milestone(project_id: str, body: MilestoneIn) -> One | Response[str]:
+    """Record a milestone, at the instant of this call (P-01)."""
+    if no := _may(PROJECTS):
+        return no
+    by = app.context["by"]
+    return _shown(
+        record_milestone(
+            RECORDS, project_id=project_id, milestone=body.milestone, at=CLOCK.now(), by=by
+        )
+    )
+
+
+@app.get("/ops/runs", responses=PROBLEMS, tags=["Funding"])
+def list_runs(state: str) -> Listed | Response[str]:
+    """List the funding runs in one state."""
+    return _may(ACCOUNTING, AUDITOR) or _listed(FundingRun, "state", state)
+
+
+@app.get("/ops/runs/<run_id>", responses=PROBLEMS, tags=["Funding"])
+def get_run(run_id: str) -> One | Response[str]:
+    """Give one funding run."""
+    if no := _may(ACCOUNTING, AUDITOR):
+        return no
+    return _shown(require(RECORDS.load(FundingRun, run_id), "funding run", run_id).record)
+
+
+@app.get("/ops/runs/<run_id>/plans", responses=PROBLEMS, tags=["Funding"])
+def list_plans(run_id: str) -> Listed | Response[str]:
+    """List what a run does for each partner; bank accounts show their last four digits."""
+    if no := _may(ACCOUNTING, AUDITOR):
+        return no
+    found = RECORDS.find(RunPlan, by="run_id", value=run_id)
+    items = [
+        {
+            **json.loads(codec.to_text(plan.record)),
+            "account_number": plan.record.account_number.last4,
+        }
+        for plan in found
+    ]
+    return Listed(items=items)
+
+
+@app.post("/ops/runs/<run_id>/approve", responses=PROBLEMS, tags=["Funding"])
+def approve_run(run_id: str, body: RunApprovalIn) -> One | Response[str]:
+    """Approve exactly the plans that were shown; never by who prepared them (D03)."""
+    if no := _may(ACCOUNTING):
+        return no
+    run = funding.approve(
+        RECORDS,
+        run_id=run_id,
+        plans_hash=body.plans_hash,
+        partners=[s.record for s in RECORDS.find(Partner, by="active", value="True")],
+        by=app.context["by"],
+        roles=app.context["roles"],
+        at=CLOCK.now(),
+    )
+    return _shown(run)
+
+
+@app.get("/ops/trace/<trace_number>", responses=PROBLEMS, tags=["Funding"])
+def trace(trace_number: str) -> Listed | Response[str]:
+    """Walk a line of a bank file back to what it was earned with."""
+    if no := _may(ACCOUNTING, AUDITOR):
+        return no
+    steps = funding.trace(RECORDS, DOCUMENTS, trace_number=trace_number)
+    return Listed(items=[json.loads(codec.to_text(step)) for step in steps])

@@ -1,0 +1,43 @@
+"""Wakes whoever asked to be woken; verdicts are derived from facts, never decided here."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from cloud.adapters import wiring
+from cloud.invoicing import process as invoicing
+from cloud.kernel.change import Timer
+from cloud.kernel.errors import SunreeveError
+from cloud.service import process as service
+
+logger = Logger()
+CLOCK = wiring.clock()
+RECORDS = wiring.records(os.environ)
+OUTBOX = wiring.outbox(os.environ)
+
+Wake = Callable[..., object]
+WAKES: Mapping[str, Wake] = {
+    invoicing.APPROVAL_DUE: invoicing.wake,
+    **dict.fromkeys(service.WAKES, service.wake),
+}
+
+
+def handle(_event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Wake everybody who is due; one that fails is woken again later, and harms no other."""
+    now = CLOCK.now()
+    woken = 0
+    for due in OUTBOX.claim(now, kinds=frozenset({"Timer"})):
+        timer = due.what
+        if not isinstance(timer, Timer):
+            continue
+        try:
+            WAKES[timer.wakes](RECORDS, timer=timer, at=now)
+        except SunreeveError as wrong:
+            logger.warning("not woken", timer=timer.id, because=str(wrong))
+            OUTBOX.failed(due, now)
+        else:
+            OUTBOX.done(due, now)
+            woken += 1
+    return {"woken": woken}

@@ -1,0 +1,283 @@
+"""The people of the demo: what partners and the owner's people do, over the API and in order.
+
+None of them remembers anything: at each office hour they look at what the API shows them and do
+what there is to do. So they go on by themselves after a restart, and doing a thing twice is asked
+for with the same key.
+"""
+
+import http.client
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from cloud.kernel.calendar import US_BANK, BusinessCalendar, wall_time
+from cloud.local.demo.cast import (
+    COORDINATOR,
+    HOUSEHOLDS,
+    LOCAL,
+    M1_REACHED_ON,
+    PROJECT,
+    REPAIRS,
+    Repair,
+)
+from cloud.local.homes.street import Street
+from cloud.local.issuer import Issuer
+
+Json = dict[str, Any]
+
+_OFFICE = BusinessCalendar(US_BANK, LOCAL, time(8), time(17))
+_VISIT_FROM, _VISIT_UNTIL = time(10), time(12)
+_GATEWAYS = {household.site.id: household.site.gateway_id for household in HOUSEHOLDS}
+
+
+class RefusedByApi(Exception):
+    """The API answered with something other than success; the text is its problem document."""
+
+
+class Api:
+    """A connection to the API with one caller's token, asked for anew when it runs out."""
+
+    def __init__(self, port: int, token: Callable[[], str]) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._token = token
+
+    def get(self, path: str) -> Json:
+        """Give what a resource shows."""
+        return self._call("GET", path, None, {})
+
+    def post(self, path: str, body: Json, *, key: str) -> Json:
+        """Send a command under a key; the same key again is the same command."""
+        return self._call("POST", path, body, {"idempotency-key": key})
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+    def _call(self, method: str, path: str, body: Json | None, headers: Mapping[str, str]) -> Json:
+        self._connection.request(
+            method,
+            path,
+            None if body is None else json.dumps(body),
+            {
+                "authorization": f"Bearer {self._token()}",
+                "content-type": "application/json",
+                **headers,
+            },
+        )
+        response = self._connection.getresponse()
+        text = response.read().decode()
+        if response.status >= 300:
+            msg = f"{method} {path}: {response.status} {text}"
+            raise RefusedByApi(msg)
+        answer: Json = json.loads(text)
+        return answer
+
+
+def next_office_hour(now: datetime, hours: Sequence[time]) -> datetime:
+    """Give the next of these times on a business day, strictly after an instant."""
+    for day in _OFFICE.business_days_from(now.astimezone(LOCAL).date()):
+        for at in hours:
+            instant = wall_time(day, at, LOCAL)
+            if instant > now:
+                return instant
+    raise AssertionError  # business days have no end
+
+
+class PartnerOffice:
+    """A partner: takes its work orders, goes there, mends, reports and invoices."""
+
+    hours = (time(9, 10), time(11, 10), time(14, 10), time(16, 10))
+
+    def __init__(self, api: Api, street: Street) -> None:
+        self._api = api
+        self._street = street
+
+    def next_at(self, now: datetime) -> datetime:
+        """Give the next office hour."""
+        return next_office_hour(now, self.hours)
+
+    def act(self, now: datetime) -> None:
+        """Do one step for each work order that waits for one."""
+        steps: Mapping[str, Callable[[Json, datetime], None]] = {
+            "offered": self._accept,
+            "accepted": self._reach_the_homeowner,
+            "scheduling": self._agree_on_a_visit,
+            "scheduled": self._go_there,
+            "completed": self._send_the_invoice,
+        }
+        for order in self._api.get("/v1/work_orders")["work_orders"]:
+            if order["state"] in steps:
+                steps[order["state"]](order, now)
+
+    def _post(self, order: Json, command: str, body: Json) -> None:
+        number = order["number"]
+        self._api.post(f"/v1/work_orders/{number}/{command}", body, key=f"{number}-{command}")
+
+    def _accept(self, order: Json, _now: datetime) -> None:
+        estimate = _repair(order).estimate
+        self._post(order, "accept", {"estimate_cents": estimate.cents})
+
+    def _reach_the_homeowner(self, order: Json, _now: datetime) -> None:
+        outcome = "spoke to the homeowner; will call back with a time"
+        self._post(order, "contact_attempts", {"channel": "phone", "outcome": outcome})
+
+    def _agree_on_a_visit(self, order: Json, now: datetime) -> None:
+        tomorrow = now.astimezone(LOCAL).date() + timedelta(days=1)
+        day = next(_OFFICE.business_days_from(tomorrow))
+        since, until = _visit(day)
+        self._post(
+            order,
+            "schedule",
+            {
+                "since": since.isoformat(),
+                "until": until.isoformat(),
+                "technician": "Jo Technician",
+            },
+        )
+
+    def _go_there(self, order: Json, now: datetime) -> None:
+        since, until = map(datetime.fromisoformat, (order["visit_since"], order["visit_until"]))
+        if since <= now < until:
+            self._street.mend(_GATEWAYS[order["site_id"]], now)
+        elif now >= until:
+            self._report(order, until)
+
+    def _report(self, order: Json, departed_at: datetime) -> None:
+        repair = _repair(order)
+        photos = [f"evidence/{order['number']}/{name}.jpg" for name in ("before", "after")]
+        body: Json = {
+            "form": "pdf",
+            "as_found": {"notes": repair.as_found, "photos": photos[:1]},
+            "as_departed": {"notes": repair.as_departed, "photos": photos[1:]},
+            "summary": repair.summary,
+            "root_cause": repair.root_cause,
+            "departed_at": departed_at.isoformat(),
+        }
+        if repair.parts is not None:
+            old, new = repair.parts
+            body["rma"] = {
+                "initiated_by": "partner",
+                "oem_case_number": "OEM-2026-118",
+                "parts": [{"old_serial": old, "new_serial": new}],
+            }
+        self._post(order, "report", body)
+
+    def _send_the_invoice(self, order: Json, _now: datetime) -> None:
+        if order["invoice_ids"] or order["cause"] == "undetermined":
+            return
+        repair = _repair(order)
+        performed_at = datetime.fromisoformat(order["visit_since"])
+        self._api.post(
+            "/v1/invoices",
+            {
+                "invoice_number": f"INV-{order['number'][3:]}",
+                "customer_name": order["customer_name"],
+                "site_address": order["site_address"],
+                "work_order_number": order["number"],
+                "service_dates": [performed_at.astimezone(LOCAL).date().isoformat()],
+                "description": repair.summary,
+                "photo_count": 2,
+                "lines": [
+                    {
+                        "category": category,
+                        "description": description,
+                        "amount_cents": amount.cents,
+                        "performed_at": performed_at.isoformat(),
+                    }
+                    for category, description, amount in repair.lines
+                ],
+                "total_cents": sum(amount.cents for _, _, amount in repair.lines),
+            },
+            key=f"{order['number']}-invoice",
+        )
+
+
+class Operations:
+    """The owner's people: coordinator, project office and accounting, each with an own token."""
+
+    hours = (time(8, 30), time(10, 0), time(13, 0), time(15, 30))
+
+    def __init__(self, coordinator: Api, projects: Api, accounting: Api) -> None:
+        self._coordinator = coordinator
+        self._projects = projects
+        self._accounting = accounting
+
+    def next_at(self, now: datetime) -> datetime:
+        """Give the next office hour."""
+        return next_office_hour(now, self.hours)
+
+    def act(self, now: datetime) -> None:
+        """Decide what waits for a decision."""
+        self._approve_spending()
+        self._record_causes()
+        self._approve_invoices()
+        if now.astimezone(LOCAL).date() == M1_REACHED_ON:
+            self._projects.post(
+                f"/ops/projects/{PROJECT.id}/milestones", {"milestone": "M1"}, key="m1"
+            )
+        self._approve_runs()
+
+    def _approve_spending(self) -> None:
+        for order in self._coordinator.get("/ops/work_orders?task=approve_spend")["items"]:
+            asked = order["assignments"][-1]["estimate"]["cents"]
+            self._coordinator.post(
+                f"/ops/work_orders/{order['id']}/spend_approvals",
+                {"max_total_cents": asked},
+                key=f"{order['id']}-spend",
+            )
+
+    def _record_causes(self) -> None:
+        for order in self._coordinator.get("/ops/work_orders?task=record_finding")["items"]:
+            self._coordinator.post(
+                f"/ops/work_orders/{order['id']}/finding",
+                {"cause": "product_failure", "evidence": "service report and photos"},
+                key=f"{order['id']}-finding",
+            )
+
+    def _approve_invoices(self) -> None:
+        for invoice in self._coordinator.get("/ops/invoices?state=submitted")["items"]:
+            self._coordinator.post(
+                f"/ops/invoices/{invoice['id']}/approve", {}, key=f"{invoice['id']}-approve"
+            )
+
+    def _approve_runs(self) -> None:
+        for run in self._accounting.get("/ops/runs?state=preview")["items"]:
+            self._accounting.post(
+                f"/ops/runs/{run['id']}/approve",
+                {"plans_hash": run["plans_hash"]},
+                key=f"{run['id']}-approve",
+            )
+
+
+def _repair(order: Json) -> Repair:
+    return REPAIRS[order["site_id"]]
+
+
+def _visit(day: date) -> tuple[datetime, datetime]:
+    return (
+        wall_time(day, _VISIT_FROM, LOCAL).astimezone(UTC),
+        wall_time(day, _VISIT_UNTIL, LOCAL).astimezone(UTC),
+    )
+
+
+def partner_api(port: int, issuer: Issuer, client_id: str) -> Api:
+    """Give a connection with a partner's program's tokens."""
+    return Api(port, lambda: issuer.token(client_id, client_id=client_id, scope="sunreeve/partner"))
+
+
+def person_api(port: int, issuer: Issuer, username: str, role: str) -> Api:
+    """Give a connection with the tokens of one of the owner's people."""
+    return Api(
+        port,
+        lambda: issuer.token(username, username=username, **{"cognito:groups": [role]}),
+    )
+
+
+def operations(port: int, issuer: Issuer) -> Operations:
+    """Give the owner's people of the demo."""
+    return Operations(
+        person_api(port, issuer, COORDINATOR.id, "spc"),
+        person_api(port, issuer, "pat.projects", "projects"),
+        person_api(port, issuer, "ada.accounting", "accounting_admin"),
+    )

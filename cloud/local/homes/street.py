@@ -1,0 +1,261 @@
+"""A street of homes: some speak over real sockets, some through the same codec without them."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from cloud.kernel.clock import Clock
+from cloud.local.mqtt.message import Publish
+from cloud.local.runtime import Runtime
+from cloud.telemetry.days import start_of
+from edge_agent.agent import Agent
+from edge_agent.poll import Poller
+from edge_agent.reading import Reading, Window, seal
+from edge_agent.settings import BrokerSettings, DeviceSettings, Settings
+from edge_agent.simulator.curve import Curve
+from edge_agent.simulator.faults import Fault, FaultKind
+from edge_agent.simulator.house import House, HouseSpec
+from edge_agent.simulator.quiet import HouseSource
+from edge_agent.simulator.server import Server
+
+__all__ = ["FaultKind", "Home", "HouseSpec", "Street"]
+
+POLL_S = 900
+"""The step of the real production that the homes are made of."""
+WINDOW_S = 3600
+DAY_S = 86_400
+_PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """One simulated home.
+
+    Attributes:
+        gateway_id: thing name of its gateway.
+        house: what stands in it.
+        size: relative to the system whose production it shows.
+        breaks: kind of fault and the local instant from which it is broken.
+        cloudy: day of the street -> what is left of the sun on it.
+        is_talking: over real Modbus, MQTT and TLS; else through the codec alone.
+    """
+
+    gateway_id: str
+    house: HouseSpec
+    size: float
+    breaks: tuple[tuple[FaultKind, datetime], ...] = ()
+    cloudy: Mapping[int, float] = field(default_factory=dict)
+    is_talking: bool = False
+
+
+class Street:
+    """All homes, as one player: each quarter hour they are read, each hour they send.
+
+    What was mended is kept in a file, so that a home stays whole after a restart.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        homes: Iterable[Home],
+        *,
+        first_day: date,
+        utc_offset_hours: int,
+        chunk_rule: str,
+        event_rule: str,
+    ) -> None:
+        """Build the homes; nothing is connected yet.
+
+        Args:
+            runtime: where they send to.
+            homes: who lives here.
+            first_day: the day on which the production of the extract begins.
+            utc_offset_hours: the street's standard time.
+            chunk_rule: the topic rule for chunks.
+            event_rule: the one for events.
+        """
+        self._runtime = runtime
+        self._folder = runtime.folder / "homes"
+        self._folder.mkdir(exist_ok=True)
+        self._mended = _Mended(self._folder / "mended.json")
+        self._chunk_rule, self._event_rule = chunk_rule, event_rule
+        self._start = start_of(first_day, utc_offset_hours)
+        self._homes = {home.gateway_id: home for home in homes}
+        self._houses = {name: self._house(home) for name, home in self._homes.items()}
+        self._quiet = {
+            name: _Quiet(house) for name, house in self._houses.items() if not self._talks(name)
+        }
+        self._server: Server | None = None
+        self._agents: list[Agent] = []
+
+    # ------------------------------------------------------------------ life
+    def open(self) -> None:
+        """Serve the talking homes' registers and start their agents."""
+        clock = self._runtime.clock
+        self._server = Server(lambda: clock.now().timestamp())
+        for name, home in self._homes.items():
+            if home.is_talking:
+                port = self._server.add(self._houses[name])
+                self._agents.append(self._agent(home, port.number))
+
+    def close(self) -> None:
+        """Stop the agents and their homes; what was not sent is kept."""
+        for agent in self._agents:
+            agent.close()
+        self._agents.clear()
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def next_at(self, now: datetime) -> datetime:
+        """Give the next quarter hour."""
+        return datetime.fromtimestamp((int(now.timestamp()) // POLL_S + 1) * POLL_S, UTC)
+
+    def act(self, now: datetime) -> None:
+        """Read every home that talks; on the hour, let all of them send."""
+        for agent in self._agents:
+            agent.tick()
+            agent.publish(_PATIENCE_S)
+        if int(now.timestamp()) % WINDOW_S == 0:
+            for name in self._quiet:
+                self._send_window(name, now - timedelta(seconds=WINDOW_S), WINDOW_S)
+
+    def send_history(self, first: date, until: date) -> None:
+        """Send each home's days before the story, a chunk a day, as a gateway that caught up."""
+        offset = self._start.utcoffset() or timedelta()
+        hours = int(offset.total_seconds() // 3600)
+        day = first
+        while day < until:
+            for name in self._homes:
+                self._send_window(name, start_of(day, hours), DAY_S)
+            day += timedelta(days=1)
+
+    # ------------------------------------------------------------------ what people do
+    def mend(self, gateway_id: str, at: datetime) -> int:
+        """Mend all that is broken in a home at an instant; give how many things were."""
+        self._mended.remember(gateway_id, at)
+        return self._houses[gateway_id].mend(at.timestamp())
+
+    def energy_wh(self, gateway_id: str, at: datetime) -> int:
+        """Give what a home's register shows: the other end of the walk back from a bank line."""
+        return self._houses[gateway_id].energy_wh(at.timestamp())
+
+    # ------------------------------------------------------------------ making
+    def _talks(self, name: str) -> bool:
+        return self._homes[name].is_talking
+
+    def _house(self, home: Home) -> House:
+        mended_at = self._mended.at(home.gateway_id)
+        faults = tuple(
+            Fault(kind, since.timestamp(), mended_at.timestamp() if mended_at else None)
+            for kind, since in home.breaks
+        )
+        start = int(self._start.timestamp())
+        curve = Curve(home.gateway_id, start, size=home.size, cloudy_days=home.cloudy)
+        return House(home.house, curve, faults)
+
+    def _agent(self, home: Home, port: int) -> Agent:
+        credentials = self._runtime.authority.device_certificate(home.gateway_id)
+        settings = Settings(
+            thing=home.gateway_id,
+            outbox=self._folder / f"{home.gateway_id}.sqlite",
+            broker=BrokerSettings(
+                host="127.0.0.1",
+                port=self._runtime.mqtt_port,
+                ca=str(credentials.ca_path),
+                cert=str(credentials.cert_path),
+                key=str(credentials.key_path),
+            ),
+            devices=(
+                DeviceSettings(
+                    name="inverter",
+                    host="127.0.0.1",
+                    port=port,
+                    unit=home.house.unit,
+                    rated_w=home.house.rated_w,
+                ),
+            ),
+            poll_s=POLL_S,
+            window_s=WINDOW_S,
+            chunk_rule=self._chunk_rule,
+            event_rule=self._event_rule,
+        )
+        clock = self._runtime.clock
+        return Agent(settings, clock=_Seconds(clock), boot_id=f"{int(clock.now().timestamp()):x}")
+
+    def _send_window(self, name: str, start: datetime, length_s: int) -> None:
+        """Send one window of a home through the codec and the broker's own way in.
+
+        The sequence number is the window's: sending it twice, after a restart, changes nothing.
+        """
+        t0 = int(start.timestamp())
+        quiet = self._quiet.get(name) or _Quiet(self._houses[name])
+        rows = [quiet.read(t0 + i * POLL_S) for i in range(length_s // POLL_S)]
+        window = Window(
+            gateway=name,
+            boot="0",
+            seq=t0 // WINDOW_S,
+            t0=t0,
+            dt=POLL_S,
+            n=len(rows),
+            clock=1,
+        )
+        payload = seal(window, [row for row in rows if row is not None])
+        topic = f"$aws/rules/{self._chunk_rule}/{name}/chunk"
+        now = self._runtime.clock.now()
+        self._runtime.accept(Publish(name, name, topic, payload, 1, now, "quiet"))
+
+
+class _Quiet:
+    """A home that is read in memory, by the same poller that reads real ones."""
+
+    def __init__(self, house: House) -> None:
+        self._source = HouseSource(house)
+        spec = house.spec
+        self._poller = Poller(
+            self._source, unit=spec.unit, rated_w=spec.rated_w, serial=spec.serial
+        )
+
+    def read(self, at: int) -> Reading | None:
+        """Give the reading of an instant."""
+        self._source.at = at
+        return self._poller.poll(at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seconds:
+    """The runtime's clock as the agent wants it: unix seconds."""
+
+    clock: Clock
+
+    def now(self) -> float:
+        """Give unix seconds, UTC."""
+        return self.clock.now().timestamp()
+
+
+class _Mended:
+    """When each home was mended, in a file that is written whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._at: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+
+    def at(self, gateway_id: str) -> datetime | None:
+        """Give when a home was mended."""
+        found = self._at.get(gateway_id)
+        return datetime.fromisoformat(found) if found else None
+
+    def remember(self, gateway_id: str, at: datetime) -> None:
+        """Keep that a home was mended; the first time stands."""
+        if gateway_id in self._at:
+            return
+        self._at[gateway_id] = at.isoformat()
+        part = self._path.with_suffix(".part")
+        with part.open("w") as file:
+            json.dump(self._at, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self._path)
