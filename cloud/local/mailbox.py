@@ -2,8 +2,8 @@
 
 import os
 import re
-from email import message_from_bytes, policy
 from collections.abc import Mapping
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 

@@ -21,7 +21,7 @@ from cloud.local.mailbox import Mailbox
 from cloud.local.mqtt.listener import Listener
 from cloud.local.mqtt.message import Publish
 from cloud.local.mqtt.policy import Policy
-from cloud.local.queues import Outgoing, QueueError, Queues, Received
+from cloud.local.queues import QueueError, Queues, Received
 from cloud.local.schedules import Schedule, parse
 from cloud.local.template import QUEUE_URL, Mapped, Scheduled, load
 
@@ -95,7 +95,7 @@ class Runtime:
         self.listener = Listener(
             database=folder / "mqtt.sqlite",
             tls=self.authority.server_context(),
-            authorise=Policy(self.stack.gateway_policy).allows,
+            authorise=Policy(self.stack.gateway_policy),
             accept=self.accept,
             clock=self.clock,
             port=mqtt_port,
@@ -123,7 +123,7 @@ class Runtime:
         now_ms = int(publish.at.timestamp() * 1000)
         for action, message in iot.route(self._rules, publish, now_ms):
             name = action.queue_url.removeprefix(QUEUE_URL)
-            self.queues.send(name, Outgoing(message.decode()))
+            self.queues.send(name, message.decode())
 
     def _call_sqs(self, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
@@ -166,7 +166,7 @@ class Runtime:
     def _deliver(self, mapped: Mapped, batch: Sequence[Received]) -> None:
         records = [
             {
-                "messageId": message.message_id,
+                "messageId": message.id,
                 "receiptHandle": message.receipt,
                 "body": message.body,
                 "attributes": dict(message.system),
@@ -186,8 +186,8 @@ class Runtime:
         failed = {failure["itemIdentifier"] for failure in failures}
         for message_id in failed:
             log.warning("%s put back message %s", mapped.function, message_id)
-        done = [message.receipt for message in batch if message.message_id not in failed]
-        self.queues.delete(mapped.queue, done)
+        done = [message.receipt for message in batch if message.id not in failed]
+        self.queues.delete_batch(mapped.queue, done)
 
     def _arm(self, scheduled: Scheduled) -> _Armed:
         schedule = parse(

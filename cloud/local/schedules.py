@@ -136,21 +136,29 @@ class Cron:
     in_gap: Gap = "end"
 
     def next_after(self, instant: datetime) -> datetime | None:
-        """Give the first agreed minute after an instant.
-
-        The search begins a local day early: a time before the instant on the wall can be due
-        after it, when the wall clock was set forward in between.
-        """
-        first = instant.astimezone(self.zone).date() - timedelta(days=1)
-        for day in self._days(first):
+        """Give the first agreed minute after an instant."""
+        floor = self._floor(instant)
+        for day in self._days(floor.date()):
             for hour in self.hours:
+                if day == floor.date() and hour < floor.hour:
+                    continue
                 for minute in self.minutes:
-                    due = _instant(
-                        datetime.combine(day, time(hour, minute)), self.zone, self.in_gap
-                    )
+                    local = datetime.combine(day, time(hour, minute))
+                    due = _instant(local, self.zone, self.in_gap)
                     if due is not None and due > instant:
                         return due
         return None
+
+    def _floor(self, instant: datetime) -> datetime:
+        """Give the wall-clock time to search from.
+
+        A time before the instant on the wall can be due after it when the wall clock was changed
+        in between: after a change the search begins a day early.
+        """
+        day = timedelta(days=1)
+        now, yesterday = instant.astimezone(self.zone), (instant - day).astimezone(self.zone)
+        wall = now.replace(tzinfo=None)
+        return wall if now.utcoffset() == yesterday.utcoffset() else wall - day
 
     def _days(self, first: date) -> Iterator[date]:
         for year in sorted(year for year in self.years if year >= first.year):

@@ -1,0 +1,1 @@
+"""The MQTT listener that stands in for AWS IoT Core: acknowledged means committed."""
