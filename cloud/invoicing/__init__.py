@@ -1,0 +1,1 @@
+"""Stage 5, what the visit cost: complete invoices, approval, who bears the cost, back-bills."""

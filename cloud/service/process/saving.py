@@ -1,0 +1,67 @@
+"""Loading a work order for who may have it, and writing it with its breaches and timers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from cloud.kernel.change import Change, Event, Letter, Save
+from cloud.kernel.decision import Refused
+from cloud.kernel.errors import NotFound
+from cloud.kernel.ports import Records, Stored, require
+from cloud.service.clocks import judged, timers_of
+from cloud.service.models import WorkOrder
+
+
+def load_order(records: Records, work_order_id: str) -> Stored[WorkOrder]:
+    """Give a work order to the owner's own people.
+
+    Raises:
+        NotFound: there is none with that number.
+    """
+    return require(records.load(WorkOrder, work_order_id), "work order", work_order_id)
+
+
+def load_own(records: Records, *, work_order_id: str, partner_id: str) -> Stored[WorkOrder]:
+    """Give a work order to a partner that has or had it (T-91).
+
+    Raises:
+        NotFound: it was never offered to that partner, or does not exist: the partner cannot tell
+            which.
+    """
+    stored = records.load(WorkOrder, work_order_id)
+    if stored is None or all(offer.partner_id != partner_id for offer in stored.record.assignments):
+        msg = f"work order {work_order_id} is not known here: check the id"
+        raise NotFound(msg)
+    return stored
+
+
+def not_yours_now(order: WorkOrder, partner_id: str) -> Refused | None:
+    """Refuse a partner that had the work order and lost it (R-44)."""
+    if order.partner_id == partner_id:
+        return None
+    return Refused("R-44", f"work order {order.id} is no longer yours to change", "conflict")
+
+
+def settle(
+    records: Records,
+    stored: Stored[WorkOrder],
+    after: WorkOrder,
+    *,
+    at: datetime,
+    events: Sequence[Event] = (),
+    letters: Sequence[Letter] = (),
+    saves: Sequence[Save] = (),
+) -> WorkOrder:
+    """Write a work order with what follows from its clocks, and give it as it was written."""
+    final, breaches = judged(after, now=at)
+    timers, cancelled = timers_of(final, now=at)
+    written = () if final == stored.record else (stored.replaced_by(final),)
+    records.commit(
+        Change(
+            saves=(*written, *saves),
+            events=(*events, *breaches),
+            letters=tuple(letters),
+            timers=timers,
+            cancelled_timers=cancelled,
+        )
+    )
+    return final

@@ -1,0 +1,112 @@
+"""Written leave to spend more than the limit."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from cloud.kernel.change import Event
+from cloud.kernel.decision import Refused
+from cloud.kernel.money import ZERO, Money
+from cloud.kernel.ports import Records, require
+from cloud.portfolio.models import Partner
+from cloud.service import letters
+from cloud.service.models import (
+    AWAITING_OWNER,
+    SPC_ROLE,
+    Pause,
+    SpendApproval,
+    Task,
+    WorkOrder,
+    WorkOrderState,
+)
+from cloud.service.offer import AssignmentState
+from cloud.service.process.answers import asking_for_spend, due_of
+from cloud.service.process.saving import load_order, load_own, not_yours_now, settle
+
+
+def approve_spend(
+    records: Records,
+    *,
+    work_order_id: str,
+    max_total: Money,
+    is_written: bool,
+    at: datetime,
+    by: str,
+) -> WorkOrder | Refused:
+    """Let a partner spend up to a total, in writing, from now on (I-62).
+
+    `by` is a coordinator; the caller has seen to that. Where the estimate waited for it, the clocks
+    of scheduling and completion start now; a pause that waited for it ends. It covers nothing that
+    was performed before. The same approval again changes nothing.
+    """
+    stored = load_order(records, work_order_id)
+    order = stored.record
+    refused = _refused(order, max_total=max_total, is_written=is_written)
+    if refused is not None:
+        return refused
+    if any(one.by == by and one.max_total == max_total for one in order.spend_approvals):
+        return order
+    approval = SpendApproval(by, SPC_ROLE, is_written, at, max_total)
+    after = replace(
+        order,
+        spend_approvals=(*order.spend_approvals, approval),
+        not_to_exceed=max(order.not_to_exceed, max_total),
+        pauses=tuple(_closed(pause, at) for pause in order.pauses),
+        task=None if order.task is Task.APPROVE_SPEND else order.task,
+    )
+    if order.state is WorkOrderState.AWAITING_SPEND:
+        taken = replace(order.assignments[-1], state=AssignmentState.ACCEPTED)
+        after = replace(
+            after,
+            state=WorkOrderState.ACCEPTED,
+            work_authorized_at=at,
+            assignments=(*order.assignments[:-1], taken),
+        )
+    says = f"{by} approved up to {max_total} in writing for work order {order.id}"
+    event = Event(order.id, "spend_approved", at, by, "I-62", (order.case_id,), says)
+    partner_id = order.partner_id or ""
+    partner = require(records.load(Partner, partner_id), "partner", partner_id).record
+    letter = letters.spend_approved(
+        after, partner=partner, by=due_of(after, at), max_total=max_total, at=at
+    )
+    return settle(records, stored, after, at=at, events=(event,), letters=(letter,))
+
+
+def request_spend(
+    records: Records, *, work_order_id: str, partner_id: str, amount: Money, at: datetime, by: str
+) -> WorkOrder | Refused:
+    """Ask for leave to spend up to a total; the clocks wait for the answer (I-62, S-23)."""
+    stored = load_own(records, work_order_id=work_order_id, partner_id=partner_id)
+    order = stored.record
+    lost = not_yours_now(order, partner_id)
+    if lost is not None:
+        return lost
+    if order.work_authorized_at is None or not order.is_open:
+        because = f"work order {order.id} stands as {order.state}; ask while the work goes on"
+        return Refused("I-62", because, "conflict")
+    if amount <= order.not_to_exceed:
+        because = f"{amount} is within the {order.not_to_exceed} that may be spent already"
+        return Refused("I-61", because, "approval_not_needed")
+    if any(pause.reason == AWAITING_OWNER and pause.until is None for pause in order.pauses):
+        return order
+    waiting = Pause(AWAITING_OWNER, at, None, f"asked for {amount}", by)
+    after = replace(order, pauses=(*order.pauses, waiting), task=Task.APPROVE_SPEND)
+    says = f"partner {partner_id} asks for up to {amount} on work order {order.id}"
+    event = Event(order.id, "spend_requested", at, by, "I-62", (order.case_id,), says)
+    sent = asking_for_spend(records, order, amount=amount, at=at)
+    return settle(records, stored, after, at=at, events=(event,), letters=sent)
+
+
+def _closed(pause: Pause, at: datetime) -> Pause:
+    is_waiting = pause.reason == AWAITING_OWNER and pause.until is None
+    return replace(pause, until=at) if is_waiting else pause
+
+
+def _refused(order: WorkOrder, *, max_total: Money, is_written: bool) -> Refused | None:
+    if not is_written:
+        return Refused("I-62", "an approval of spending counts only in writing", "not_written")
+    if max_total <= ZERO:
+        return Refused("I-62", f"{max_total} is no amount to approve", "invalid_amount")
+    if order.work_authorized_at is None and order.state is not WorkOrderState.AWAITING_SPEND:
+        because = f"work order {order.id} stands as {order.state}: nobody has taken it yet"
+        return Refused("I-62", because, "conflict")
+    return None
