@@ -1,0 +1,133 @@
+"""What a run would do for each partner; the preview and the run are the same computation."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+
+from cloud.funding import gates, netting
+from cloud.funding.models import Deduction, Payable, PlannedDeduction, PlannedPayable, RunPlan
+from cloud.funding.schedule import exceeds_same_day_limit
+from cloud.kernel.money import ZERO
+from cloud.portfolio.models import Partner, Project
+
+
+def _held_for(payable: Payable, partner: Partner, project: Project | None) -> tuple[str, ...]:
+    """Give what holds a payable: the partner's papers, the project's state, its own hold.
+
+    Money for service, and money that came back, is held by the partner's gates only.
+    """
+    own = gates.partner_blocks(
+        gates.PartnerGate(
+            w9_on_file=partner.w9_on_file,
+            bank_authorization_on_file=partner.bank_authorization_on_file,
+            bank_account_blocked=partner.bank_account_blocked,
+        )
+    )
+    hold = (payable.hold,) if payable.hold else ()
+    if project is None:
+        return tuple(sorted({*own, *hold}))
+    blocks = gates.project_blocks(
+        gates.ProjectGate(
+            cancelled=project.cancelled,
+            compliance_case_open=project.compliance_case_open,
+            administrative_stip_open=project.administrative_stip_open,
+            direct_pay_enrolled=project.direct_pay_enrolled,
+            vendor_invoice_final=project.vendor_invoice_final,
+        )
+    )
+    return tuple(sorted({*own, *blocks, *hold}))
+
+
+def plan_of(
+    run_id: str,
+    partner: Partner,
+    payables: Iterable[Payable],
+    deductions: Iterable[Deduction],
+    projects: Mapping[str, Project],
+    *,
+    on: date,
+) -> RunPlan:
+    """Give a partner's plan from its open items (F05, F18, F31, D02).
+
+    What is held stays out of the netting, listed with its reasons.
+    """
+    planned = [
+        PlannedPayable(
+            payable.id,
+            payable.project_id,
+            payable.milestone,
+            payable.amount,
+            payable.says,
+            _held_for(payable, partner, projects.get(payable.project_id)),
+        )
+        for payable in sorted(payables, key=lambda one: (one.accrued_at, one.id))
+    ]
+    free = [one for one in planned if not one.held_for]
+    by_id = {deduction.id: deduction for deduction in deductions}
+    debits = [
+        netting.Debit(one.id, one.kind, one.project_id, one.open, one.incurred_on, one.paused)
+        for one in by_id.values()
+    ]
+    netted = netting.run_netting(
+        [netting.Credit(one.project_id, one.milestone, one.amount) for one in free], debits, on=on
+    )
+    plan = RunPlan(
+        id="",
+        run_id=run_id,
+        partner_id=partner.id,
+        partner_name=partner.name,
+        remittance_email=partner.remittance_email,
+        routing_number=partner.routing_number,
+        account_number=partner.account_number,
+        payables=tuple(free),
+        held=tuple(one for one in planned if one.held_for),
+        deductions=tuple(
+            PlannedDeduction(
+                debit.id,
+                debit.kind,
+                netted.applied.get(debit.id, ZERO),
+                netted.remaining.get(debit.id, ZERO),
+                debit.is_paused,
+                by_id[debit.id].says,
+            )
+            for debit in netting.in_order(debits, on)
+        ),
+        gross=netted.gross,
+        net=netted.net,
+        carried=netted.carried,
+    )
+    digest = _digest(plan)
+    return replace(plan, id=f"{run_id}.{partner.id}.{digest[:12]}", hash=digest)
+
+
+def _digest(plan: RunPlan) -> str:
+    """Give what stands for a plan; whatever an approver relies on is in it."""
+    said = [
+        plan.run_id,
+        plan.partner_id,
+        plan.partner_name,
+        plan.remittance_email,
+        plan.routing_number,
+        plan.account_number.value,
+        [[one.id, one.amount.cents] for one in plan.payables],
+        [[one.id, one.amount.cents, one.held_for] for one in plan.held],
+        [[one.id, one.applied.cents, one.left.cents, one.paused] for one in plan.deductions],
+        plan.net.cents,
+    ]
+    return hashlib.sha256(json.dumps(said, separators=(",", ":")).encode()).hexdigest()
+
+
+def plans_hash(plans: Sequence[RunPlan]) -> str:
+    """Give what stands for all plans of a run (D03)."""
+    return hashlib.sha256("\n".join(plan.hash for plan in plans).encode()).hexdigest()
+
+
+def flags(plans: Iterable[RunPlan], *, on: date) -> tuple[str, ...]:
+    """Say what an approver must look at before approving (F03)."""
+    return tuple(
+        f"{plan.partner_id}: {plan.net} is above what an entry may carry on the day of its file"
+        for plan in plans
+        if exceeds_same_day_limit(plan.net, on)
+    )

@@ -1,0 +1,477 @@
+"""What was agreed about funding: every number, its source and the day from which it holds."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, time
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from cloud.kernel.calendar import EASTERN, US_BANK
+from cloud.kernel.money import Money
+from cloud.kernel.policy import DESIGN, FUNDING_ARTICLE, Rule, Source
+
+FIRST_DAY = date(2025, 1, 1)
+MONDAY, TUESDAY, WEDNESDAY, THURSDAY = range(4)
+
+_TIMING = Source(FUNDING_ARTICLE, "Details & Timing, Timing")
+_DOCUMENTS = Source(FUNDING_ARTICLE, "Details & Timing, Documents Required")
+_CLAWBACK = Source(FUNDING_ARTICLE, "Details & Timing, Clawback")
+_QUESTIONS = Source(FUNDING_ARTICLE, "Details & Timing, Questions & Contact")
+_EXTENSION = Source(FUNDING_ARTICLE, "Clawback Extension Requests")
+_REASONS = Source(FUNDING_ARTICLE, "Clawback Extension Reasons and Timeline")
+_EXPOSURE = Source(FUNDING_ARTICLE, "Total Extension Exposure")
+_SUBMIT = Source(FUNDING_ARTICLE, "How to Submit an Clawback Extension Request")
+_DASHBOARD = Source(FUNDING_ARTICLE, "Clawback and Net-Fund Dashboard")
+_DEFINITIONS = Source(FUNDING_ARTICLE, "Key Definitions")
+_SCENARIOS = Source(FUNDING_ARTICLE, "Example Funding Scenarios")
+_PORTAL = Source(FUNDING_ARTICLE, "How it Works in the Portal")
+_EXPORT = Source(FUNDING_ARTICLE, "Exporting Account Data")
+_DIRECT_PAY = Source(FUNDING_ARTICLE, "Direct Pay")
+_DESIGN = Source(DESIGN, "Funding")
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """One of the week's runs: the weekday whose cut-off ends its window, the weekday it pays."""
+
+    cut_off_weekday: int
+    funding_weekday: int
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """The wall time at which one window ends and the next begins."""
+
+    at: time
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureCap:
+    """What may be postponed at most: a share of the backlog and a fixed amount; both bind."""
+
+    share_bps: int
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class WarrantyOffset:
+    """A part number that carries an offset, and how much it is for a project."""
+
+    part_number: re.Pattern[str]
+    amount: Money
+
+
+F01 = Rule(
+    id="F01",
+    unit="weekdays: cut-off -> funding",
+    source=_TIMING,
+    says="milestones are paid twice a week: the window that ends on Monday on Tuesday, "
+    "the one that ends on Wednesday on Thursday",
+    values={FIRST_DAY: (Cycle(MONDAY, TUESDAY), Cycle(WEDNESDAY, THURSDAY))},
+    note="A run is named for its programme and its regular funding date, also when it is moved.",
+)
+F02 = Rule(
+    id="F02",
+    unit="wall time of the cut-off",
+    source=_TIMING,
+    says="what is recorded before 2:31 in the morning, Eastern time, is in the window that ends",
+    values={FIRST_DAY: CutOff(time(2, 31), EASTERN)},
+    note="The article gives minutes, so its 2:30 lasts until 2:30:59.999: windows are half-open "
+    "at 02:31:00 and leave neither gap nor overlap. In the weeks of a clock change the longer "
+    "window lasts 119 or 121 hours.",
+)
+F03 = Rule(
+    id="F03",
+    unit="US dollars an entry may carry when it must settle on the day of its file",
+    source=_TIMING,
+    says="where a bank holiday falls on a funding day, a published day takes its place",
+    values={FIRST_DAY: Money(1_000_000_00)},
+    note="A publication counts when it was made before the window's cut-off and names a banking "
+    "day not before the cut-off's day; the latest wins. With none it is the next banking day. A "
+    "Monday holiday leaves no banking day before Tuesday: the funding day stays, the file goes "
+    "same-day, and entries above the same-day limit are flagged at approval.",
+)
+F04 = Rule(
+    id="F04",
+    unit="standard entry class of the bank file",
+    source=_TIMING,
+    says="money leaves by ACH; at what hour it arrives depends on the receiving bank",
+    values={FIRST_DAY: "CCD"},
+    note="Corporate credits; we show pending, sent, settled or returned, and never promise an hour",
+)
+F05 = Rule(
+    id="F05",
+    unit="documents",
+    source=_DOCUMENTS,
+    says="nobody is paid before a W-9 and a bank payment authorization are on file",
+    values={FIRST_DAY: ("w9", "bank_authorization")},
+    note="Work is accrued meanwhile and is not lost.",
+)
+F06 = Rule(
+    id="F06",
+    unit="days",
+    source=_CLAWBACK,
+    says="a file that has no installation 160 days after NTP may be cancelled",
+    values={FIRST_DAY: 160},
+    note="Eastern calendar days, met on day 160 and missed from day 161. It is a right, so the "
+    "file is flagged and two people cancel it; nothing cancels itself.",
+)
+F07 = Rule(
+    id="F07",
+    unit="days",
+    source=_CLAWBACK,
+    says="from M1 to Activation Approved there are 115 days by contract",
+    values={FIRST_DAY: 115},
+    note="This date is shown and reported; money moves on F08.",
+)
+F08 = Rule(
+    id="F08",
+    unit="days added to F07",
+    source=_SCENARIOS,
+    says="no payment date being known, M1 money is clawed back five days later, after 120 days "
+    "from the M1 milestone date",
+    values={FIRST_DAY: 5},
+    note="Met on day 120, missed from day 121. The whole M1 payment is taken.",
+)
+F09 = Rule(
+    id="F09",
+    unit="bases that a payment plan may name",
+    source=_SCENARIOS,
+    says="the M1 milestone date is that of Install Submitted or of Install Approved",
+    values={FIRST_DAY: ("install_submitted", "install_approved")},
+    note="The one on which the organisation's payment plan pays M1, pinned on the project at M1.",
+)
+F10 = Rule(
+    id="F10",
+    unit="milestones",
+    source=_CLAWBACK,
+    says="commission paid before installation may be netted against M1 and M2 money when the "
+    "customer cancels",
+    values={FIRST_DAY: ("M1", "M2")},
+    note="Against no other money, and last in the order of offsets.",
+)
+F11 = Rule(
+    id="F11",
+    unit="fields of a request",
+    source=_SUBMIT,
+    says="an extension request gives six facts about one account",
+    values={
+        FIRST_DAY: (
+            "account_finco_id",
+            "account_primary_name",
+            "eta_of_pto",
+            "extension_request_deadline",
+            "install_submission_date",
+            "reason",
+        )
+    },
+)
+F12 = Rule(
+    id="F12",
+    unit="days",
+    source=_EXTENSION,
+    says="a request is decided within one week of its submission",
+    values={FIRST_DAY: 7},
+    note="Calendar days.",
+)
+F13 = Rule(
+    id="F13",
+    unit="status of a request that pauses",
+    source=_EXTENSION,
+    says="a granted extension pauses the transaction and so postpones its clawback",
+    values={FIRST_DAY: "approved"},
+    note="A pending request pauses nothing. Paused is shown from day 121; until then the clock "
+    "runs. A clawback that is there already is paused at once.",
+)
+F14 = Rule(
+    id="F14",
+    unit="days by reason",
+    source=_REASONS,
+    says="each reason has its length; for other reasons the approver sets it",
+    values={
+        FIRST_DAY: MappingProxyType(
+            {
+                "transformer_upgrade": 30,
+                "main_panel_upgrade": 30,
+                "utility_ahj_delay": 14,
+                "pto_approved_m2_correction": 14,
+                "customer_escalation": 14,
+                "ca_co_market": 30,
+                "other": None,
+            }
+        )
+    },
+    note="Days are added to the 115 and the 120, and separately granted ones add up: the article "
+    "itself counts 30 days as a duration of 145.",
+)
+F15 = Rule(
+    id="F15",
+    unit="markets",
+    source=_REASONS,
+    says="the market reason is open to projects in California and Colorado",
+    values={FIRST_DAY: frozenset({"CA", "CO"})},
+    note="A reason to be asked for, not an automatic extension.",
+)
+F16 = Rule(
+    id="F16",
+    unit="basis points of the backlog, and US dollars",
+    source=_EXPOSURE,
+    says="what is extended never exceeds a tenth of the installed but not activated backlog, "
+    "nor half a million dollars",
+    values={FIRST_DAY: ExposureCap(1_000, Money(500_000_00))},
+    note="Both bind, so the smaller counts; equality is allowed; per partner; the amount is the "
+    "M1 money whose clawback is postponed. Checked in the transaction that grants.",
+)
+F17 = Rule(
+    id="F17",
+    unit="documents",
+    source=_EXPOSURE,
+    says="an e-mail or another proof of the delay is uploaded with the request",
+    values={FIRST_DAY: ("proof_document",)},
+)
+F18 = Rule(
+    id="F18",
+    unit="facts that hold a project's money",
+    source=_CLAWBACK,
+    says="an open compliance case or administrative stip withholds the project's money; "
+    "malpractice may be offset",
+    values={FIRST_DAY: ("compliance_case_open", "administrative_stip_open")},
+    note="Holding is automatic; an amount is only taken when one person decides and another agrees",
+)
+F19 = Rule(
+    id="F19",
+    unit="days",
+    source=_SCENARIOS,
+    says="the M1 packet is submitted within 14 days of the vendor's shipment, else the material "
+    "is offset",
+    values={FIRST_DAY: 14},
+    note="Met on day 14, missed from day 15.",
+)
+F20 = Rule(
+    id="F20",
+    unit="event that starts the 14 days again",
+    source=_SCENARIOS,
+    says="an invoice that arrives after the shipment starts the 14 days again",
+    values={FIRST_DAY: "invoice_received"},
+    note="The later of shipment and last invoice counts, until the net fund is posted. Without "
+    "an invoice there is no amount: we wait.",
+)
+F21 = Rule(
+    id="F21",
+    unit="days",
+    source=_SCENARIOS,
+    says="from Install Submitted there are 30 days to Install Approved, else the material is "
+    "offset",
+    values={FIRST_DAY: 30},
+    note="Met on day 30, missed from day 31.",
+)
+F22 = Rule(
+    id="F22",
+    unit="times an invoice is recovered",
+    source=_SCENARIOS,
+    says="the vendor's invoice is offset from money owed for other milestones",
+    values={FIRST_DAY: 1},
+    note="Once per invoice, whichever limit was missed first.",
+)
+F23 = Rule(
+    id="F23",
+    unit="US dollars a project",
+    source=_SCENARIOS,
+    says="a project sold with one of the listed Tesla inverters carries a $600 warranty offset "
+    "at M1",
+    values={
+        FIRST_DAY: WarrantyOffset(
+            re.compile(r"1538000-[0-9A-Z]{2}-[0-9A-Z](--[0-9A-Z]+)?"), Money(600_00)
+        )
+    },
+    note="Letters in the article's part numbers are wildcards, and the second form covers the "
+    "first. A device identification (part number, two dashes, serial) names the same part. Once "
+    "a project, however many inverters.",
+)
+F24: Rule[Mapping[str, Money]] = Rule(
+    id="F24",
+    unit="US dollars a unit by model",
+    source=_SCENARIOS,
+    says="a project sold with SolarEdge inverters carries the price of the extended warranty at M1",
+    values={FIRST_DAY: MappingProxyType({})},
+    note="Per unit, from a dated price table that the owner's accounting enters; the article only "
+    "points to it. A model without a price blocks M1 with a reason and is never a silent zero.",
+)
+F25 = Rule(
+    id="F25",
+    unit="payments that a cancellation takes back",
+    source=_SCENARIOS,
+    says="when a project cancels, what was paid to the partner and to a vendor is offset",
+    values={FIRST_DAY: ("milestone", "vendor")},
+    note="Less what was recovered already; never below zero.",
+)
+F26 = Rule(
+    id="F26",
+    unit="kinds that are returned on Activation Approved",
+    source=_DEFINITIONS,
+    says="a clawback is money that the partner is entitled to; a net fund is not",
+    values={FIRST_DAY: ("clawback_m1",)},
+    note="So a recovered clawback is payable again on activation and its open part is dropped; "
+    "net funds and clawbacks to net fund are never returned.",
+)
+F27 = Rule(
+    id="F27",
+    unit="role",
+    source=_PORTAL,
+    says="payouts, the clawback report, the export and funding questions are for Accounting Admins",
+    values={FIRST_DAY: "accounting_admin"},
+    note="Of the same organisation; an Accounting Admin grants the role, the owner the first one.",
+)
+F28 = Rule(
+    id="F28",
+    unit="days left at which a row is red, by clock, in the order of the report",
+    source=_DASHBOARD,
+    says="the risk report lists projects by milestone and age; red rows need action at once",
+    values={
+        FIRST_DAY: MappingProxyType(
+            {"ntp_to_m1": 14, "material_submit": 5, "material_approve": 7, "m1_to_m2": 14}
+        )
+    },
+    note="The article gives no numbers: one week to decide and one cycle for the long clocks, "
+    "about a third and a quarter of the short ones.",
+)
+F29 = Rule(
+    id="F29",
+    unit="rows",
+    source=_EXPORT,
+    says="small exports are downloaded at once, large ones are announced by mail",
+    values={FIRST_DAY: 5_000},
+    note="The size is ours: a larger answer does not fit a synchronous response.",
+)
+F30 = Rule(
+    id="F30",
+    unit="enrolment of a new account whose organisation opted in",
+    source=_DIRECT_PAY,
+    says="an organisation opts into Direct Pay as a whole, and its new accounts start enrolled",
+    values={FIRST_DAY: True},
+)
+F31 = Rule(
+    id="F31",
+    unit="document",
+    source=_DIRECT_PAY,
+    says="a Direct Pay project is paid once the vendor's final invoice is there",
+    values={FIRST_DAY: "vendor_invoice"},
+    note="Holds all of the project's money; arrival, or opting out, clears it by itself.",
+)
+F32 = Rule(
+    id="F32",
+    unit="tab",
+    source=_DIRECT_PAY,
+    says="a tab lists the projects whose vendor invoice is outstanding",
+    values={FIRST_DAY: "invoice_needed"},
+    note="Enrolled, M1 submitted, invoice not final.",
+)
+F33 = Rule(
+    id="F33",
+    unit="event that closes the choice",
+    source=_DIRECT_PAY,
+    says="a deal can leave or join Direct Pay until the vendor ships",
+    values={FIRST_DAY: "shipped"},
+    note="Refused from the instant of shipment.",
+)
+F34 = Rule(
+    id="F34",
+    unit="who the vendor bills: enrolled, not enrolled",
+    source=_DIRECT_PAY,
+    says="the vendor is told of each change and bills the partner for a deal that left",
+    values={FIRST_DAY: ("owner", "epc")},
+    note="Once per real change; choosing what already holds tells nobody.",
+)
+F35 = Rule(
+    id="F35",
+    unit="tabs",
+    source=_PORTAL,
+    says="the payouts page shows where a payment stands",
+    values={FIRST_DAY: ("queued", "approved", "paused", "invoice_needed", "all")},
+    note="Queued before accounting's review, Approved after it, All once it is in a run; paid is "
+    "a filter, not a tab.",
+)
+F36 = Rule(
+    id="F36",
+    unit="action",
+    source=_QUESTIONS,
+    says="funding questions go to second-line support, from Accounting Admins only",
+    values={FIRST_DAY: "ask_tier2"},
+)
+D01 = Rule(
+    id="D01",
+    unit="times a run pays",
+    source=_DESIGN,
+    says="a run pays each partner once, however often and wherever it was interrupted",
+    values={FIRST_DAY: 1},
+)
+D02 = Rule(
+    id="D02",
+    unit="kinds of offset in the order in which they are taken",
+    source=_DESIGN,
+    says="offsets never take more than there is; what is left stays open and is shown",
+    values={
+        FIRST_DAY: (
+            "project_net_fund",
+            "cancellation",
+            "material",
+            "compliance",
+            "back_bill",
+            "clawback_m1",
+            "prepaid_commission",
+        )
+    },
+    note="Money that the partner is not entitled to comes before money that it is; inside a kind "
+    "the oldest, then the lower id. A project net fund is taken at that project's own funding "
+    "(the article says: at its M1 funding) and therefore from that project's money only; its "
+    "rest waits for the project's next milestone. All other kinds take from any money of the "
+    "partner, and from money that is neither M1 nor M2 first, so that commission finds its own.",
+)
+D03 = Rule(
+    id="D03",
+    unit="people",
+    source=_DESIGN,
+    says="who prepared a run does not approve it; the approver is of accounting and approves "
+    "what was shown",
+    values={FIRST_DAY: 2},
+    note="The approval names the hash of all plans; any change since makes it stale.",
+)
+D04 = Rule(
+    id="D04",
+    unit="return codes that block the bank account",
+    source=_DESIGN,
+    says="a returned payment is payable again; codes about the account ask for a new authorization",
+    values={FIRST_DAY: frozenset({"R02", "R03", "R04", "R12", "R13", "R16", "R17", "R20", "R28"})},
+    note="Nacha Operating Rules, Appendix Four. R24 (duplicate) goes to suspense; R06, R23, R24 "
+    "and R31 go to a person, and so do codes that belong to debits.",
+)
+D05 = Rule(
+    id="D05",
+    unit="zone whose calendar days choose a version",
+    source=_DESIGN,
+    says="a version of the rules holds from its first day on, and never changes what was before",
+    values={FIRST_DAY: EASTERN.key},
+    note="Clocks go by their start, requests by submission, the cap by the decision, a run by its "
+    "cut-off.",
+)
+D06 = Rule(
+    id="D06",
+    unit="place in the plan that takes the remainder",
+    source=_DESIGN,
+    says="a project's value is split exactly: each milestone rounded down, the last takes the rest",
+    values={FIRST_DAY: -1},
+)
+D07 = Rule(
+    id="D07",
+    unit="calendar",
+    source=_DESIGN,
+    says="banking days are those of the Federal Reserve Banks",
+    values={FIRST_DAY: US_BANK},
+    note="A Saturday holiday leaves Friday open; a Sunday one closes Monday.",
+)
+
+RULES: tuple[Rule[object], ...] = tuple(
+    value for name, value in sorted(globals().items()) if isinstance(value, Rule)
+)
