@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
@@ -26,6 +26,7 @@ REMEMBERED_S = 72 * 3600
 """How long an answer is kept for a key that comes again."""
 
 Answer = dict[str, Any]
+T = TypeVar("T")
 
 
 class Problem(BaseModel):
@@ -60,7 +61,36 @@ def problem(
     return Response(status_code=status, content_type=PROBLEM, body=body.model_dump_json())
 
 
-def refused(no: Refused, codes: Sequence[str] = ()) -> Response[str]:
+class No(Exception):
+    """A business *no*, on its way to the caller.
+
+    Attributes:
+        refused: what the process said.
+        codes: everything that stands against it, where it is more than one thing.
+    """
+
+    def __init__(self, refused: Refused, codes: Sequence[str] = ()) -> None:
+        super().__init__(refused.because)
+        self.refused = refused
+        self.codes = codes
+
+
+class Forbidden(Exception):
+    """The token is good, but not for this."""
+
+
+def allowed(answer: T | Refused) -> T:
+    """Give a process's answer.
+
+    Raises:
+        No: it was a refusal.
+    """
+    if isinstance(answer, Refused):
+        raise No(answer)
+    return answer
+
+
+def _refused(no: Refused, codes: Sequence[str] = ()) -> Response[str]:
     """Give a business *no*: 409 when the thing stands otherwise by now, else 422."""
     errors = [
         {"code": code, "message": no.because, "rule": no.rule} for code in codes or (no.code,)
@@ -77,6 +107,14 @@ def resolver() -> APIGatewayHttpResolver:
     @app.exception_handler(NotFound)
     def not_found(error: NotFound) -> Response[str]:
         return problem(404, "There is no such thing for you", str(error))
+
+    @app.exception_handler(No)
+    def no(error: No) -> Response[str]:
+        return _refused(error.refused, error.codes)
+
+    @app.exception_handler(Forbidden)
+    def forbidden(error: Forbidden) -> Response[str]:
+        return problem(403, "The token does not allow it", str(error))
 
     @app.exception_handler(BadInput)
     def bad_input(error: BadInput) -> Response[str]:
@@ -135,7 +173,7 @@ class Once:
             raise_on_no_idempotency_key=True,
             expires_after_seconds=REMEMBERED_S,
             hash_function="sha256",
-            response_hook=_replayed,
+            response_hook=_replayed,  # type: ignore[arg-type] # its protocol names differ
         )
 
         @idempotent_function(
@@ -148,6 +186,7 @@ class Once:
             return answer
 
         self._once = once
+        self._config = config
 
     def answer(self, event: Answer, context: Any, *, caller: str) -> Answer:
         """Answer a request; one that changes something must carry an Idempotency-Key."""
@@ -158,6 +197,7 @@ class Once:
         if not 0 < len(key) <= 255:
             detail = "send a header Idempotency-Key with a value of your own, new for each command"
             return _plain(problem(400, "The request cannot be read", detail))
+        self._config.register_lambda_context(context)
         call = {
             "caller": caller,
             "method": http["method"],

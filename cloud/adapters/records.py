@@ -3,7 +3,7 @@
 import hashlib
 import zlib
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from pynamodb.connection import Connection
@@ -65,6 +65,12 @@ class DynamoRecords:
         """See `Records.history`."""
         rows = OperationsRow.query(f"LOG#{subject}", consistent_read=True)
         return tuple(codec.from_text(Event, row.body) for row in rows)
+
+    def events_of(self, day: date) -> Sequence[Event]:
+        """Give all events of one UTC day, in order of time: the day's page of the audit log."""
+        rows = OperationsRow.by_1.query(f"Event.day={day.isoformat()}")
+        events = [codec.from_text(Event, row.body) for row in rows]
+        return sorted(events, key=lambda event: (event.at, event.subject, event.what))
 
     def commit(self, change: Change) -> None:
         """See `Records.commit`.
@@ -162,7 +168,11 @@ def _event_row(event: Event) -> OperationsRow:
     body = codec.to_text(event)
     digest = hashlib.sha256(body.encode()).hexdigest()[:12]
     return OperationsRow(
-        f"LOG#{event.subject}", f"{sortable(event.at)}#{digest}", kind="Event", body=body
+        f"LOG#{event.subject}",
+        f"{sortable(event.at)}#{digest}",
+        kind="Event",
+        body=body,
+        lookup_1=f"Event.day={event.at.astimezone(UTC).date().isoformat()}",
     )
 
 

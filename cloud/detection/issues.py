@@ -20,6 +20,11 @@ COMMS_LOSS = "COMMS_LOSS_SITE"
 NEEDS_CONTEXT = frozenset({"INV_OFF_DAYLIGHT", "UNEXPLAINED_DERATE", "GRID_DISCONNECT"})
 """Issues that a code alone does not prove: the sun, a limit or the grid may be the reason."""
 
+PRODUCTION, INVERTER, BATTERY = "PRODUCTION", "INVERTER", "BATTERY"
+COMMUNICATIONS = "COMMUNICATIONS"
+"""The families under which cases stand."""
+
+_FAMILIES = {"BATTERY_FAULT": BATTERY, COMMS_LOSS: COMMUNICATIONS}
 _INPUT = re.compile(r"_\d+$")
 
 
@@ -79,3 +84,12 @@ def observe(
         Observed(family, shown.get(family), was_good=(awake or family == COMMS_LOSS))
         for family in families
     )
+
+
+def case_family(issue: str) -> str:
+    """Give the family under which an issue's case stands.
+
+    A fault, the event bit that goes with it and the energy that it costs are one thing to mend: one
+    case, one visit.
+    """
+    return _FAMILIES.get(issue, INVERTER)

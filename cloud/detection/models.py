@@ -70,6 +70,7 @@ class SiteState:
         clocks: issues under way.
         evaluated_at: instant of the last evaluation; the same one again changes nothing.
         production_told: the tier of the finding that was made of low days, until they recover.
+        production_family: the family under which that finding stands.
     """
 
     id: str
@@ -80,6 +81,7 @@ class SiteState:
     clocks: tuple[IssueClock, ...] = ()
     evaluated_at: datetime | None = None
     production_told: Tier | None = None
+    production_family: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class Finding:
 
     Attributes:
         id: made from the site, the family and the onset.
-        family: ``PRODUCTION`` or an issue of the code table.
+        family: what its case stands under: a fault and what it costs are one family.
         rule: id of the rule that it follows.
         onset: the first low day, or the first bad observation's day.
         says: one sentence for a person.

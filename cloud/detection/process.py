@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from cloud.detection.expected import judge, learned_scale, weather, yields_without
-from cloud.detection.issues import COMMS_LOSS, observe
+from cloud.detection.issues import COMMS_LOSS, INVERTER, PRODUCTION, case_family, observe
 from cloud.detection.models import Finding, IssueClock, JudgedDay, Recovery, SiteState, Tier
 from cloud.detection.policy import (
     ISSUE_PERSISTS,
@@ -29,7 +29,6 @@ from cloud.telemetry.days import day_of_energy, samples_of, standard_day, start_
 from cloud.telemetry.models import Sample
 from cloud.telemetry.ports import Chunks, chunk_id
 
-PRODUCTION = "PRODUCTION"
 SWEEP = "sweep"
 
 _DAY = timedelta(days=1)
@@ -102,9 +101,7 @@ def _look(records: Records, chunks: Chunks, site: Site, at: datetime) -> Looked:
     state = stored.record
     today = standard_day(at, site.utc_offset_hours)
     first = state.judged[-1].day + _DAY if state.judged else site.commissioned_on
-    start = start_of(first, site.utc_offset_hours) - _DAY / 4
-    if state.evaluated_at is not None:
-        start = min(start, state.evaluated_at - _DAY / 24)
+    start = _read_from(site, state, first, today)
     kept = tuple(chunks.between(site.gateway_id, start, at))
     decoded = [decode(chunk.payload) for chunk in kept]
     devices = samples_of(decoded)
@@ -135,6 +132,18 @@ def _look(records: Records, chunks: Chunks, site: Site, at: datetime) -> Looked:
             for stored, chunk in zip(kept, decoded, strict=True)
         ),
     )
+
+
+def _read_from(site: Site, state: SiteState, first: date, today: date) -> datetime:
+    """Give the instant from which chunks are needed.
+
+    That is a few hours before the first day that is not judged; once all closed days are, it is the
+    last evaluation. The longest window is a day, and a chunk is found by the start of its window.
+    """
+    start = start_of(first, site.utc_offset_hours)
+    if first == today and state.evaluated_at is not None:
+        start = state.evaluated_at
+    return start - _DAY / 4
 
 
 def _samples_a_day(chunks: Sequence[Chunk]) -> int:
@@ -213,7 +222,7 @@ def _production(
         finding = Finding(
             id=derived("F", one.site.id, PRODUCTION, run[0].day.isoformat(), tier),
             site_id=one.site.id,
-            family=PRODUCTION,
+            family=_production_family(state),
             tier=tier,
             rule="D-13",
             onset=run[0].day,
@@ -225,19 +234,37 @@ def _production(
             evidence=tuple(_line(day) for day in run),
             causes=_boundary_chunks(one, run[-1].day),
         )
-        return replace(state, production_told=tier), (finding,), ()
+        return (
+            replace(state, production_told=tier, production_family=finding.family),
+            (finding,),
+            (),
+        )
     recent = [day for day in history if day.is_judged][-3:]
     is_well = len(recent) == 3 and not any(is_low(day) for day in recent)
     if state.production_told is not None and is_well:
+        family = state.production_family
         recovery = Recovery(
-            id=derived("R", one.site.id, PRODUCTION, recent[-1].day.isoformat()),
+            id=derived("R", one.site.id, family, recent[-1].day.isoformat()),
             site_id=one.site.id,
-            family=PRODUCTION,
+            family=family,
             seen_at=at,
             says="three days in a row make again what the neighbours' sun should make here",
         )
-        return replace(state, production_told=None), (), (recovery,)
+        state = replace(state, production_told=None, production_family="")
+        return state, (), () if _is_told(state, family) else (recovery,)
     return state, (), ()
+
+
+def _production_family(state: SiteState) -> str:
+    """Give the family of low days: that of the fault that explains them, if one was told."""
+    return INVERTER if _is_told(state, INVERTER) else PRODUCTION
+
+
+def _is_told(state: SiteState, family: str) -> bool:
+    """Tell whether something of a family was told and is not over."""
+    if state.production_told is not None and state.production_family == family:
+        return True
+    return any(clock.told and case_family(clock.family) == family for clock in state.clocks)
 
 
 def _boundary_chunks(one: Looked, day: date) -> tuple[str, ...]:
@@ -263,7 +290,8 @@ def _issues(
     """Move the clocks of all issues, and tell of those that have lasted (D-12)."""
     since = state.evaluated_at or at - _DAY / 3
     clocks = {clock.family: clock for clock in state.clocks}
-    findings, recoveries = [], []
+    findings: list[Finding] = []
+    over: list[IssueClock] = []
     for seen in observe(one.devices.values(), running=clocks, since=since, now=at):
         before = clocks.pop(seen.family, None)
         clock = moved(before, family=seen.family, bad_since=seen.bad_since, was_good=seen.was_good)
@@ -271,14 +299,19 @@ def _issues(
             clock = replace(clock, chunk_id=one.chunk_at(clock.since))
         if clock is None:
             if before is not None and before.told:
-                recoveries.append(_recovered(one, before, at))
+                over.append(before)
             continue
         if not clock.told and has_persisted(clock.since, at):
             findings.append(_persisted(one, clock, at))
             clock = replace(clock, told=True)
         clocks[seen.family] = clock
-    ordered = tuple(clock for _, clock in sorted(clocks.items()))
-    return replace(state, clocks=ordered), tuple(findings), tuple(recoveries)
+    state = replace(state, clocks=tuple(clock for _, clock in sorted(clocks.items())))
+    recoveries = tuple(
+        _recovered(one, clock, at)
+        for clock in over
+        if not _is_told(state, case_family(clock.family))
+    )
+    return state, tuple(findings), recoveries
 
 
 def _persisted(one: Looked, clock: IssueClock, at: datetime) -> Finding:
@@ -287,7 +320,7 @@ def _persisted(one: Looked, clock: IssueClock, at: datetime) -> Finding:
     return Finding(
         id=derived("F", one.site.id, clock.family, clock.since.isoformat()),
         site_id=one.site.id,
-        family=clock.family,
+        family=case_family(clock.family),
         tier=Tier.LITERAL if clock.family == COMMS_LOSS else Tier.DISPATCH,
         rule="D-12",
         onset=standard_day(clock.since, one.site.utc_offset_hours),
@@ -302,7 +335,7 @@ def _recovered(one: Looked, clock: IssueClock, at: datetime) -> Recovery:
     return Recovery(
         id=derived("R", one.site.id, clock.family, clock.since.isoformat(), at.isoformat()),
         site_id=one.site.id,
-        family=clock.family,
+        family=case_family(clock.family),
         seen_at=at,
         says=f"{clock.family} was not seen in two evaluations in a row",
     )

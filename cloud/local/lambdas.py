@@ -5,10 +5,10 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, TextIO
 
 from cloud.kernel.errors import BadInput
 from cloud.local.template import REGION, Function
@@ -48,9 +48,16 @@ class Failed:
 class Functions:
     """All functions of a stack, loaded by the template's Handler strings."""
 
-    def __init__(self, functions: Mapping[str, Function]) -> None:
+    def __init__(self, functions: Mapping[str, Function], log: TextIO) -> None:
+        """Load every handler.
+
+        Args:
+            functions: as the template describes them.
+            log: where their structured logs go, a line each, as to CloudWatch.
+        """
         self._functions = functions
-        self._handlers = {name: _load(function) for name, function in functions.items()}
+        with redirect_stdout(log):
+            self._handlers = {name: _load(function) for name, function in functions.items()}
         self._lock = Lock()
         self._invocations = 0
 

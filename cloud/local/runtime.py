@@ -91,7 +91,8 @@ class Runtime:
         self._rules = [iot.TopicRule.from_properties(p) for p in self.stack.topic_rules.values()]
         self._fired = _Fired(folder / "schedules.sqlite")
         self._armed = [self._arm(scheduled) for scheduled in self.stack.schedules]
-        self.functions = Functions(self.stack.functions)
+        self._log = (folder / "functions.jsonl").open("a", buffering=1)
+        self.functions = Functions(self.stack.functions, self._log)
         self.listener = Listener(
             database=folder / "mqtt.sqlite",
             tls=self.authority.server_context(),
@@ -116,6 +117,7 @@ class Runtime:
         self.clock.close()
         hook.uninstall()
         forget(self.stack.functions)
+        self._log.close()
 
     # ------------------------------------------------------------------ in
     def accept(self, publish: Publish) -> None:
@@ -134,7 +136,14 @@ class Runtime:
     def call_http(self, function: str, event: Mapping[str, Any]) -> Any:
         """Invoke an API's function."""
         with self.lock:
-            return self.functions.invoke(function, event)
+            return self._invoke(function, event)
+
+    def _invoke(self, function: str, event: Mapping[str, Any]) -> Any:
+        answer = self.functions.invoke(function, event)
+        if isinstance(answer, Failed):
+            log.error("%s failed: %s: %s", function, answer.error_type, answer.message)
+            self._log.write(answer.trace)
+        return answer
 
     # ------------------------------------------------------------------ on
     def next_due(self) -> datetime | None:
@@ -177,10 +186,8 @@ class Runtime:
             }
             for message in batch
         ]
-        answer = self.functions.invoke(mapped.function, {"Records": records})
+        answer = self._invoke(mapped.function, {"Records": records})
         if isinstance(answer, Failed):
-            log.error("%s failed: %s: %s", mapped.function, answer.error_type, answer.message)
-            log.debug("%s", answer.trace)
             return
         failures = (answer or {}).get("batchItemFailures", []) if mapped.reports_failures else []
         failed = {failure["itemIdentifier"] for failure in failures}
@@ -190,12 +197,12 @@ class Runtime:
         self.queues.delete_batch(mapped.queue, done)
 
     def _arm(self, scheduled: Scheduled) -> _Armed:
-        schedule = parse(
-            scheduled.expression, scheduled.timezone, start=self._fired.first(self.clock.now())
-        )
+        started = self._fired.first(self.clock.now())
+        # A local time that a clock change leaves out is left out, as EventBridge Scheduler does.
+        schedule = parse(scheduled.expression, scheduled.timezone, start=started, in_gap="skip")
         if self.stack.functions[scheduled.function].due_index is not None:
             return _Armed(scheduled, schedule, None)
-        last = self._fired.last(scheduled.name) or self._fired.first(self.clock.now())
+        last = self._fired.last(scheduled.name) or started
         return _Armed(scheduled, schedule, schedule.next_after(last))
 
     def _fire_schedules(self) -> int:
@@ -203,11 +210,7 @@ class Runtime:
         for armed in self._armed:
             while armed.due is not None and armed.due <= self.clock.now():
                 event = {**armed.scheduled.input, "scheduled_for": armed.due.isoformat()}
-                answer = self.functions.invoke(armed.scheduled.function, event)
-                if isinstance(answer, Failed):
-                    name = armed.scheduled.name
-                    log.error("%s failed: %s: %s", name, answer.error_type, answer.message)
-                    log.error("%s", answer.trace)
+                self._invoke(armed.scheduled.function, event)
                 self._fired.remember(armed.scheduled.name, armed.due)
                 armed.due = armed.schedule.next_after(armed.due)
                 fired += 1
@@ -237,10 +240,7 @@ class Runtime:
         for name, function in sorted(self.stack.functions.items()):
             if function.due_index is not None:
                 event = {"scheduled_for": self.clock.now().isoformat()}
-                answer = self.functions.invoke(name, event)
-                if isinstance(answer, Failed):
-                    log.error("%s failed: %s: %s", name, answer.error_type, answer.message)
-                    log.error("%s", answer.trace)
+                self._invoke(name, event)
         return int(self._due_rows() != before)
 
 

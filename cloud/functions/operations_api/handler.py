@@ -8,10 +8,16 @@ import os
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import Response
 
 from cloud.adapters import codec, wiring
-from cloud.adapters.api import PROBLEMS, claims_of, groups_of, problem, refused, resolver
+from cloud.adapters.api import (
+    PROBLEMS,
+    Forbidden,
+    allowed,
+    claims_of,
+    groups_of,
+    resolver,
+)
 from cloud.functions.operations_api.shapes import (
     FindingIn,
     Listed,
@@ -25,7 +31,6 @@ from cloud.funding import process as funding
 from cloud.funding.models import FundingRun, RunPlan
 from cloud.invoicing import process as invoicing
 from cloud.invoicing.models import Invoice
-from cloud.kernel.decision import Refused
 from cloud.kernel.money import Money
 from cloud.kernel.ports import require
 from cloud.portfolio.models import Partner
@@ -50,17 +55,14 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return answer
 
 
-def _may(*roles: str) -> Response[str] | None:
-    if app.context["by"] and app.context["roles"] & set(roles):
-        return None
-    detail = f"this is for {' or '.join(roles)}; ask an administrator for the role"
-    return problem(403, "The token does not allow it", detail)
+def _only(*roles: str) -> None:
+    if not app.context["by"] or not app.context["roles"] & set(roles):
+        msg = f"this is for {' or '.join(roles)}; ask an administrator for the role"
+        raise Forbidden(msg)
 
 
-def _shown(record: object) -> One | Response[str]:
-    if isinstance(record, Refused):
-        return refused(record)
-    return One(item=json.loads(codec.to_text(record)))
+def _shown(record: object) -> One:
+    return One(item=json.loads(codec.to_text(allowed(record))))
 
 
 def _listed(kind: type[Any], by: str, value: str) -> Listed:
@@ -69,22 +71,23 @@ def _listed(kind: type[Any], by: str, value: str) -> Listed:
 
 
 @app.get("/ops/cases", responses=PROBLEMS, tags=["Service"])
-def list_cases(state: str) -> Listed | Response[str]:
+def list_cases(state: str) -> Listed:
     """List the cases in one state."""
-    return _may(SPC, AUDITOR) or _listed(Case, "state", state)
+    _only(SPC, AUDITOR)
+    return _listed(Case, "state", state)
 
 
 @app.get("/ops/work_orders", responses=PROBLEMS, tags=["Service"])
-def list_work_orders(task: str) -> Listed | Response[str]:
+def list_work_orders(task: str) -> Listed:
     """List the work orders that wait for a person to do one thing."""
-    return _may(SPC, AUDITOR) or _listed(WorkOrder, "task", task)
+    _only(SPC, AUDITOR)
+    return _listed(WorkOrder, "task", task)
 
 
 @app.post("/ops/work_orders/<number>/spend_approvals", responses=PROBLEMS, tags=["Service"])
-def approve_spend(number: str, body: SpendApprovalIn) -> One | Response[str]:
+def approve_spend(number: str, body: SpendApprovalIn) -> One:
     """Approve in writing, before the work, what may be spent (I-62)."""
-    if no := _may(SPC):
-        return no
+    _only(SPC)
     order = service.approve_spend(
         RECORDS,
         work_order_id=number,
@@ -97,10 +100,9 @@ def approve_spend(number: str, body: SpendApprovalIn) -> One | Response[str]:
 
 
 @app.post("/ops/work_orders/<number>/finding", responses=PROBLEMS, tags=["Service"])
-def record_finding(number: str, body: FindingIn) -> One | Response[str]:
+def record_finding(number: str, body: FindingIn) -> One:
     """Record what was found to be the cause (B-50 to B-53)."""
-    if no := _may(SPC):
-        return no
+    _only(SPC)
     order = service.record_finding(
         RECORDS,
         work_order_id=number,
@@ -113,25 +115,24 @@ def record_finding(number: str, body: FindingIn) -> One | Response[str]:
 
 
 @app.get("/ops/invoices", responses=PROBLEMS, tags=["Invoices"])
-def list_invoices(state: str) -> Listed | Response[str]:
+def list_invoices(state: str) -> Listed:
     """List the invoices in one state."""
-    return _may(SPC, ACCOUNTING, AUDITOR) or _listed(Invoice, "state", state)
+    _only(SPC, ACCOUNTING, AUDITOR)
+    return _listed(Invoice, "state", state)
 
 
 @app.post("/ops/invoices/<invoice_id>/approve", responses=PROBLEMS, tags=["Invoices"])
-def approve_invoice(invoice_id: str) -> One | Response[str]:
+def approve_invoice(invoice_id: str) -> One:
     """Approve an invoice; never by who submitted it (I-66)."""
-    if no := _may(SPC):
-        return no
+    _only(SPC)
     by = app.context["by"]
     return _shown(invoicing.approve(RECORDS, invoice_id=invoice_id, by=by, at=CLOCK.now()))
 
 
 @app.post("/ops/invoices/<invoice_id>/return", responses=PROBLEMS, tags=["Invoices"])
-def return_invoice(invoice_id: str, body: ReasonIn) -> One | Response[str]:
+def return_invoice(invoice_id: str, body: ReasonIn) -> One:
     """Give an invoice back to the partner; the clock of the decision stands meanwhile."""
-    if no := _may(SPC):
-        return no
+    _only(SPC)
     return _shown(
         invoicing.return_to_partner(
             RECORDS,
@@ -144,10 +145,9 @@ def return_invoice(invoice_id: str, body: ReasonIn) -> One | Response[str]:
 
 
 @app.post("/ops/invoices/<invoice_id>/reject", responses=PROBLEMS, tags=["Invoices"])
-def reject_invoice(invoice_id: str, body: ReasonIn) -> One | Response[str]:
+def reject_invoice(invoice_id: str, body: ReasonIn) -> One:
     """Reject an invoice."""
-    if no := _may(SPC):
-        return no
+    _only(SPC)
     by = app.context["by"]
     return _shown(
         invoicing.reject(RECORDS, invoice_id=invoice_id, reason=body.reason, by=by, at=CLOCK.now())
@@ -155,10 +155,9 @@ def reject_invoice(invoice_id: str, body: ReasonIn) -> One | Response[str]:
 
 
 @app.post("/ops/projects/<project_id>/milestones", responses=PROBLEMS, tags=["Projects"])
-def reach_milestone(project_id: str, body: MilestoneIn) -> One | Response[str]:
+def reach_milestone(project_id: str, body: MilestoneIn) -> One:
     """Record a milestone, at the instant of this call (P-01)."""
-    if no := _may(PROJECTS):
-        return no
+    _only(PROJECTS)
     by = app.context["by"]
     return _shown(
         record_milestone(
@@ -168,25 +167,25 @@ def reach_milestone(project_id: str, body: MilestoneIn) -> One | Response[str]:
 
 
 @app.get("/ops/runs", responses=PROBLEMS, tags=["Funding"])
-def list_runs(state: str) -> Listed | Response[str]:
+def list_runs(state: str) -> Listed:
     """List the funding runs in one state."""
-    return _may(ACCOUNTING, AUDITOR) or _listed(FundingRun, "state", state)
+    _only(ACCOUNTING, AUDITOR)
+    return _listed(FundingRun, "state", state)
 
 
 @app.get("/ops/runs/<run_id>", responses=PROBLEMS, tags=["Funding"])
-def get_run(run_id: str) -> One | Response[str]:
+def get_run(run_id: str) -> One:
     """Give one funding run."""
-    if no := _may(ACCOUNTING, AUDITOR):
-        return no
+    _only(ACCOUNTING, AUDITOR)
     return _shown(require(RECORDS.load(FundingRun, run_id), "funding run", run_id).record)
 
 
 @app.get("/ops/runs/<run_id>/plans", responses=PROBLEMS, tags=["Funding"])
-def list_plans(run_id: str) -> Listed | Response[str]:
+def list_plans(run_id: str) -> Listed:
     """List what a run does for each partner; bank accounts show their last four digits."""
-    if no := _may(ACCOUNTING, AUDITOR):
-        return no
-    found = RECORDS.find(RunPlan, by="run_id", value=run_id)
+    _only(ACCOUNTING, AUDITOR)
+    run = require(RECORDS.load(FundingRun, run_id), "funding run", run_id).record
+    found = [require(RECORDS.load(RunPlan, one), "plan", one) for one in run.plan_ids]
     items = [
         {
             **json.loads(codec.to_text(plan.record)),
@@ -198,10 +197,9 @@ def list_plans(run_id: str) -> Listed | Response[str]:
 
 
 @app.post("/ops/runs/<run_id>/approve", responses=PROBLEMS, tags=["Funding"])
-def approve_run(run_id: str, body: RunApprovalIn) -> One | Response[str]:
+def approve_run(run_id: str, body: RunApprovalIn) -> One:
     """Approve exactly the plans that were shown; never by who prepared them (D03)."""
-    if no := _may(ACCOUNTING):
-        return no
+    _only(ACCOUNTING)
     run = funding.approve(
         RECORDS,
         run_id=run_id,
@@ -215,9 +213,8 @@ def approve_run(run_id: str, body: RunApprovalIn) -> One | Response[str]:
 
 
 @app.get("/ops/trace/<trace_number>", responses=PROBLEMS, tags=["Funding"])
-def trace(trace_number: str) -> Listed | Response[str]:
+def trace(trace_number: str) -> Listed:
     """Walk a line of a bank file back to what it was earned with."""
-    if no := _may(ACCOUNTING, AUDITOR):
-        return no
+    _only(ACCOUNTING, AUDITOR)
     steps = funding.trace(RECORDS, DOCUMENTS, trace_number=trace_number)
     return Listed(items=[json.loads(codec.to_text(step)) for step in steps])

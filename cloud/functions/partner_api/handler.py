@@ -8,11 +8,10 @@ import os
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.models import Server
 
 from cloud.adapters import wiring
-from cloud.adapters.api import PROBLEMS, Once, claims_of, problem, refused, resolver
+from cloud.adapters.api import PROBLEMS, No, Once, allowed, claims_of, problem, resolver
 from cloud.functions.partner_api.shapes import (
     AcceptIn,
     ContactIn,
@@ -65,11 +64,16 @@ def _common() -> dict[str, Any]:
     return {"partner_id": _partner(), "at": CLOCK.now(), "by": app.context["by"]}
 
 
-def _shown(order: WorkOrder | Refused) -> WorkOrderOut | Response[str]:
-    if isinstance(order, Refused):
-        return refused(order)
+def _shown(answer: WorkOrder | Refused) -> WorkOrderOut:
+    order = allowed(answer)
     site = require(RECORDS.load(Site, order.site_id), "site", order.site_id).record
-    return WorkOrderOut.of(order, customer_name=site.customer_name, site_address=site.address)
+    invoices = RECORDS.find(Invoice, by="work_order_id", value=order.id)
+    return WorkOrderOut.of(
+        order,
+        customer_name=site.customer_name,
+        site_address=site.address,
+        invoice_ids=[s.record.id for s in invoices if s.record.partner_id == _partner()],
+    )
 
 
 @app.get("/v1/work_orders", responses=PROBLEMS, tags=["Work orders"])
@@ -77,12 +81,13 @@ def list_work_orders(state: str = "") -> WorkOrdersOut:
     """List the partner's work orders, all or those in one state."""
     found = RECORDS.find(WorkOrder, by="partner_id", value=_partner())
     orders = sorted((s.record for s in found), key=lambda order: (order.issued_at, order.id))
-    shown = [_shown(order) for order in orders if state in {"", order.state}]
-    return WorkOrdersOut(work_orders=[one for one in shown if isinstance(one, WorkOrderOut)])
+    return WorkOrdersOut(
+        work_orders=[_shown(order) for order in orders if state in {"", order.state}]
+    )
 
 
 @app.get("/v1/work_orders/<number>", responses=PROBLEMS, tags=["Work orders"])
-def get_work_order(number: str) -> WorkOrderOut | Response[str]:
+def get_work_order(number: str) -> WorkOrderOut:
     """Give one work order of the partner's."""
     stored = RECORDS.load(WorkOrder, number)
     if stored is None or stored.record.partner_id != _partner():
@@ -92,27 +97,27 @@ def get_work_order(number: str) -> WorkOrderOut | Response[str]:
 
 
 @app.post("/v1/work_orders/<number>/acknowledge", responses=PROBLEMS, tags=["Work orders"])
-def acknowledge(number: str) -> WorkOrderOut | Response[str]:
+def acknowledge(number: str) -> WorkOrderOut:
     """Say that the work order was received; it is not accepted by that (S-20b)."""
     return _shown(process.acknowledge(RECORDS, work_order_id=number, **_common()))
 
 
 @app.post("/v1/work_orders/<number>/accept", responses=PROBLEMS, tags=["Work orders"])
-def accept(number: str, body: AcceptIn) -> WorkOrderOut | Response[str]:
+def accept(number: str, body: AcceptIn) -> WorkOrderOut:
     """Accept the work order, with an estimate (R-44, I-63)."""
     estimate = None if body.estimate_cents is None else Money(body.estimate_cents)
     return _shown(process.accept(RECORDS, work_order_id=number, estimate=estimate, **_common()))
 
 
 @app.post("/v1/work_orders/<number>/decline", responses=PROBLEMS, tags=["Work orders"])
-def decline(number: str, body: DeclineIn) -> WorkOrderOut | Response[str]:
+def decline(number: str, body: DeclineIn) -> WorkOrderOut:
     """Decline the work order; it is offered to somebody else (R-44)."""
     order = process.decline(RECORDS, work_order_id=number, reason=body.reason, **_common())
     return _shown(order)
 
 
 @app.post("/v1/work_orders/<number>/contact_attempts", responses=PROBLEMS, tags=["Work orders"])
-def contact_attempt(number: str, body: ContactIn) -> WorkOrderOut | Response[str]:
+def contact_attempt(number: str, body: ContactIn) -> WorkOrderOut:
     """Log an attempt to reach the homeowner (S-21)."""
     order = process.contact_attempt(
         RECORDS, work_order_id=number, channel=body.channel, outcome=body.outcome, **_common()
@@ -121,7 +126,7 @@ def contact_attempt(number: str, body: ContactIn) -> WorkOrderOut | Response[str
 
 
 @app.post("/v1/work_orders/<number>/schedule", responses=PROBLEMS, tags=["Work orders"])
-def schedule(number: str, body: ScheduleIn) -> WorkOrderOut | Response[str]:
+def schedule(number: str, body: ScheduleIn) -> WorkOrderOut:
     """Note a visit that was agreed with the homeowner (S-21)."""
     order = process.schedule_visit(
         RECORDS,
@@ -135,7 +140,7 @@ def schedule(number: str, body: ScheduleIn) -> WorkOrderOut | Response[str]:
 
 
 @app.post("/v1/work_orders/<number>/report", responses=PROBLEMS, tags=["Work orders"])
-def report(number: str, body: ReportIn) -> ReportOut | Response[str]:
+def report(number: str, body: ReportIn) -> ReportOut:
     """Send the service report, which completes the work order (P-71)."""
     taken = process.submit_report(
         RECORDS,
@@ -145,18 +150,17 @@ def report(number: str, body: ReportIn) -> ReportOut | Response[str]:
         **_common(),
     )
     if isinstance(taken, Incomplete):
-        return refused(Refused(taken.rule, taken.because, taken.code), taken.missing)
-    if isinstance(taken, Refused):
-        return refused(taken)
-    return ReportOut(report_id=taken.id, work_order_number=taken.work_order_id)
+        raise No(Refused(taken.rule, taken.because, taken.code), taken.missing)
+    sent = allowed(taken)
+    return ReportOut(report_id=sent.id, work_order_number=sent.work_order_id)
 
 
 @app.post("/v1/invoices", responses=PROBLEMS, tags=["Invoices"])
-def send_invoice(body: InvoiceIn) -> InvoiceOut | Response[str]:
+def send_invoice(body: InvoiceIn) -> InvoiceOut:
     """Send an invoice; all that stands against it comes back at once (I-61 to I-66)."""
     taken = submit(RECORDS, draft=body.draft(), **_common())
     if isinstance(taken, Rejected):
-        return refused(Refused(taken.rule, taken.because, taken.code), taken.errors)
+        raise No(Refused(taken.rule, taken.because, taken.code), taken.errors)
     return _invoice(taken)
 
 

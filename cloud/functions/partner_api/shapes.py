@@ -149,13 +149,20 @@ class WorkOrderOut(BaseModel):
     not_to_exceed_cents: int
     is_emergency: bool
     is_accepted_late: bool
+    visit_since: datetime | None
+    visit_until: datetime | None
     report_id: str | None
+    cause: str
+    invoice_ids: list[str]
     customer_name: str
     site_address: str
 
     @classmethod
-    def of(cls, order: WorkOrder, *, customer_name: str, site_address: str) -> "WorkOrderOut":
+    def of(
+        cls, order: WorkOrder, *, customer_name: str, site_address: str, invoice_ids: list[str]
+    ) -> "WorkOrderOut":
         """Give the work order with what is needed to go there."""
+        visit = order.visits[-1] if order.visits else None
         return cls(
             number=order.id,
             state=order.state,
@@ -168,7 +175,11 @@ class WorkOrderOut(BaseModel):
             not_to_exceed_cents=order.not_to_exceed.cents,
             is_emergency=order.is_emergency,
             is_accepted_late=bool(order.assignment and order.assignment.is_late),
+            visit_since=visit.since if visit else None,
+            visit_until=visit.until if visit else None,
             report_id=order.report_id,
+            cause=order.cause,
+            invoice_ids=invoice_ids,
             customer_name=customer_name,
             site_address=site_address,
         )

@@ -11,7 +11,6 @@ from cloud.local.homes.street import FaultKind, Home, HouseSpec
 from cloud.portfolio.models import ApiClient, Milestone, Partner, PlanShare, Project, Site
 from cloud.service.models import Coordinator
 
-
 UTC_OFFSET_HOURS = -7
 STANDARD = timezone(timedelta(hours=UTC_OFFSET_HOURS))
 LOCAL = ZoneInfo("America/Denver")

@@ -23,9 +23,10 @@ from edge_agent.simulator.server import Server
 
 __all__ = ["FaultKind", "Home", "HouseSpec", "Street"]
 
-POLL_S = 900
-"""The step of the real production that the homes are made of."""
-WINDOW_S = 3600
+POLL_S, WINDOW_S = 900, 3600
+"""Of the homes that talk: the step of the real production that they are made of, and an hour."""
+QUIET_POLL_S, QUIET_WINDOW_S = 3600, 4 * 3600
+"""Of the quiet ones: energy comes from counters, so that it is as exact at any step."""
 DAY_S = 86_400
 _PATIENCE_S = 10.0
 
@@ -52,7 +53,7 @@ class Home:
 
 
 class Street:
-    """All homes, as one player: each quarter hour they are read, each hour they send.
+    """All homes, as one player: they are read and send in step with the clock.
 
     What was mended is kept in a file, so that a home stays whole after a restart.
     """
@@ -115,13 +116,13 @@ class Street:
         return datetime.fromtimestamp((int(now.timestamp()) // POLL_S + 1) * POLL_S, UTC)
 
     def act(self, now: datetime) -> None:
-        """Read every home that talks; on the hour, let all of them send."""
+        """Read every home that talks and let it send; send the quiet ones' finished windows."""
         for agent in self._agents:
             agent.tick()
             agent.publish(_PATIENCE_S)
-        if int(now.timestamp()) % WINDOW_S == 0:
+        if int(now.timestamp()) % QUIET_WINDOW_S == 0:
             for name in self._quiet:
-                self._send_window(name, now - timedelta(seconds=WINDOW_S), WINDOW_S)
+                self._send_window(name, now - timedelta(seconds=QUIET_WINDOW_S), QUIET_WINDOW_S)
 
     def send_history(self, first: date, until: date) -> None:
         """Send each home's days before the story, a chunk a day, as a gateway that caught up."""
@@ -192,14 +193,15 @@ class Street:
         The sequence number is the window's: sending it twice, after a restart, changes nothing.
         """
         t0 = int(start.timestamp())
+        step_s = POLL_S if self._talks(name) else QUIET_POLL_S
         quiet = self._quiet.get(name) or _Quiet(self._houses[name])
-        rows = [quiet.read(t0 + i * POLL_S) for i in range(length_s // POLL_S)]
+        rows = [quiet.read(at) for at in range(t0, t0 + length_s, step_s)]
         window = Window(
             gateway=name,
             boot="0",
             seq=t0 // WINDOW_S,
             t0=t0,
-            dt=POLL_S,
+            dt=step_s,
             n=len(rows),
             clock=1,
         )

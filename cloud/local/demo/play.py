@@ -1,0 +1,216 @@
+"""Plays the demo: boots and seeds the stack, lets a month pass, walks a cent back to its cause."""
+
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from cloud.adapters import clock as clock_in_use
+from cloud.adapters import wiring
+from cloud.adapters.records import DynamoRecords
+from cloud.funding import ach
+from cloud.kernel.change import NEW, Change, Save
+from cloud.kernel.errors import BrokenInvariant
+from cloud.local.conductor import Conductor
+from cloud.local.demo import cast
+from cloud.local.demo.people import PartnerOffice, operations, partner_api, person_api
+from cloud.local.demo.story import Story, steps
+from cloud.local.homes.street import Street
+from cloud.local.http import Door
+from cloud.local.runtime import Runtime
+from cloud.portfolio.process import register
+from cloud.service import process as service
+from cloud.telemetry.chunk import decode
+
+TEMPLATE = Path(__file__).parents[3] / "template.yaml"
+_STAGE = "dev"
+_SEEDER = "seed"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A running stack with its street, its people and its doors."""
+
+    runtime: Runtime
+    street: Street
+    door: Door
+    conductor: Conductor
+    records: DynamoRecords
+    story: Story
+
+
+@contextmanager
+def staged(
+    folder: Path, console: Console, *, http_port: int = 0, mqtt_port: int = 0
+) -> Iterator[Stage]:
+    """Boot the stack over a data folder, with the demo's cast; everything ends with the block.
+
+    A folder that was played in before goes on from where it was, even after ``kill -9``.
+    """
+    runtime = Runtime(folder, TEMPLATE, starts_at=cast.STARTS_AT, mqtt_port=mqtt_port)
+    clock_in_use.use(runtime.clock)
+    runtime.start()
+    door = Door(runtime, port=http_port)
+    door.start()
+    street = Street(
+        runtime,
+        (household.home for household in cast.HOUSEHOLDS),
+        first_day=cast.HISTORY_FROM,
+        utc_offset_hours=cast.UTC_OFFSET_HOURS,
+        chunk_rule=f"sunreeve_{_STAGE}_chunks",
+        event_rule=f"sunreeve_{_STAGE}_events",
+    )
+    street.open()
+    offices = [
+        PartnerOffice(partner_api(door.port, runtime.issuer, client.id), street)
+        for client in cast.CLIENTS
+    ]
+    people = operations(door.port, runtime.issuer)
+    records = wiring.records(
+        {
+            "OPERATIONS_TABLE": "OperationsTable",
+            "SITES_TABLE": "SitesTable",
+            "MONEY_TABLE": "MoneyTable",
+        }
+    )
+    story = Story(records, console, from_day=runtime.clock.now().date())
+    try:
+        yield Stage(
+            runtime, street, door, Conductor(runtime, (street, *offices, people)), records, story
+        )
+    finally:
+        street.close()
+        door.stop()
+        runtime.close()
+
+
+def seed(stage: Stage) -> None:
+    """Put the cast on record and send the three weeks before the story; twice changes nothing."""
+    at = cast.STARTS_AT
+    for household in cast.HOUSEHOLDS:
+        register(stage.records, household.site, at=at, by=_SEEDER)
+    for partner in cast.PARTNERS:
+        register(stage.records, partner, at=at, by=_SEEDER)
+        service.enlist(stage.records, partner_id=partner.id, at=at, by=_SEEDER)
+    for client in cast.CLIENTS:
+        register(stage.records, client, at=at, by=_SEEDER)
+    register(stage.records, cast.PROJECT, at=at, by=_SEEDER)
+    if stage.records.load(type(cast.COORDINATOR), cast.COORDINATOR.id) is None:
+        stage.records.commit(Change(saves=(Save(cast.COORDINATOR, NEW),)))
+    if stage.runtime.clock.now() == cast.STARTS_AT:
+        stage.street.send_history(cast.HISTORY_FROM, cast.STORY_FROM)
+        stage.conductor.settle()
+
+
+def play(folder: Path, console: Console) -> int:
+    """Play the whole demo in a folder and leave its artefacts there; 0 when all went well."""
+    logging.getLogger("cloud").setLevel(logging.WARNING)
+    data = folder / "data"
+    is_new = not data.exists()
+    with staged(data, console) as stage:
+        _greet(stage, console, is_new=is_new)
+        seed(stage)
+        with _progress(console) as progress:
+            bar = progress.add_task("", total=cast.STORY_DAYS)
+            while (now := stage.runtime.clock.now()) < cast.ENDS_AT:
+                progress.update(
+                    bar,
+                    completed=(now - cast.STARTS_AT) / timedelta(days=1),
+                    description=f"{now.astimezone(cast.LOCAL):%a %d %b %Y}",
+                )
+                stage.conductor.advance_to(min(now + timedelta(hours=6), cast.ENDS_AT))
+                stage.story.tell(stage.runtime.clock.now())
+        _leave_artefacts(stage, folder)
+        _walk_back(stage, folder, console)
+    return 0
+
+
+def _greet(stage: Stage, console: Console, *, is_new: bool) -> None:
+    talking = sum(household.home.is_talking for household in cast.HOUSEHOLDS)
+    console.rule("[bold]Sunreeve[/]: from a Modbus register to an ACH line")
+    console.print(
+        f"{len(cast.HOUSEHOLDS)} homes ({talking} over Modbus, MQTT and TLS), "
+        f"{len(stage.runtime.stack.functions)} functions from template.yaml, "
+        f"MQTT on 127.0.0.1:{stage.runtime.mqtt_port}, HTTP on 127.0.0.1:{stage.door.port}"
+    )
+    if not is_new:
+        console.print(f"going on from {stage.runtime.clock.now():%Y-%m-%d %H:%M} UTC")
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=40),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _leave_artefacts(stage: Stage, folder: Path) -> None:
+    """Copy what a person wants to look at beside the data."""
+    bucket = stage.runtime.folder / "buckets" / "DocumentsBucket"
+    places = {
+        "ach": sorted(bucket.glob("ach/*.ach")),
+        "reports": sorted(bucket.glob("remittances/**/*.pdf")),
+        "mail": stage.runtime.mailbox.mails(),
+    }
+    for name, files in places.items():
+        place = folder / name
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        for file in files:
+            parent = f"{file.parent.name}-" if name == "reports" else ""
+            shutil.copyfile(file, place / f"{parent}{file.name}")
+    stage.story.save(folder / "story.json", cast.HISTORY_FROM, stage.runtime.clock.now().date())
+
+
+def _walk_back(stage: Stage, folder: Path, console: Console) -> None:
+    """Take a paid line of a bank file and walk it back to the register it came from."""
+    files = sorted((folder / "ach").glob("*.ach"))
+    if not files:
+        msg = "the month ended without a bank file: nothing was paid"
+        raise BrokenInvariant(msg)
+    console.rule("every cent can be walked back")
+    auditor = person_api(stage.door.port, stage.runtime.issuer, "otto.audit", "auditor")
+    for file in files:
+        for entry in ach.read(file.read_bytes()).entries:
+            trace = auditor.get(f"/ops/trace/{entry.trace_number}")["items"]
+            for text in steps(trace):
+                console.print(text, soft_wrap=True)
+            _register_behind(trace, console)
+            console.print()
+    auditor.close()
+    console.print(f"artefacts: {', '.join(sorted(p.name for p in folder.iterdir()))}")
+
+
+def _register_behind(trace: list[dict[str, object]], console: Console) -> None:
+    """Show the registers in the chunks that a trace ends with, as they were sent."""
+    telemetry = wiring.chunks({"TELEMETRY_TABLE": "TelemetryTable"})
+    for step in trace:
+        gateway, _, rest = str(step["id"]).partition("/")
+        window, _, _sequence = rest.partition("/")
+        if not window:
+            continue
+        start = datetime.fromisoformat(window)
+        for stored in telemetry.between(gateway, start, start + timedelta(seconds=1)):
+            for device in decode(stored.payload).devices:
+                shown = {
+                    name: values[-1]
+                    for name, values in device.columns.items()
+                    if name in {"WH", "St", "InvSt", "Evt1", "Alrm"}
+                }
+                console.print(
+                    f"      register of {device.serial} in {step['id']}: "
+                    + ", ".join(f"{name}={value}" for name, value in shown.items()),
+                    style="green",
+                )
