@@ -5,6 +5,8 @@ not ask for, its role need not allow. A variable that is missing is a `KeyError`
 """
 
 from collections.abc import Mapping
+from functools import cache
+from typing import Any
 
 import boto3
 from pynamodb.connection import Connection
@@ -24,6 +26,22 @@ from cloud.kernel.clock import Clock
 Environment = Mapping[str, str]
 
 
+@cache
+def _client(service: str) -> Any:
+    return boto3.client(service)
+
+
+@cache
+def _connection() -> Connection:
+    return Connection()
+
+
+def forget() -> None:
+    """Let go of all connections; for tests that put another AWS behind them."""
+    _client.cache_clear()
+    _connection.cache_clear()
+
+
 def clock() -> Clock:
     """Give the clock that functions run by."""
     return CurrentClock()
@@ -31,33 +49,33 @@ def clock() -> Clock:
 
 def records(environment: Environment) -> DynamoRecords:
     """Give the records of the tables that the environment names; the others are out of reach."""
-    bind(OperationsRow, environment["OPERATIONS_TABLE"])
+    bind(OperationsRow, environment["OPERATIONS_TABLE"], _connection())
     for table, variable in ((SitesRow, "SITES_TABLE"), (MoneyRow, "MONEY_TABLE")):
         if variable in environment:
-            bind(table, environment[variable])
-    return DynamoRecords(CHART, Connection())
+            bind(table, environment[variable], _connection())
+    return DynamoRecords(CHART, _connection())
 
 
 def outbox(environment: Environment) -> DynamoOutbox:
     """Give the rows of the operations table that are due."""
-    bind(OperationsRow, environment["OPERATIONS_TABLE"])
+    bind(OperationsRow, environment["OPERATIONS_TABLE"], _connection())
     return DynamoOutbox()
 
 
 def chunks(environment: Environment) -> DynamoChunks:
     """Give the chunks of telemetry."""
-    return DynamoChunks(boto3.client("dynamodb"), environment["TELEMETRY_TABLE"])
+    return DynamoChunks(_client("dynamodb"), environment["TELEMETRY_TABLE"])
 
 
 def documents(environment: Environment) -> S3Documents:
     """Give the document store."""
-    return S3Documents(boto3.client("s3"), environment["DOCUMENTS_BUCKET"])
+    return S3Documents(_client("s3"), environment["DOCUMENTS_BUCKET"])
 
 
 def mail(environment: Environment) -> SesMail:
     """Give the mail that leaves."""
     return SesMail(
-        boto3.client("sesv2"), sender=environment["MAIL_FROM"], documents=documents(environment)
+        _client("sesv2"), sender=environment["MAIL_FROM"], documents=documents(environment)
     )
 
 
@@ -75,7 +93,7 @@ TOPICS = {
 def queues(environment: Environment) -> SqsQueues:
     """Give the queues that messages leave to."""
     urls = {topic: environment[variable] for topic, variable in TOPICS.items()}
-    return SqsQueues(boto3.client("sqs"), urls)
+    return SqsQueues(_client("sqs"), urls)
 
 
 def originator(environment: Environment) -> Originator:

@@ -3,10 +3,10 @@
 import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from threading import RLock
 from typing import Any
 
 from cloud.local import iot
@@ -41,7 +41,7 @@ class Runtime:
     """One running stack over one data folder.
 
     Everything acknowledged is on disk: after ``kill -9`` a new runtime over the same folder goes
-    on. Handlers run one at a time, in whichever thread asks.
+    on. Time moves in the thread that calls `run_due`; the doors answer in threads of their own.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Runtime:
         starts_at: datetime | None = None,
         parameters: Mapping[str, str] | None = None,
         mqtt_port: int = 0,
+        cache: Path | None = None,
     ) -> None:
         """Open the data folder, or make it.
 
@@ -61,13 +62,14 @@ class Runtime:
             starts_at: first instant of the clock of a new folder.
             parameters: values for the template's parameters.
             mqtt_port: of the MQTT listener; any free one when 0.
+            cache: where the translated template is kept; within the folder when absent.
 
         Raises:
             BadInput: something in the template is not known; the message names it.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.stack = load(template, cache=folder / "cache", parameters=parameters)
+        self.stack = load(template, cache=cache or folder / "cache", parameters=parameters)
         self.clock = SimulatedClock(folder / "clock.sqlite", starts_at=starts_at)
         self.engine = Engine(folder / "tables.sqlite", clock=self.clock.now)
         hook.install(self.engine)
@@ -92,7 +94,9 @@ class Runtime:
         self._fired = _Fired(folder / "schedules.sqlite")
         self._armed = [self._arm(scheduled) for scheduled in self.stack.schedules]
         self._log = (folder / "functions.jsonl").open("a", buffering=1)
-        self.functions = Functions(self.stack.functions, self._log)
+        # Handlers run in one thread of their own: as on Lambda, one sandbox, one call at a time.
+        self._sandbox = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lambda")
+        self.functions = self._sandbox.submit(Functions, self.stack.functions, self._log).result()
         self.listener = Listener(
             database=folder / "mqtt.sqlite",
             tls=self.authority.server_context(),
@@ -101,7 +105,6 @@ class Runtime:
             clock=self.clock,
             port=mqtt_port,
         )
-        self.lock = RLock()
         self.mqtt_port = 0
 
     def start(self) -> None:
@@ -111,6 +114,7 @@ class Runtime:
     def close(self) -> None:
         """Stop listening and let go of the files; nothing is lost by not calling it."""
         self.listener.stop()
+        self._sandbox.shutdown()
         self.queues.close()
         self.engine.close()
         self._fired.close()
@@ -135,11 +139,10 @@ class Runtime:
 
     def call_http(self, function: str, event: Mapping[str, Any]) -> Any:
         """Invoke an API's function."""
-        with self.lock:
-            return self._invoke(function, event)
+        return self._invoke(function, event)
 
     def _invoke(self, function: str, event: Mapping[str, Any]) -> Any:
-        answer = self.functions.invoke(function, event)
+        answer = self._sandbox.submit(self.functions.invoke, function, event).result()
         if isinstance(answer, Failed):
             log.error("%s failed: %s: %s", function, answer.error_type, answer.message)
             self._log.write(answer.trace)
@@ -158,9 +161,8 @@ class Runtime:
     def run_due(self) -> int:
         """Do everything that is due at the clock's instant, until quiet; give how much it was."""
         done = 0
-        with self.lock:
-            while step := self._pump() + self._fire_schedules() + self._sweep_due_rows():
-                done += step
+        while step := self._pump() + self._fire_schedules() + self._sweep_due_rows():
+            done += step
         return done
 
     def _pump(self) -> int:

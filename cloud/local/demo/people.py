@@ -7,6 +7,7 @@ for with the same key.
 
 import http.client
 import json
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -55,23 +56,34 @@ class Api:
         self._connection.close()
 
     def _call(self, method: str, path: str, body: Json | None, headers: Mapping[str, str]) -> Json:
-        self._connection.request(
-            method,
-            path,
-            None if body is None else json.dumps(body),
-            {
-                "authorization": f"Bearer {self._token()}",
-                "content-type": "application/json",
-                **headers,
-            },
-        )
-        response = self._connection.getresponse()
-        text = response.read().decode()
-        if response.status >= 300:
-            msg = f"{method} {path}: {response.status} {text}"
+        sent = {
+            "authorization": f"Bearer {self._token()}",
+            "content-type": "application/json",
+            **headers,
+        }
+        text = None if body is None else json.dumps(body)
+        try:
+            status, answer = self._exchange(method, path, text, sent)
+        except (ConnectionError, http.client.BadStatusLine):
+            # The server hung up on a connection that was idle; a key makes asking again safe.
+            self._connection.close()
+            status, answer = self._exchange(method, path, text, sent)
+        if status >= 300:
+            msg = f"{method} {path}: {status} {answer}"
             raise RefusedByApi(msg)
-        answer: Json = json.loads(text)
-        return answer
+        decoded: Json = json.loads(answer)
+        return decoded
+
+    def _exchange(
+        self, method: str, path: str, body: str | None, headers: Mapping[str, str]
+    ) -> tuple[int, str]:
+        if self._connection.sock is None:
+            self._connection.connect()
+        if self._connection.sock is not None:
+            self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._connection.request(method, path, body, dict(headers))
+        response = self._connection.getresponse()
+        return response.status, response.read().decode()
 
 
 def next_office_hour(now: datetime, hours: Sequence[time]) -> datetime:

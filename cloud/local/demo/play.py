@@ -29,6 +29,7 @@ from cloud.service import process as service
 from cloud.telemetry.chunk import decode
 
 TEMPLATE = Path(__file__).parents[3] / "template.yaml"
+CACHE = TEMPLATE.parent / "var" / "cache"
 _STAGE = "dev"
 _SEEDER = "seed"
 
@@ -53,7 +54,7 @@ def staged(
 
     A folder that was played in before goes on from where it was, even after ``kill -9``.
     """
-    runtime = Runtime(folder, TEMPLATE, starts_at=cast.STARTS_AT, mqtt_port=mqtt_port)
+    runtime = Runtime(folder, TEMPLATE, starts_at=cast.STARTS_AT, mqtt_port=mqtt_port, cache=CACHE)
     clock_in_use.use(runtime.clock)
     runtime.start()
     door = Door(runtime, port=http_port)
