@@ -17,7 +17,7 @@ LOCAL = ZoneInfo("America/Denver")
 
 HISTORY_FROM = date(2026, 5, 11)
 STORY_FROM = date(2026, 6, 1)
-STORY_DAYS = 30
+STORY_DAYS = 28
 STARTS_AT = datetime(2026, 6, 1, 0, 0, tzinfo=STANDARD)
 ENDS_AT = STARTS_AT + timedelta(days=STORY_DAYS)
 

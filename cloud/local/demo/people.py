@@ -99,7 +99,7 @@ def next_office_hour(now: datetime, hours: Sequence[time]) -> datetime:
 class PartnerOffice:
     """A partner: takes its work orders, goes there, mends, reports and invoices."""
 
-    hours = (time(9, 10), time(11, 10), time(14, 10), time(16, 10))
+    hours = (time(9, 10), time(11, 10), time(14, 10))
 
     def __init__(self, api: Api, street: Street) -> None:
         self._api = api
@@ -208,7 +208,7 @@ class PartnerOffice:
 class Operations:
     """The owner's people: coordinator, project office and accounting, each with an own token."""
 
-    hours = (time(8, 30), time(10, 0), time(13, 0), time(15, 30))
+    hours = (time(8, 30), time(13, 0), time(15, 30))
 
     def __init__(self, coordinator: Api, projects: Api, accounting: Api) -> None:
         self._coordinator = coordinator
