@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from cloud.adapters.outside import reaching
 from cloud.kernel.errors import Unavailable
 from cloud.telemetry.ports import StoredChunk
 
@@ -55,7 +56,8 @@ class DynamoChunks:
         for start in range(0, len(requests), _BATCH):
             waiting: list[Any] = requests[start : start + _BATCH]
             for _ in range(8):
-                answer = self._client.batch_write_item(RequestItems={self._table: waiting})
+                with reaching(f"keeping {len(waiting)} chunks"):
+                    answer = self._client.batch_write_item(RequestItems={self._table: waiting})
                 waiting = answer.get("UnprocessedItems", {}).get(self._table, [])
                 if not waiting:
                     break
@@ -75,7 +77,8 @@ class DynamoChunks:
             },
         }
         while True:
-            answer = self._client.query(**request)
+            with reaching(f"reading the chunks of {gateway_id}"):
+                answer = self._client.query(**request)
             for item in answer["Items"]:
                 yield _chunk(gateway_id, item)
             if "LastEvaluatedKey" not in answer:

@@ -37,6 +37,6 @@ def from_text(kind: type[R], text: str) -> R:
     """
     try:
         return msgspec.json.decode(text, type=kind)
-    except msgspec.ValidationError as wrong:
+    except (msgspec.MsgspecError, UnicodeError) as wrong:
         msg = f"a stored {kind.__name__} cannot be read: {wrong}"
         raise BrokenInvariant(msg) from wrong

@@ -3,22 +3,26 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
+from cloud.adapters.chart import CHART
+from cloud.adapters.records import require_fitting
+from cloud.adapters.tables import Chart
 from cloud.kernel.change import Change, Event, Letter, Message, Timer
-from cloud.kernel.errors import Conflict, NotFound
+from cloud.kernel.errors import BrokenInvariant, Conflict, NotFound
 from cloud.kernel.ports import Stored
 
 R = TypeVar("R")
 
 
 class MemoryRecords:
-    """`cloud.kernel.ports.Records` in a dictionary.
+    """`cloud.kernel.ports.Records` in a dictionary, as strict as the tables are.
 
     Attributes:
         letters, messages: what a real store would hand to the outbox sender, by id.
         timers: what is still to wake, by id.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, chart: Chart = CHART) -> None:
+        self._chart = chart
         self._records: dict[tuple[type[Any], str], Stored[Any]] = {}
         self._history: dict[str, list[Event]] = {}
         self.letters: dict[str, Letter] = {}
@@ -31,15 +35,19 @@ class MemoryRecords:
 
     def find(self, kind: type[R], *, by: str, value: str) -> Sequence[Stored[R]]:
         """See `Records.find`."""
+        if kind not in self._chart or by not in self._chart[kind][1]:
+            msg = f"{kind.__name__} is not charted by {by}: add it in cloud/adapters/chart.py"
+            raise BrokenInvariant(msg)
         found = [
             cast("Stored[R]", stored)
             for (of, _), stored in sorted(self._records.items(), key=lambda item: item[0][1])
-            if of is kind and str(getattr(stored.record, by)) == value
+            if of is kind and _lookup(stored.record, by) == value
         ]
         return tuple(found)
 
     def commit(self, change: Change) -> None:
         """See `Records.commit`."""
+        require_fitting(change)
         for save in change.saves:
             key = (type(save.record), save.record.id)
             version = self._records[key].version if key in self._records else 0
@@ -58,14 +66,20 @@ class MemoryRecords:
             self.letters.setdefault(letter.id, letter)
         for message in change.messages:
             self.messages.setdefault(message.id, message)
-        for timer in change.timers:
-            self.timers[timer.id] = timer
         for cancelled in change.cancelled_timers:
             self.timers.pop(cancelled, None)
+        for timer in change.timers:
+            self.timers[timer.id] = timer
 
     def history(self, subject: str) -> Sequence[Event]:
         """See `Records.history`."""
-        return tuple(self._history.get(subject, ()))
+        return tuple(sorted(self._history.get(subject, ()), key=lambda event: event.at))
+
+
+def _lookup(record: Any, by: str) -> str | None:
+    """Give what a record is found by; an attribute that is empty leads to nothing."""
+    value = getattr(record, by)
+    return None if value in {None, ""} else str(value)
 
 
 class MemoryDocuments:

@@ -8,8 +8,9 @@ from typing import Any
 from pynamodb.exceptions import UpdateError
 
 from cloud.adapters import codec
+from cloud.adapters.outside import reaching
 from cloud.adapters.records import sortable
-from cloud.adapters.tables import DUE_SHARDS, OperationsRow
+from cloud.adapters.tables import DUE_SHARDS, OperationsRow, Row
 from cloud.kernel.change import Letter, Message, Timer
 
 LEASE = timedelta(minutes=5)
@@ -46,49 +47,57 @@ class DynamoOutbox:
         """Give the due rows of those kinds, each claimed for `LEASE`.
 
         A row that another sweeper claimed first is passed over.
+
+        Raises:
+            Unavailable: the table did not answer.
         """
         until = sortable(now + LEASE)
         for shard in range(DUE_SHARDS):
-            rows = OperationsRow.due.query(f"due-{shard}", OperationsRow.due_at <= sortable(now))
-            for row in list(rows):
-                if row.kind not in kinds:
-                    continue
-                try:
-                    row.update(
-                        actions=[
-                            OperationsRow.due_at.set(until),
-                            OperationsRow.attempts.set(row.attempts + 1),
-                        ],
-                        condition=(OperationsRow.due_at == row.due_at),
-                    )
-                except UpdateError as lost:
-                    if lost.cause_response_code != "ConditionalCheckFailedException":
-                        raise
-                    continue
-                what = codec.from_text(KINDS[row.kind], row.body)
-                yield Due(what, row.pk, until, int(row.attempts) - 1)
+            with reaching("reading what is due"):
+                rows = list(
+                    OperationsRow.due.query(f"due-{shard}", OperationsRow.due_at <= sortable(now))
+                )
+            for row in rows:
+                if row.kind in kinds and _is_updated(
+                    row,
+                    [
+                        OperationsRow.due_at.set(until),
+                        OperationsRow.attempts.set(row.attempts + 1),
+                    ],
+                    if_due_at=row.due_at,
+                ):
+                    what = codec.from_text(KINDS[row.kind], row.body)
+                    yield Due(what, row.pk, until, int(row.attempts) - 1)
 
     def done(self, due: Due, now: datetime) -> None:
         """Take a row off the index of what is due; it stays as a record of what was sent."""
-        self._settle(
-            due,
+        _is_updated(
+            OperationsRow(due.row_id, "-"),
             [
                 OperationsRow.due_at.remove(),
                 OperationsRow.due_shard.remove(),
                 OperationsRow.done_at.set(sortable(now)),
             ],
+            if_due_at=due.claimed_until,
         )
 
     def failed(self, due: Due, now: datetime) -> None:
         """Put a row back, to be tried again after a pause that doubles up to `LONGEST_WAIT`."""
         wait = min(timedelta(minutes=1) * 2 ** min(due.attempts, 10), LONGEST_WAIT)
-        self._settle(due, [OperationsRow.due_at.set(sortable(now + wait))])
+        _is_updated(
+            OperationsRow(due.row_id, "-"),
+            [OperationsRow.due_at.set(sortable(now + wait))],
+            if_due_at=due.claimed_until,
+        )
 
-    def _settle(self, due: Due, actions: list[Any]) -> None:
+
+def _is_updated(row: Row, actions: list[Any], *, if_due_at: str) -> bool:
+    """Update a row that is still due at that instant, or tell that somebody moved it."""
+    with reaching(f"updating {row.pk}"):
         try:
-            OperationsRow(due.row_id, "-").update(
-                actions=actions, condition=(OperationsRow.due_at == due.claimed_until)
-            )
+            row.update(actions=actions, condition=(OperationsRow.due_at == if_due_at))
         except UpdateError as lost:
             if lost.cause_response_code != "ConditionalCheckFailedException":
                 raise
+            return False
+    return True

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from cloud.adapters.outside import reaching
 from cloud.kernel.change import Message
 from cloud.kernel.errors import BrokenInvariant
 
@@ -16,11 +17,17 @@ class SqsQueues:
         self._urls = urls
 
     def send(self, message: Message) -> None:
-        """Put the message into its queue, with its id and topic beside the body."""
+        """Put the message into its queue, with its id and topic beside the body.
+
+        Raises:
+            BrokenInvariant: the topic is wired to no queue.
+            Unavailable: SQS did not take it.
+        """
         try:
             url = self._urls[message.topic]
         except KeyError:
             msg = f"message {message.id}: no queue is wired to the topic {message.topic!r}"
             raise BrokenInvariant(msg) from None
         body = {"id": message.id, "topic": message.topic, **message.body}
-        self._client.send_message(QueueUrl=url, MessageBody=json.dumps(body, sort_keys=True))
+        with reaching(f"sending message {message.id} on {message.topic}"):
+            self._client.send_message(QueueUrl=url, MessageBody=json.dumps(body, sort_keys=True))

@@ -4,6 +4,7 @@ import hashlib
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
+from itertools import count
 from typing import Any, TypeVar
 
 from pynamodb.connection import Connection
@@ -12,6 +13,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from cloud.adapters import codec
+from cloud.adapters.outside import reaching
 from cloud.adapters.tables import DUE_SHARDS, Chart, OperationsRow, Row
 from cloud.kernel.change import NEW, Change, Event, Letter, Message, Save, Timer
 from cloud.kernel.errors import BrokenInvariant, Conflict
@@ -21,6 +23,10 @@ R = TypeVar("R")
 
 TRANSACTION_ITEMS = 100
 """The most items of one TransactWriteItems call (DynamoDB API reference, TransactWriteItems)."""
+
+
+_TOLD = count(1)
+"""Tells events of one instant apart, in the order in which this process wrote them."""
 
 
 def sortable(instant: datetime) -> str:
@@ -43,10 +49,11 @@ class DynamoRecords:
     def load(self, kind: type[R], record_id: str) -> Stored[R] | None:
         """See `Records.load`; the read is strongly consistent."""
         table, _ = self._place(kind)
-        try:
-            row = table.get(_key(kind, record_id), "-", consistent_read=True)
-        except table.DoesNotExist:
-            return None
+        with reaching(f"loading {kind.__name__} {record_id}"):
+            try:
+                row = table.get(_key(kind, record_id), "-", consistent_read=True)
+            except table.DoesNotExist:
+                return None
         return Stored(codec.from_text(kind, row.body), int(row.version))
 
     def find(self, kind: type[R], *, by: str, value: str) -> Sequence[Stored[R]]:
@@ -56,56 +63,71 @@ class DynamoRecords:
             msg = f"{kind.__name__} is not charted by {by}: add it in cloud/adapters/chart.py"
             raise BrokenInvariant(msg)
         index = getattr(table, f"by_{attributes.index(by) + 1}")
-        return tuple(
-            Stored(codec.from_text(kind, row.body), int(row.version))
-            for row in index.query(_lookup(kind, by, value))
-        )
+        with reaching(f"finding {kind.__name__} by {by} {value}"):
+            rows = list(index.query(_lookup(kind, by, value)))
+        return tuple(Stored(codec.from_text(kind, row.body), int(row.version)) for row in rows)
 
     def history(self, subject: str) -> Sequence[Event]:
         """See `Records.history`."""
-        rows = OperationsRow.query(f"LOG#{subject}", consistent_read=True)
+        with reaching(f"reading the log of {subject}"):
+            rows = list(OperationsRow.query(f"LOG#{subject}", consistent_read=True))
         return tuple(codec.from_text(Event, row.body) for row in rows)
 
     def events_of(self, day: date) -> Sequence[Event]:
         """Give all events of one UTC day, in order of time: the day's page of the audit log."""
-        rows = OperationsRow.by_1.query(f"Event.day={day.isoformat()}")
-        events = [codec.from_text(Event, row.body) for row in rows]
-        return sorted(events, key=lambda event: (event.at, event.subject, event.what))
+        with reaching(f"reading the log of {day}"):
+            rows = list(OperationsRow.by_1.query(f"Event.day={day.isoformat()}"))
+        told = [(codec.from_text(Event, row.body), int(row.version)) for row in rows]
+        return [event for event, _ in sorted(told, key=lambda one: (one[0].at, one[1]))]
 
     def commit(self, change: Change) -> None:
         """See `Records.commit`.
 
         Raises:
             Conflict: a record's stored version is not the expected one.
-            BrokenInvariant: the change holds more items than one transaction can.
+            BrokenInvariant: the change holds more items than one transaction can, or a record
+                twice.
+            Unavailable: the table did not take it; nothing of it was written.
         """
-        if not change:
-            return
+        require_fitting(change)
         known: frozenset[str] = frozenset()
-        while True:
-            written = tuple(self._writes(change, known))
-            if len(written) > TRANSACTION_ITEMS:
-                msg = f"a change of {len(written)} items does not fit one transaction: split it"
-                raise BrokenInvariant(msg)
+        while written := self._written(change, known):
             try:
-                with TransactWrite(connection=self._connection) as transaction:
-                    for row, condition in written:
-                        if row.kind == "_cancelled":
-                            transaction.delete(row)
-                        else:
-                            transaction.save(row, condition=condition)
-            except TransactWriteError as lost:
-                failed = _failed(lost, written)
-                outgoing = {row.pk for row in failed if row.pk.startswith("OUT#")}
-                if not outgoing or len(outgoing) < len(failed):
-                    names = ", ".join(row.pk for row in failed) or str(lost)
+                with reaching("writing a change"):
+                    self._write(written)
+            except _Lost as lost:
+                outgoing = {row.pk for row in lost.rows if row.pk.startswith("OUT#")}
+                if not outgoing or len(outgoing) < len(lost.rows):
+                    names = ", ".join(row.pk for row in lost.rows) or str(lost)
                     msg = (
                         f"writing a change: {names} changed meanwhile; load again and decide again"
                     )
                     raise Conflict(msg) from lost
                 known |= outgoing  # these letters and messages are there already: leave them be
-                continue
-            return
+            else:
+                return
+
+    def _write(self, written: Sequence[tuple[Row, Condition | None]]) -> None:
+        try:
+            with TransactWrite(connection=self._connection) as transaction:
+                for row, condition in written:
+                    if row.kind == "_cancelled":
+                        transaction.delete(row)
+                    else:
+                        transaction.save(row, condition=condition)
+        except TransactWriteError as failed:
+            if failed.cause_response_code != "TransactionCanceledException":
+                raise
+            raise _Lost(_failed(failed, written)) from failed
+
+    def _written(
+        self, change: Change, known: frozenset[str]
+    ) -> Sequence[tuple[Row, Condition | None]]:
+        """Give each row once: DynamoDB refuses a transaction that names an item twice."""
+        rows: dict[tuple[type[Row], str, str], tuple[Row, Condition | None]] = {}
+        for row, condition in self._writes(change, known):
+            rows.setdefault((type(row), row.pk, row.sk), (row, condition))
+        return tuple(rows.values())
 
     def _place(self, kind: type[Any]) -> tuple[type[Row], tuple[str, ...]]:
         try:
@@ -126,7 +148,7 @@ class DynamoRecords:
             row = _outgoing_row(outgoing)
             if row.pk not in known:
                 yield row, OperationsRow.pk.does_not_exist()
-        for timer in change.timers:
+        for timer in reversed(change.timers):  # of one that is set twice, the last stands
             yield _timer_row(timer), None
         for cancelled in set(change.cancelled_timers) - {timer.id for timer in change.timers}:
             yield OperationsRow(f"TIMER#{cancelled}", "-", kind="_cancelled", body=""), None
@@ -150,6 +172,38 @@ class DynamoRecords:
         )
 
 
+class _Lost(Exception):
+    """A condition of a transaction failed, on these rows."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        super().__init__("the transaction was cancelled")
+        self.rows = rows
+
+
+def require_fitting(change: Change) -> None:
+    """Check that a change can be one transaction.
+
+    Raises:
+        BrokenInvariant: it holds more items than one can, or a record twice.
+    """
+    items = (
+        *change.saves,
+        *change.events,
+        *change.letters,
+        *change.messages,
+        *change.timers,
+        *change.cancelled_timers,
+    )
+    if len(items) > TRANSACTION_ITEMS:
+        msg = f"a change of {len(items)} items does not fit one transaction: split it"
+        raise BrokenInvariant(msg)
+    keys = [_key(type(save.record), save.record.id) for save in change.saves]
+    twice = sorted(key for key in set(keys) if keys.count(key) > 1)
+    if twice:
+        msg = f"a change saves {twice[0]} twice: decide what it becomes"
+        raise BrokenInvariant(msg)
+
+
 def _key(kind: type[Any], record_id: str) -> str:
     return f"{kind.__name__}#{record_id}"
 
@@ -171,6 +225,7 @@ def _event_row(event: Event) -> OperationsRow:
         f"LOG#{event.subject}",
         f"{sortable(event.at)}#{digest}",
         kind="Event",
+        version=next(_TOLD),
         body=body,
         lookup_1=f"Event.day={event.at.astimezone(UTC).date().isoformat()}",
     )
@@ -178,7 +233,7 @@ def _event_row(event: Event) -> OperationsRow:
 
 def _outgoing_row(outgoing: Letter | Message) -> OperationsRow:
     return OperationsRow(
-        f"OUT#{outgoing.id}",
+        f"OUT#{type(outgoing).__name__}#{outgoing.id}",
         "-",
         kind=type(outgoing).__name__,
         body=codec.to_text(outgoing),

@@ -5,7 +5,8 @@
                  what detection remembers of a site
     operations   Case, WorkOrder, Invoice, ...           KIND#id                 the chart below
                  the event log                           LOG#subject, at#hash    subject
-                 letters and messages (outbox), timers   OUT#id, TIMER#id        due (sparse)
+                 letters and messages (outbox)           OUT#KIND#id             due (sparse)
+                 timers                                  TIMER#id                due (sparse)
     money        runs, plans, ledger, payables, ...      KIND#id                 the chart below
 
 Each table has the same shape: the record as JSON in `body`, its `version` for conditional writes,

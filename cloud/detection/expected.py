@@ -46,6 +46,15 @@ def weather(yields: Sequence[float]) -> Weather | None:
     return Weather(middle, spread, len(shining))
 
 
+def tells_of_the_scale(*, day: date, actual_wh: int | None, sky: Weather | None) -> bool:
+    """Tell whether a day has an answer from the site and from enough neighbours (D-61, D-63).
+
+    How much they disagree is not asked: before their own scales are known, neighbours differ by
+    their roofs.
+    """
+    return bool(actual_wh) and sky is not None and sky.neighbours >= FEWEST_NEIGHBOURS.on(day)
+
+
 def learned_scale(ratios: Sequence[float], day: date) -> float | None:
     """Give the site's own scale once the warm-up has enough days, None before (D-63)."""
     if len(ratios) < WARM_UP.on(day):
@@ -81,7 +90,7 @@ def _cannot_judge(
     day: date, actual_wh: int | None, scale: float | None, sky: Weather | None
 ) -> str:
     if actual_wh is None:
-        return "the counter is not known at both ends of the day"
+        return "the counter is not known at both ends of the day, or most samples are missing"
     if scale is None:
         return "the site is new: its scale is still being learned"
     if sky is None or sky.neighbours < FEWEST_NEIGHBOURS.on(day):

@@ -1,7 +1,7 @@
 """What the samples say is wrong, by the code tables of the dictionary; pure."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,6 +26,12 @@ COMMUNICATIONS = "COMMUNICATIONS"
 
 _FAMILIES = {"BATTERY_FAULT": BATTERY, COMMS_LOSS: COMMUNICATIONS}
 _INPUT = re.compile(r"_\d+$")
+_SAYS_NOTHING = frozenset({QUALITY_ASLEEP, QUALITY_SUSPECT, QUALITY_UNREACHABLE})
+_SHOWABLE: Mapping[str, frozenset[str | None]] = {
+    table: frozenset(code.issue for code in codes.values())
+    for table, codes in (*ENUMS.items(), *BITS.items())
+}
+"""Table of codes -> the issues that it can show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +40,14 @@ class Observed:
 
     Attributes:
         bad_since: the first sample that shows it, None when none does.
-        was_good: some sample with the device awake does not show it.
+        was_good: the devices that showed it were awake and could have shown it again.
+        devices: serial numbers of the devices that show it now.
     """
 
     family: str
     bad_since: datetime | None
     was_good: bool
+    devices: tuple[str, ...] = ()
 
 
 def families_of(sample: Sample) -> frozenset[str]:
@@ -60,29 +68,88 @@ def families_of(sample: Sample) -> frozenset[str]:
 
 
 def observe(
-    devices: Iterable[Sequence[Sample]], *, running: Iterable[str], since: datetime, now: datetime
+    devices: Mapping[str, Sequence[Sample]],
+    *,
+    running: Mapping[str, Collection[str]],
+    since: datetime,
+    now: datetime,
 ) -> tuple[Observed, ...]:
     """Give what the samples in (since, now] tell of each issue that is running or begins.
 
-    A sleeping or silent device says nothing, neither good nor bad. Losing the whole site is an
-    issue of its own, which begins at the last evaluation that still heard of it.
+    A sleeping or silent device says nothing, neither good nor bad, and no other device says it in
+    its place. Losing the whole site is an issue of its own, which begins at the last evaluation
+    that still heard of it.
+
+    Args:
+        devices: serial number -> samples in order of time, also some from before.
+        running: issue -> serial numbers of the devices that showed it.
+        since: instant of the last evaluation.
+        now: instant of this one.
     """
-    recent = [
-        [row for row in rows if since < row.at <= now and row.quality != QUALITY_UNREACHABLE]
-        for rows in devices
-    ]
-    if not any(recent):
+    recent = {
+        serial: rows
+        for serial, known in devices.items()
+        if (rows := [row for row in known if since < row.at <= now])
+    }
+    heard = {
+        serial: [row for row in rows if row.quality != QUALITY_UNREACHABLE]
+        for serial, rows in recent.items()
+    }
+    if not any(heard.values()):
         return (Observed(COMMS_LOSS, since, was_good=False),)
-    shown: dict[str, datetime] = {}
-    awake = False
-    for row in sorted((row for rows in recent for row in rows), key=lambda row: row.at):
-        awake = awake or row.quality not in {QUALITY_ASLEEP, QUALITY_SUSPECT}
-        for family in families_of(row):
-            shown.setdefault(family, row.at)
-    families = sorted({*shown, *running, COMMS_LOSS})
+    shown: dict[str, dict[str, datetime]] = {}
+    for serial, rows in heard.items():
+        for row in rows:
+            for family in families_of(row):
+                shown.setdefault(family, {}).setdefault(serial, row.at)
     return tuple(
-        Observed(family, shown.get(family), was_good=(awake or family == COMMS_LOSS))
-        for family in families
+        Observed(
+            family,
+            min(
+                (_onset(devices[serial], family, at) for serial, at in bad.items()),
+                default=None,
+            ),
+            was_good=family == COMMS_LOSS or _is_denied(family, running.get(family, ()), recent),
+            devices=tuple(sorted(bad)),
+        )
+        for family in sorted({*shown, *running, COMMS_LOSS})
+        for bad in (shown.get(family, {}),)
+    )
+
+
+def _onset(rows: Sequence[Sample], family: str, seen: datetime) -> datetime:
+    """Give the first sample of the unbroken run of bad ones in which an issue is seen.
+
+    The last window before an evaluation arrives after it, so that an issue may be older than the
+    first sample that an evaluation sees of it.
+    """
+    onset = seen
+    for row in reversed([row for row in rows if row.at < seen]):
+        if family in families_of(row):
+            onset = row.at
+        elif row.quality not in _SAYS_NOTHING:
+            break
+    return onset
+
+
+def _is_denied(
+    family: str, devices: Collection[str], recent: Mapping[str, Sequence[Sample]]
+) -> bool:
+    """Tell whether those that showed an issue were awake and could have shown it again.
+
+    A device of which the gateway does not speak at all is gone: it was exchanged, and any other
+    device speaks for it.
+    """
+    asked = [recent[serial] for serial in devices if serial in recent]
+    if asked:
+        return all(any(_could_show(row, family) for row in rows) for rows in asked)
+    return any(row.quality not in _SAYS_NOTHING for rows in recent.values() for row in rows)
+
+
+def _could_show(sample: Sample, family: str) -> bool:
+    return sample.quality not in _SAYS_NOTHING and any(
+        value is not None and family in _SHOWABLE.get(_INPUT.sub("_n", name), ())
+        for name, value in sample.columns.items()
     )
 
 

@@ -48,6 +48,7 @@ class IssueClock:
         good_evaluations: evaluations in a row that saw it gone.
         told: a finding was made of it.
         chunk_id: the chunk that holds the first bad observation.
+        devices: serial numbers of the devices that showed it: only they can say that it is gone.
     """
 
     family: str
@@ -55,6 +56,7 @@ class IssueClock:
     good_evaluations: int = 0
     told: bool = False
     chunk_id: str = ""
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

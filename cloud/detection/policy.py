@@ -54,6 +54,14 @@ UNJUDGED_DAYS = Rule(
     says="more than ten days in a row without a verdict make the count of low days start afresh",
     values={FIRST: 10},
 )
+WELL_DAYS = Rule(
+    id="D-13c",
+    unit="judged days in a row that are not low",
+    source=Source(DESIGN, "0006 Neighbours are the weather"),
+    says="low days are over after as many days in a row that are not low",
+    values={FIRST: 3},
+    note="A day that cannot be judged neither counts nor resets here as well.",
+)
 NOTICE = Rule(
     id="D-14",
     unit="notices to the customer",

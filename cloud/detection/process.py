@@ -2,19 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
-from cloud.detection.expected import judge, learned_scale, weather, yields_without
+from cloud.detection.expected import (
+    judge,
+    learned_scale,
+    tells_of_the_scale,
+    weather,
+    yields_without,
+)
 from cloud.detection.issues import COMMS_LOSS, INVERTER, PRODUCTION, case_family, observe
 from cloud.detection.models import Finding, IssueClock, JudgedDay, Recovery, SiteState, Tier
 from cloud.detection.policy import (
+    ISSUE_CLEARS,
     ISSUE_PERSISTS,
     PRODUCTION_FLOOR,
     SAMPLE_SHARE,
+    WELL_DAYS,
 )
 from cloud.detection.rules import (
     has_persisted,
-    is_low,
+    is_producing_again,
     is_underproducing,
     low_days,
     may_send_somebody,
@@ -56,13 +64,15 @@ class Looked:
 def sweep(records: Records, chunks: Chunks, *, utc_offset_hours: int, at: datetime) -> int:
     """Judge all sites of one clock at an instant, and give how many things were found or mended.
 
+    It is meant to run three times a day (D-11). A site that is not commissioned yet is passed over.
     Every site is written in a transaction of its own, with its findings: a sweep that is cut off is
     run again, and what was judged already stays as it is.
     """
     told = 0
     fleets: dict[str, list[Site]] = {}
     for stored in records.find(Site, by="utc_offset_hours", value=str(utc_offset_hours)):
-        fleets.setdefault(stored.record.fleet, []).append(stored.record)
+        if stored.record.commissioned_on <= standard_day(at, utc_offset_hours):
+            fleets.setdefault(stored.record.fleet, []).append(stored.record)
     for _, sites in sorted(fleets.items()):
         told += _sweep_fleet(records, chunks, sites, at)
     return told
@@ -86,34 +96,34 @@ def evaluate(
     one: Looked, fleet: Sequence[Looked], at: datetime
 ) -> tuple[SiteState, tuple[Finding, ...], tuple[Recovery, ...]]:
     """Give what becomes of a site at an evaluation, what was found, and what recovered; pure."""
+    before = one.stored.record
     state = _judge_days(one, fleet, at)
-    state, findings, recoveries = _production(one, state, at)
-    state, more_findings, more_recoveries = _issues(one, state, at)
-    return (
-        replace(state, evaluated_at=at),
-        findings + more_findings,
-        recoveries + more_recoveries,
-    )
+    state, faults = _issues(one, state, at)
+    is_fault_told = INVERTER in _told(before) | _told(state)
+    state, low = _production(one, state, at, INVERTER if is_fault_told else PRODUCTION)
+    state = replace(state, evaluated_at=at)
+    return state, (*faults, *low), _recoveries(before, state, at)
 
 
 def _look(records: Records, chunks: Chunks, site: Site, at: datetime) -> Looked:
     stored = records.load(SiteState, site.id) or Stored(SiteState(site.id), 0)
     state = stored.record
     today = standard_day(at, site.utc_offset_hours)
-    first = state.judged[-1].day + _DAY if state.judged else site.commissioned_on
+    first = _first_unjudged(site, state, today)
     start = _read_from(site, state, first, today)
     kept = tuple(chunks.between(site.gateway_id, start, at))
     decoded = [decode(chunk.payload) for chunk in kept]
     devices = samples_of(decoded)
     energy = {day: (wh, share) for day, wh, share in state.energy}
-    expected = _samples_a_day(decoded)
     day = first
     while day < today:
         measured = day_of_energy(
             devices,
             day=day,
             utc_offset_hours=site.utc_offset_hours,
-            samples_expected=expected,
+            samples_expected=_samples_expected(
+                decoded, start_of(day, site.utc_offset_hours).timestamp()
+            ),
             rated_w=site.dc_rating_w,
         )
         energy[day] = (measured.pv_wh, measured.completeness)
@@ -134,11 +144,23 @@ def _look(records: Records, chunks: Chunks, site: Site, at: datetime) -> Looked:
     )
 
 
+def _first_unjudged(site: Site, state: SiteState, today: date) -> date:
+    """Give the first day that has no verdict.
+
+    A site that was never looked at begins with what would be remembered of it: it may be older than
+    the platform and its rules.
+    """
+    if state.judged:
+        return state.judged[-1].day + _DAY
+    return max(site.commissioned_on, today - _REMEMBERED_DAYS * _DAY)
+
+
 def _read_from(site: Site, state: SiteState, first: date, today: date) -> datetime:
     """Give the instant from which chunks are needed.
 
     That is a few hours before the first day that is not judged; once all closed days are, it is the
-    last evaluation. The longest window is a day, and a chunk is found by the start of its window.
+    last evaluation. A chunk is found by the start of its window, and a window that lasts longer
+    than four hours may be missed.
     """
     start = start_of(first, site.utc_offset_hours)
     if first == today and state.evaluated_at is not None:
@@ -146,14 +168,17 @@ def _read_from(site: Site, state: SiteState, first: date, today: date) -> dateti
     return start - _DAY / 4
 
 
-def _samples_a_day(chunks: Sequence[Chunk]) -> int:
-    return max((86_400 // chunk.dt for chunk in chunks), default=1)
+def _samples_expected(chunks: Sequence[Chunk], start: float) -> int:
+    """Give how many samples a day should have, by the finest step at which it was read."""
+    end = start + _DAY.total_seconds()
+    steps = (chunk.dt for chunk in chunks if start < chunk.t0 + chunk.dt * chunk.n <= end)
+    return max((86_400 // step for step in steps), default=1)
 
 
 def _judge_days(one: Looked, fleet: Sequence[Looked], at: datetime) -> SiteState:
     state = one.stored.record
     today = standard_day(at, one.site.utc_offset_hours)
-    day = state.judged[-1].day + _DAY if state.judged else one.site.commissioned_on
+    day = _first_unjudged(one.site, state, today)
     ratios, judged = list(state.ratios), list(state.judged)
     scale = state.scale
     while day < today:
@@ -161,15 +186,19 @@ def _judge_days(one: Looked, fleet: Sequence[Looked], at: datetime) -> SiteState
         waiting = today - day <= _WAIT_FOR_DATA
         if actual_wh is None and waiting and _may_still_come(one, day):
             break
+        if completeness < SAMPLE_SHARE.on(day):
+            actual_wh = None
         sky = weather(yields_without(one.site.id, _yields(fleet, day)))
         verdict = judge(
             day=day,
-            actual_wh=actual_wh if completeness >= SAMPLE_SHARE.on(day) else None,
+            actual_wh=actual_wh,
             rated_w=one.site.dc_rating_w,
             scale=scale,
             sky=sky,
         )
-        if scale is None and sky is not None and actual_wh:
+        if scale is None and tells_of_the_scale(day=day, actual_wh=actual_wh, sky=sky):
+            assert actual_wh is not None  # noqa: S101 - such a day has both
+            assert sky is not None  # noqa: S101
             ratios.append(actual_wh / one.site.dc_rating_w / sky.yield_wh_per_w)
             scale = learned_scale(ratios, day)
         judged.append(verdict)
@@ -193,7 +222,8 @@ def _may_still_come(one: Looked, day: date) -> bool:
 def _yields(fleet: Sequence[Looked], day: date) -> dict[str, float]:
     """Give what each healthy site of the fleet made that day, by its own scale, per watt.
 
-    A site with low days behind it, or with a finding, is no witness of the weather.
+    A site with low days behind it, with a finding, or with few samples of that day (D-65) is no
+    witness of the weather.
     """
     yields = {}
     for one in fleet:
@@ -210,61 +240,73 @@ def _yields(fleet: Sequence[Looked], day: date) -> dict[str, float]:
 
 
 def _production(
-    one: Looked, state: SiteState, at: datetime
-) -> tuple[SiteState, tuple[Finding, ...], tuple[Recovery, ...]]:
-    """Tell of low days, once, and once more when sure enough to send somebody (D-13, D-64)."""
+    one: Looked, state: SiteState, at: datetime, family: str
+) -> tuple[SiteState, tuple[Finding, ...]]:
+    """Tell of low days, once, and once more when sure enough to send somebody (D-13, D-64).
+
+    They stand under the given family; what was told already stays where it stands.
+    """
     history = state.judged
-    if is_underproducing(history):
-        run = low_days(history)
-        tier = Tier.DISPATCH if may_send_somebody(history) else Tier.LITERAL
-        if state.production_told in {tier, Tier.DISPATCH}:
-            return state, (), ()
-        finding = Finding(
-            id=derived("F", one.site.id, PRODUCTION, run[0].day.isoformat(), tier),
-            site_id=one.site.id,
-            family=_production_family(state),
-            tier=tier,
-            rule="D-13",
-            onset=run[0].day,
-            found_at=at,
-            says=(
-                f"{len(run)} days in a row below {PRODUCTION_FLOOR.on(run[-1].day)}% "
-                "of what the neighbours' sun should have made here"
-            ),
-            evidence=tuple(_line(day) for day in run),
-            causes=_boundary_chunks(one, run[-1].day),
-        )
-        return (
-            replace(state, production_told=tier, production_family=finding.family),
-            (finding,),
-            (),
-        )
-    recent = [day for day in history if day.is_judged][-3:]
-    is_well = len(recent) == 3 and not any(is_low(day) for day in recent)
-    if state.production_told is not None and is_well:
-        family = state.production_family
-        recovery = Recovery(
-            id=derived("R", one.site.id, family, recent[-1].day.isoformat()),
-            site_id=one.site.id,
+    if not is_underproducing(history):
+        if is_producing_again(history):
+            state = replace(state, production_told=None, production_family="")
+        return state, ()
+    run = low_days(history)
+    tier = Tier.DISPATCH if may_send_somebody(history) else Tier.LITERAL
+    if state.production_told in {tier, Tier.DISPATCH}:
+        return state, ()
+    finding = Finding(
+        id=derived("F", one.site.id, PRODUCTION, run[0].day.isoformat(), tier),
+        site_id=one.site.id,
+        family=state.production_family or family,
+        tier=tier,
+        rule="D-13",
+        onset=run[0].day,
+        found_at=at,
+        says=(
+            f"{len(run)} days in a row below {PRODUCTION_FLOOR.on(run[-1].day)}% "
+            "of what the neighbours' sun should have made here"
+        ),
+        evidence=tuple(_line(day) for day in run),
+        causes=_boundary_chunks(one, run[-1].day),
+    )
+    return replace(state, production_told=tier, production_family=finding.family), (finding,)
+
+
+def _told(state: SiteState) -> frozenset[str]:
+    """Give the families of which something was told that is not over."""
+    faults = {case_family(clock.family) for clock in state.clocks if clock.told}
+    return frozenset(faults | ({state.production_family} if state.production_told else set()))
+
+
+def _recoveries(before: SiteState, after: SiteState, at: datetime) -> tuple[Recovery, ...]:
+    """Give one recovery for each family of which nothing that was told is left.
+
+    While low days stand under a fault's family, the end of the fault alone is not the end.
+    """
+    return tuple(
+        Recovery(
+            id=derived("R", before.id, family, at.isoformat()),
+            site_id=before.id,
             family=family,
             seen_at=at,
-            says="three days in a row make again what the neighbours' sun should make here",
+            says=_says_over(before, family, at),
         )
-        state = replace(state, production_told=None, production_family="")
-        return state, (), () if _is_told(state, family) else (recovery,)
-    return state, (), ()
+        for family in sorted(_told(before) - _told(after))
+    )
 
 
-def _production_family(state: SiteState) -> str:
-    """Give the family of low days: that of the fault that explains them, if one was told."""
-    return INVERTER if _is_told(state, INVERTER) else PRODUCTION
-
-
-def _is_told(state: SiteState, family: str) -> bool:
-    """Tell whether something of a family was told and is not over."""
-    if state.production_told is not None and state.production_family == family:
-        return True
-    return any(clock.told and case_family(clock.family) == family for clock in state.clocks)
+def _says_over(before: SiteState, family: str, at: datetime) -> str:
+    gone = [
+        clock.family
+        for clock in before.clocks
+        if clock.told and case_family(clock.family) == family
+    ]
+    if gone:
+        times = ISSUE_CLEARS.on(at.date())
+        return f"{', '.join(gone)} was not seen in {times} evaluations in a row"
+    days = WELL_DAYS.on(at.date())
+    return f"{days} days in a row make again what the neighbours' sun should make here"
 
 
 def _boundary_chunks(one: Looked, day: date) -> tuple[str, ...]:
@@ -275,43 +317,38 @@ def _boundary_chunks(one: Looked, day: date) -> tuple[str, ...]:
 
 
 def _line(day: JudgedDay) -> str:
-    if day.actual_wh is None or day.expected_wh is None:
-        return f"{day.day}: not judged, {day.reason}"
-    share = 100 * day.actual_wh / day.expected_wh if day.expected_wh else 0.0
+    assert day.actual_wh is not None  # noqa: S101 - a low day is a judged one
+    assert day.expected_wh is not None  # noqa: S101
     return (
         f"{day.day}: {day.actual_wh / 1000:.1f} kWh of {day.expected_wh / 1000:.1f} kWh expected "
-        f"({share:.0f}%, {day.neighbours} neighbours)"
+        f"({100 * day.actual_wh / day.expected_wh:.0f}%, {day.neighbours} neighbours)"
     )
 
 
-def _issues(
-    one: Looked, state: SiteState, at: datetime
-) -> tuple[SiteState, tuple[Finding, ...], tuple[Recovery, ...]]:
-    """Move the clocks of all issues, and tell of those that have lasted (D-12)."""
+def _issues(one: Looked, state: SiteState, at: datetime) -> tuple[SiteState, tuple[Finding, ...]]:
+    """Move the clocks of all issues, and tell of those that have lasted (D-12).
+
+    Nothing is told of an issue while the last evaluation saw it gone, though its clock still runs.
+    """
     since = state.evaluated_at or at - _DAY / 3
     clocks = {clock.family: clock for clock in state.clocks}
+    running = {clock.family: clock.devices for clock in state.clocks}
     findings: list[Finding] = []
-    over: list[IssueClock] = []
-    for seen in observe(one.devices.values(), running=clocks, since=since, now=at):
+    for seen in observe(one.devices, running=running, since=since, now=at):
         before = clocks.pop(seen.family, None)
         clock = moved(before, family=seen.family, bad_since=seen.bad_since, was_good=seen.was_good)
-        if before is None and clock is not None:
-            clock = replace(clock, chunk_id=one.chunk_at(clock.since))
         if clock is None:
-            if before is not None and before.told:
-                over.append(before)
             continue
-        if not clock.told and has_persisted(clock.since, at):
+        if before is None:
+            clock = replace(clock, chunk_id=one.chunk_at(clock.since))
+        is_seen = clock.good_evaluations == 0
+        if is_seen and not clock.told and has_persisted(clock.since, at):
             findings.append(_persisted(one, clock, at))
             clock = replace(clock, told=True)
-        clocks[seen.family] = clock
+        devices = tuple(sorted({*clock.devices, *seen.devices}))
+        clocks[seen.family] = replace(clock, devices=devices)
     state = replace(state, clocks=tuple(clock for _, clock in sorted(clocks.items())))
-    recoveries = tuple(
-        _recovered(one, clock, at)
-        for clock in over
-        if not _is_told(state, case_family(clock.family))
-    )
-    return state, tuple(findings), recoveries
+    return state, tuple(findings)
 
 
 def _persisted(one: Looked, clock: IssueClock, at: datetime) -> Finding:
@@ -326,18 +363,11 @@ def _persisted(one: Looked, clock: IssueClock, at: datetime) -> Finding:
         onset=standard_day(clock.since, one.site.utc_offset_hours),
         found_at=at,
         says=f"{clock.family} has lasted {lasted:.0f} hours, longer than {hours:.0f}",
-        evidence=(f"first seen {clock.since:%Y-%m-%d %H:%M} UTC, still there {at:%Y-%m-%d %H:%M}",),
+        evidence=(
+            f"first seen {clock.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC, "
+            f"not over by {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        ),
         causes=(clock.chunk_id,) if clock.chunk_id else (),
-    )
-
-
-def _recovered(one: Looked, clock: IssueClock, at: datetime) -> Recovery:
-    return Recovery(
-        id=derived("R", one.site.id, clock.family, clock.since.isoformat(), at.isoformat()),
-        site_id=one.site.id,
-        family=case_family(clock.family),
-        seen_at=at,
-        says=f"{clock.family} was not seen in two evaluations in a row",
     )
 
 
@@ -348,6 +378,7 @@ def _written(
     recoveries: Sequence[Recovery],
     at: datetime,
 ) -> Change:
+    """Give what is written: the state, and each finding for the stage that tells of it (D-14)."""
     events = tuple(
         Event(
             subject=found.id,

@@ -11,6 +11,7 @@ from cloud.detection.policy import (
     LOW_DAYS,
     PRODUCTION_FLOOR,
     UNJUDGED_DAYS,
+    WELL_DAYS,
 )
 
 PERSISTED = "persisted_over_48h"
@@ -68,6 +69,14 @@ def is_underproducing(history: Sequence[JudgedDay]) -> bool:
     resets.
     """
     return bool(history) and len(low_days(history)) >= LOW_DAYS.on(history[-1].day)
+
+
+def is_producing_again(history: Sequence[JudgedDay]) -> bool:
+    """Tell whether the latest judged days were all at or above the floor (D-13c)."""
+    if not history:
+        return False
+    latest = [day for day in history if day.is_judged][-WELL_DAYS.on(history[-1].day) :]
+    return len(latest) == WELL_DAYS.on(history[-1].day) and not any(map(is_low, latest))
 
 
 def may_send_somebody(history: Sequence[JudgedDay]) -> bool:

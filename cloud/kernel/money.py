@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cloud.kernel.errors import BadInput
 
 BASIS_POINTS = 10_000
-_DOLLARS = re.compile(r"\$?(-?)(\d{1,3}(?:,\d{3})*|\d+)\.(\d{2})")
+_DOLLARS = re.compile(r"(-?\$?|\$-)(\d{1,3}(?:,\d{3})*|\d+)\.(\d{2})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,7 +27,7 @@ class Money:
 
     @classmethod
     def parse(cls, text: str) -> "Money":
-        """Read ``$1,234.56`` or ``1234.56``.
+        """Read ``$1,234.56`` or ``1234.56``, and what printing an amount gives: ``-$5.00``.
 
         Raises:
             BadInput: the text is not dollars with two decimals.
@@ -38,7 +38,7 @@ class Money:
             raise BadInput(msg)
         sign, dollars, cents = found.groups()
         amount = int(dollars.replace(",", "")) * 100 + int(cents)
-        return cls(-amount if sign else amount)
+        return cls(-amount if "-" in sign else amount)
 
     def __add__(self, other: "Money") -> "Money":
         return Money(self.cents + other.cents)

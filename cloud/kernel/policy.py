@@ -74,7 +74,7 @@ class Rule(Generic[T]):
         if not _ID.fullmatch(self.id):
             msg = f"rule id {self.id!r} is not letters, a number and perhaps a dash"
             raise BadInput(msg)
-        if not self.values:
+        if not all((self.values, *self.programmes.values())):
             msg = f"rule {self.id} has no value"
             raise BadInput(msg)
 

@@ -3,12 +3,16 @@
 import hashlib
 import io
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from cloud.local.dynamodb.hook import ServiceError
+
+LONGEST_KEY = 1024
+"""Of an object, in bytes (Amazon S3 user guide, naming objects)."""
 
 
 class Buckets:
@@ -22,6 +26,10 @@ class Buckets:
         self._names = names
         for name in names:
             (folder / name).mkdir(parents=True, exist_ok=True)
+        self._parts = folder / ".parts"  # no bucket's name begins with a dot
+        self._parts.mkdir(exist_ok=True)
+        for left_over in self._parts.iterdir():
+            left_over.unlink()
 
     def call(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Answer one call with what boto3 would parse from S3's reply.
@@ -43,10 +51,12 @@ class Buckets:
         """Give the file of an object; keys are quoted where a file name needs it.
 
         Raises:
-            ServiceError: the bucket does not exist.
+            ServiceError: the bucket does not exist, or the key is longer than S3 takes.
         """
         if bucket not in self._names:
             raise ServiceError("NoSuchBucket", f"The bucket {bucket} does not exist", 404)
+        if not 0 < len(key.encode()) <= LONGEST_KEY:
+            raise ServiceError("KeyTooLongError", "Your key is too long", 400)
         parts = [quote(part, safe=" @+=,~") or "%" for part in key.split("/")]
         return self._folder.joinpath(
             bucket, *("%2E" * len(p) if p in {".", ".."} else p for p in parts)
@@ -54,14 +64,14 @@ class Buckets:
 
     def _put(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         path = self.path(parameters["Bucket"], parameters["Key"])
-        body = parameters.get("Body", b"")
-        content = body if isinstance(body, bytes) else body.read()
+        content = _content(parameters.get("Body", b""))
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        with part.open("wb") as file:
+        # A file of its own for each call: two threads may put the same key at once.
+        with tempfile.NamedTemporaryFile(dir=self._parts, delete=False) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        part = Path(file.name)
         if parameters.get("IfNoneMatch") == "*":
             try:
                 os.link(part, path)
@@ -95,12 +105,19 @@ class Buckets:
     def _list(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         root = self.path(parameters["Bucket"], "x").parent
         prefix = parameters.get("Prefix", "")
-        keys = sorted(
-            path.relative_to(root).as_posix()
-            for path in root.rglob("*")
-            if path.is_file() and not path.name.endswith(".part")
-        )
+        keys = sorted(_key_of(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
         return {"Contents": [{"Key": key} for key in keys if key.startswith(prefix)]}
+
+
+def _content(body: Any) -> bytes:
+    """Give the bytes of whatever boto3 takes as a body."""
+    if isinstance(body, str):
+        return body.encode()
+    return bytes(body if isinstance(body, bytes | bytearray) else body.read())
+
+
+def _key_of(path: Path) -> str:
+    return "/".join("" if part == "%" else unquote(part) for part in path.parts)
 
 
 def _etag(content: bytes) -> str:

@@ -53,8 +53,9 @@ class SimulatedClock:
                 msg = f"moving the clock: {instant} is before {self._now}; it only moves on"
                 raise BadInput(msg)
             if instant > self._now:
-                self._now = instant.astimezone(UTC)
-                self._connection.execute("UPDATE clock SET now = ?", (self._now.isoformat(),))
+                after = instant.astimezone(UTC)
+                self._connection.execute("UPDATE clock SET now = ?", (after.isoformat(),))
+                self._now = after
 
     def close(self) -> None:
         """Close the database."""

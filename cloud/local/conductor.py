@@ -1,7 +1,7 @@
 """Moves the clock from one thing that happens to the next, with homes and people in step."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from cloud.local.runtime import Runtime
@@ -30,6 +30,7 @@ class Conductor:
     def __init__(self, runtime: Runtime, players: Iterable[Player] = ()) -> None:
         self.runtime = runtime
         self.players = list(players)
+        self._has_begun = False
 
     def settle(self) -> None:
         """Do all that is due now."""
@@ -39,7 +40,7 @@ class Conductor:
     def advance_to(self, end: datetime) -> None:
         """Play until an instant, which is reached even when nothing happens at it."""
         clock = self.runtime.clock
-        self.settle()
+        self._begin()
         while clock.now() < end:
             due = self.runtime.next_due()
             wishes = [player.next_at(clock.now()) for player in self.players]
@@ -53,3 +54,16 @@ class Conductor:
                 if wish is not None and wish <= after:
                     player.act(after)
             self.settle()
+
+    def _begin(self) -> None:
+        """Do what belongs to the clock's instant: before a ``kill -9`` it may not have been done.
+
+        Acting twice at one instant changes nothing.
+        """
+        if not self._has_begun:
+            self._has_begun = True
+            now = self.runtime.clock.now()
+            for player in self.players:
+                if player.next_at(now - timedelta(microseconds=1)) == now:
+                    player.act(now)
+        self.settle()

@@ -99,7 +99,8 @@ class Door:
                     b'{"message":"Unauthorized"}',
                     {
                         "content-type": "application/json",
-                        "www-authenticate": f'Bearer error="{refused}"',
+                        "www-authenticate": 'Bearer error="invalid_token", error_description='
+                        + json.dumps(str(refused)),
                     },
                 )
         event = as_event(request, prefix, claims, self._runtime.clock.now())
@@ -120,15 +121,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         parts = urlsplit(self.path)
-        try:
-            length = int(self.headers.get("content-length") or 0)
-        except ValueError:
-            length = -1
-        if not 0 <= length <= LARGEST_BODY:
+        length = self.headers.get("content-length") or "0"
+        refused = None
+        if "transfer-encoding" in self.headers:  # read as no body, it would be the next request
+            refused = _json(411, {"message": "Length Required"})
+        elif not (length.isascii() and length.isdigit()):
+            refused = _json(400, {"message": "Bad Request"})
+        elif int(length) > LARGEST_BODY:
+            refused = _json(413, {"message": "Request Entity Too Large"})
+        if refused is not None:
             self.close_connection = True
-            self._send(_json(413, {"message": "Request Entity Too Large"}))
+            self._send(refused)
             return
-        body = self.rfile.read(length)
+        body = self.rfile.read(int(length))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self._send(self.door.answer(Request(self.command, parts.path, parts.query, headers, body)))
 

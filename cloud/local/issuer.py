@@ -92,12 +92,15 @@ def _key(path: Path) -> rsa.RSAPrivateKey:
         raise BadInput(msg)
     made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.write_bytes(
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    part.touch(mode=0o600)
+    part.write_bytes(
         made.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
     )
+    part.replace(path)  # whole or not at all: half a key would stop every later start
     return made

@@ -75,10 +75,12 @@ class Functions:
 
 def _load(function: Function) -> Handler:
     module_name, _, attribute = function.handler.rpartition(".")
+    # A module of its own for each function: one that was imported before saw another environment.
+    sys.modules.pop(module_name, None)
     with _only_environment(function.environment):
         try:
             module = importlib.import_module(module_name)
-        except ModuleNotFoundError as missing:
+        except (ImportError, ValueError, TypeError) as missing:
             msg = (
                 f"function {function.name}: handler {function.handler} cannot be found ({missing})"
             )

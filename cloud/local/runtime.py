@@ -2,19 +2,22 @@
 
 import logging
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cloud.kernel.errors import BadInput
 from cloud.local import iot
 from cloud.local.authority import Authority
 from cloud.local.buckets import Buckets
 from cloud.local.clock import SimulatedClock
 from cloud.local.dynamodb import hook
 from cloud.local.dynamodb.engine import Engine
+from cloud.local.dynamodb.errors import EngineError
 from cloud.local.issuer import Issuer
 from cloud.local.lambdas import Failed, Functions, forget
 from cloud.local.mailbox import Mailbox
@@ -26,6 +29,11 @@ from cloud.local.schedules import Schedule, parse
 from cloud.local.template import QUEUE_URL, Mapped, Scheduled, load
 
 log = logging.getLogger(__name__)
+
+SWEEP_AGAIN = timedelta(minutes=1)
+"""When a sweep that moved nothing is tried again: when its minute schedule would next fire."""
+EXPIRY = timedelta(days=1)
+"""How often rows whose time to live is over are deleted; on AWS it takes up to a few days."""
 
 
 @dataclass(slots=True)
@@ -70,19 +78,40 @@ class Runtime:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.stack = load(template, cache=cache or folder / "cache", parameters=parameters)
+        self._rules = [iot.TopicRule.from_properties(p) for p in self.stack.topic_rules.values()]
+        authorise = Policy(self.stack.gateway_policy)
+        schedules = [(one, _parsed(one)) for one in self.stack.schedules if one.is_enabled]
+        with ExitStack() as undo:
+            self._open(undo, folder, starts_at)
+            self._armed = [self._arm(scheduled, parsed) for scheduled, parsed in schedules]
+            self.listener = Listener(
+                database=folder / "mqtt.sqlite",
+                tls=self.authority.server_context(),
+                authorise=authorise,
+                accept=self.accept,
+                clock=self.clock,
+                port=mqtt_port,
+            )
+            undo.callback(self.listener.stop)
+            self._undo = undo.pop_all()
+        self.mqtt_port = 0
+
+    def _open(self, undo: ExitStack, folder: Path, starts_at: datetime | None) -> None:
+        """Open everything, and note how each is let go of again, the latest first."""
         self.clock = SimulatedClock(folder / "clock.sqlite", starts_at=starts_at)
+        undo.callback(self.clock.close)
         self.engine = Engine(folder / "tables.sqlite", clock=self.clock.now)
+        undo.callback(self.engine.close)
         hook.install(self.engine)
+        undo.callback(hook.uninstall)
         self.queues = Queues(folder / "queues.sqlite", self.clock)
+        undo.callback(self.queues.close)
         self.buckets = Buckets(folder / "buckets", self.stack.buckets)
         self.mailbox = Mailbox(folder / "mail", self.clock)
         hook.register("sqs", self._call_sqs)
         hook.register("s3", self.buckets.call)
         hook.register("sesv2", self.mailbox.call)
-        for name, definition in self.stack.tables.items():
-            self.engine.create_table({"TableName": name, **_honoured(definition)})
-        for name, definition in self.stack.queues.items():
-            self.queues.create(name, definition)
+        self._create_resources()
         self.issuer = Issuer(
             folder / "secrets",
             issuer=self.stack.issuer,
@@ -90,22 +119,32 @@ class Runtime:
             clock=self.clock,
         )
         self.authority = Authority(folder / "ca", clock=self.clock)
-        self._rules = [iot.TopicRule.from_properties(p) for p in self.stack.topic_rules.values()]
         self._fired = _Fired(folder / "schedules.sqlite")
-        self._armed = [self._arm(scheduled) for scheduled in self.stack.schedules]
+        undo.callback(self._fired.close)
+        self._sweep_from = self._expire_from = self.clock.now()
         self._log = (folder / "functions.jsonl").open("a", buffering=1)
+        undo.callback(self._log.close)
         # Handlers run in one thread of their own: as on Lambda, one sandbox, one call at a time.
         self._sandbox = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lambda")
+        undo.callback(self._sandbox.shutdown)
+        undo.callback(forget, self.stack.functions)
         self.functions = self._sandbox.submit(Functions, self.stack.functions, self._log).result()
-        self.listener = Listener(
-            database=folder / "mqtt.sqlite",
-            tls=self.authority.server_context(),
-            authorise=Policy(self.stack.gateway_policy),
-            accept=self.accept,
-            clock=self.clock,
-            port=mqtt_port,
-        )
-        self.mqtt_port = 0
+
+    def _create_resources(self) -> None:
+        """Make the tables and queues, or bring those that exist up to the template.
+
+        Raises:
+            BadInput: a definition is refused; the message names the resource.
+        """
+        name = ""
+        try:
+            for name, definition in self.stack.tables.items():
+                self.engine.create_table({"TableName": name, **_honoured(definition)})
+            for name, definition in self.stack.queues.items():
+                self.queues.create(name, definition)
+        except (EngineError, QueueError) as refused:
+            msg = f"resource {name}: {refused}"
+            raise BadInput(msg) from refused
 
     def start(self) -> None:
         """Open the MQTT listener."""
@@ -113,15 +152,7 @@ class Runtime:
 
     def close(self) -> None:
         """Stop listening and let go of the files; nothing is lost by not calling it."""
-        self.listener.stop()
-        self._sandbox.shutdown()
-        self.queues.close()
-        self.engine.close()
-        self._fired.close()
-        self.clock.close()
-        hook.uninstall()
-        forget(self.stack.functions)
-        self._log.close()
+        self._undo.close()
 
     # ------------------------------------------------------------------ in
     def accept(self, publish: Publish) -> None:
@@ -155,12 +186,15 @@ class Runtime:
         waiting = self.queues.next_due()
         if waiting is not None:
             instants.append(waiting)
-        instants += self._due_rows()
+        instants += [max(due, self._sweep_from) for due in self._due_rows()]
         return min(instants, default=None)
 
     def run_due(self) -> int:
         """Do everything that is due at the clock's instant, until quiet; give how much it was."""
         done = 0
+        if self.clock.now() >= self._expire_from:
+            self.engine.expire(self.clock.now())
+            self._expire_from = self.clock.now() + EXPIRY
         while step := self._pump() + self._fire_schedules() + self._sweep_due_rows():
             done += step
         return done
@@ -198,24 +232,34 @@ class Runtime:
         done = [message.receipt for message in batch if message.id not in failed]
         self.queues.delete_batch(mapped.queue, done)
 
-    def _arm(self, scheduled: Scheduled) -> _Armed:
-        started = self._fired.first(self.clock.now())
-        # A local time that a clock change leaves out is left out, as EventBridge Scheduler does.
-        schedule = parse(scheduled.expression, scheduled.timezone, start=started, in_gap="skip")
+    def _arm(self, scheduled: Scheduled, parsed: Callable[[datetime], Schedule]) -> _Armed:
+        """Arm a schedule from its last firing, or, when it is new here, from now.
+
+        A schedule that a template gains later does not make up for the time before it.
+        """
+        schedule = parsed(self._fired.first(self.clock.now()))
         if self.stack.functions[scheduled.function].due_index is not None:
             return _Armed(scheduled, schedule, None)
-        last = self._fired.last(scheduled.name) or started
+        last = self._fired.last(scheduled.name)
+        if last is None:
+            last = self.clock.now()
+            self._fired.remember(scheduled.name, last)
         return _Armed(scheduled, schedule, schedule.next_after(last))
 
     def _fire_schedules(self) -> int:
+        """Fire whatever is due, in the order of their instants over all schedules."""
         fired = 0
-        for armed in self._armed:
-            while armed.due is not None and armed.due <= self.clock.now():
-                event = {**armed.scheduled.input, "scheduled_for": armed.due.isoformat()}
-                self._invoke(armed.scheduled.function, event)
-                self._fired.remember(armed.scheduled.name, armed.due)
-                armed.due = armed.schedule.next_after(armed.due)
-                fired += 1
+        while due := [
+            (armed.due, armed.scheduled.name, armed)
+            for armed in self._armed
+            if armed.due is not None and armed.due <= self.clock.now()
+        ]:
+            at, name, armed = min(due, key=lambda one: one[:2])
+            event = {**armed.scheduled.input, "scheduled_for": at.isoformat()}
+            self._invoke(armed.scheduled.function, event)
+            self._fired.remember(name, at)
+            armed.due = armed.schedule.next_after(at)
+            fired += 1
         return fired
 
     def _due_rows(self) -> list[datetime]:
@@ -234,16 +278,21 @@ class Runtime:
     def _sweep_due_rows(self) -> int:
         """Fire the minute schedules of functions that sweep an index, if a row there is due.
 
-        Firing them every simulated minute would find nothing 43,200 times a month.
+        Firing them every simulated minute would find nothing 43,200 times a month. A sweep that
+        moves nothing, because its function fails, is tried again a minute later.
         """
+        now = self.clock.now()
         before = self._due_rows()
-        if not any(due <= self.clock.now() for due in before):
+        if now < self._sweep_from or not any(due <= now for due in before):
             return 0
         for name, function in sorted(self.stack.functions.items()):
             if function.due_index is not None:
                 event = {"scheduled_for": self.clock.now().isoformat()}
                 self._invoke(name, event)
-        return int(self._due_rows() != before)
+        if self._due_rows() == before:
+            self._sweep_from = now + SWEEP_AGAIN
+            return 0
+        return 1
 
 
 class _Fired:
@@ -280,6 +329,26 @@ class _Fired:
     def close(self) -> None:
         """Close the database."""
         self._connection.close()
+
+
+def _parsed(scheduled: Scheduled) -> Callable[[datetime], Schedule]:
+    """Read a schedule's expression; what comes back makes the schedule, given the first start.
+
+    A local time that a clock change leaves out is left out, as EventBridge Scheduler does.
+
+    Raises:
+        BadInput: the expression or the zone is not one; the message names the schedule.
+    """
+
+    def made(start: datetime | None) -> Schedule:
+        return parse(scheduled.expression, scheduled.timezone, start=start, in_gap="skip")
+
+    try:
+        made(None)
+    except ValueError as wrong:
+        msg = f"resource {scheduled.name}: {wrong}"
+        raise BadInput(msg) from wrong
+    return made
 
 
 def _honoured(definition: Mapping[str, Any]) -> dict[str, Any]:

@@ -135,6 +135,7 @@ class Scheduled:
     timezone: str
     function: str
     input: Mapping[str, Any]
+    is_enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,12 @@ class Stack:
     audience: tuple[str, ...]
     issuer: str
     outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+RESOURCE_PARTS = frozenset(
+    {"Type", "Properties", "Metadata", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy"}
+)
+"""What a resource may consist of; a Condition, for one, would decide whether it exists at all."""
 
 
 def load(path: Path, *, cache: Path, parameters: Mapping[str, str] | None = None) -> Stack:
@@ -251,10 +258,18 @@ class _Reader:
         self._document = document
         self._parameters = parameters
         self._resources: Mapping[str, Resource] = document["Resources"]
+        self._reading = ""
 
     def stack(self) -> Stack:
         for logical, resource in self._resources.items():
             self._check(logical, resource)
+        try:
+            return self._read()
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as wrong:
+            msg = f"booting from {self._name}: resource {self._reading} cannot be read: {wrong!r}"
+            raise BadInput(msg) from wrong
+
+    def _read(self) -> Stack:
         api = self._body()
         return Stack(
             functions={n: self._function(n) for n in self._of("AWS::Lambda::Function")},
@@ -278,9 +293,11 @@ class _Reader:
         return sorted(n for n, r in self._resources.items() if r["Type"] == resource_type)
 
     def _check(self, logical: str, resource: Resource) -> None:
-        kind = resource["Type"]
+        kind = resource.get("Type", "")
         if kind not in HONOURED:
             self._refuse(f"resource {logical}: the type {kind} is not known to the local runtime")
+        for name in resource.keys() - RESOURCE_PARTS:
+            self._refuse(f"resource {logical}: {name} is not known to the local runtime")
         known = HONOURED[kind] | WITHOUT_EFFECT.get(kind, frozenset())
         for name in resource.get("Properties", {}):
             if name not in known:
@@ -291,6 +308,7 @@ class _Reader:
         raise BadInput(msg)
 
     def _properties(self, logical: str) -> Resource:
+        self._reading = logical
         raw = self._resources[logical].get("Properties", {})
         resolved: Resource = self._resolve(raw, logical)
         return resolved
@@ -318,12 +336,19 @@ class _Reader:
 
     def _schedule(self, logical: str) -> Scheduled:
         properties = self._properties(logical)
+        unknown = properties["Target"].keys() - {"Arn", "RoleArn", "Input", "RetryPolicy"}
+        if unknown:
+            self._refuse(f"resource {logical}: its Target has no {min(unknown)} known here")
+        state = properties.get("State", "ENABLED")
+        if state not in {"ENABLED", "DISABLED"}:
+            self._refuse(f"resource {logical}: State {state} is neither ENABLED nor DISABLED")
         return Scheduled(
             name=logical,
             expression=properties["ScheduleExpression"],
             timezone=properties.get("ScheduleExpressionTimezone", "UTC"),
             function=properties["Target"]["Arn"].rpartition(":")[2],
             input=json.loads(properties["Target"].get("Input", "{}")),
+            is_enabled=state == "ENABLED",
         )
 
     def _gateway_policy(self) -> Mapping[str, Any]:
@@ -404,15 +429,18 @@ class _Reader:
         )
         if name not in self._resources:
             self._refuse(f"{where}: GetAtt {name}.{attribute} names no resource")
-        if attribute != "Arn":
-            self._refuse(f"{where}: GetAtt {name}.{attribute}: only Arn is known here")
-        service, kind = {
+        kinds = {
             "AWS::DynamoDB::Table": ("dynamodb", "table/"),
             "AWS::SQS::Queue": ("sqs", ""),
             "AWS::S3::Bucket": ("s3", ""),
             "AWS::Lambda::Function": ("lambda", "function:"),
             "AWS::IAM::Role": ("iam", "role/"),
-        }.get(self._resources[name]["Type"], ("unknown", ""))
+        }
+        of_type = self._resources[name]["Type"]
+        if attribute != "Arn" or of_type not in kinds:
+            known = ", ".join(sorted(kinds))
+            self._refuse(f"{where}: GetAtt {name}.{attribute}: only Arn is known here, of {known}")
+        service, kind = kinds[of_type]
         return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{kind}{name}"
 
     def _sub(self, argument: Any, where: str) -> str:

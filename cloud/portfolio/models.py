@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cloud.kernel.errors import BadInput
+from cloud.kernel.ids import derived
 from cloud.kernel.money import Money
 from cloud.kernel.secret import Secret
 
@@ -50,7 +51,14 @@ class Site:
     omnidian_onboarded: bool = False
 
     def __post_init__(self) -> None:
-        ZoneInfo(self.time_zone)
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as wrong:
+            msg = f"site {self.id}: {self.time_zone!r} is no time zone: use an IANA name"
+            raise BadInput(msg) from wrong
+        if not -12 <= self.utc_offset_hours <= 14:
+            msg = f"site {self.id}: no clock on Earth is {self.utc_offset_hours} h from UTC"
+            raise BadInput(msg)
         if not (-90 <= self.latitude <= 90 and -180 <= self.longitude <= 180):
             msg = f"site {self.id}: {self.latitude}, {self.longitude} is not a place on Earth"
             raise BadInput(msg)
@@ -109,6 +117,11 @@ class Milestone(StrEnum):
     M2 = "M2"
 
 
+def milestone_id(project_id: str, milestone: Milestone) -> str:
+    """Give the name under which it is on record that a project reached a milestone."""
+    return derived("MS", project_id, milestone)
+
+
 @dataclass(frozen=True, slots=True)
 class PlanShare:
     """One part of a payment plan: at this milestone, this share of the value."""
@@ -143,6 +156,12 @@ class Project:
     def __post_init__(self) -> None:
         if sum(share.share_bps for share in self.plan) != 10_000:
             msg = f"project {self.id}: the payment plan does not sum to the whole"
+            raise BadInput(msg)
+        if min(share.share_bps for share in self.plan) < 0:
+            msg = f"project {self.id}: the payment plan has a share below zero"
+            raise BadInput(msg)
+        if len({share.milestone for share in self.plan}) < len(self.plan):
+            msg = f"project {self.id}: the payment plan names a milestone twice"
             raise BadInput(msg)
 
     def reached_at(self, milestone: Milestone) -> datetime | None:

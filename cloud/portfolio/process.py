@@ -5,9 +5,8 @@ from datetime import datetime
 
 from cloud.kernel.change import NEW, Change, Event, Message, Save
 from cloud.kernel.decision import Refused
-from cloud.kernel.ids import derived
 from cloud.kernel.ports import Records, require
-from cloud.portfolio.models import ApiClient, Milestone, Partner, Project, Site
+from cloud.portfolio.models import ApiClient, Milestone, Partner, Project, Site, milestone_id
 
 
 def register(
@@ -49,7 +48,7 @@ def record_milestone(
     if project.cancelled:
         return Refused("P-01", f"project {project_id} is cancelled", "project_cancelled")
     reached = replace(project, reached=(*project.reached, (milestone, at)))
-    reached_id = derived("MS", project_id, milestone)
+    reached_id = milestone_id(project_id, milestone)
     event = Event(
         subject=reached_id,
         what="milestone_reached",

@@ -26,6 +26,8 @@ MOST_ROWS = 1500
 MOST_DEVICES = 32
 MOST_COLUMNS = 512
 MOST_HEALTH_ENTRIES = 64
+LATEST = 2**33
+"""The year 2242: a window beyond it is no instant that a calendar can hold."""
 LIMIT = 2**63
 """Values lie in -LIMIT .. LIMIT-1, so that every store can hold them."""
 
@@ -133,7 +135,7 @@ def _no_constant(name: str) -> NoReturn:
 
 def _decode_v1(message: Mapping[str, Any]) -> Chunk:
     dt = _whole(message, "dt", 1, 86_400)
-    t0 = _whole(message, "t0", 0, 2**40)
+    t0 = _whole(message, "t0", 0, LATEST)
     if t0 % dt:
         _refuse(f"t0 {t0} is not aligned to dt {dt}")
     n = _whole(message, "n", 0, MOST_ROWS)

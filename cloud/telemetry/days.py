@@ -5,21 +5,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
 from cloud.telemetry.chunk import Chunk
-from cloud.telemetry.dictionary import QUALITY_UNREACHABLE
+from cloud.telemetry.dictionary import COLUMNS, QUALITY_UNREACHABLE
 from cloud.telemetry.models import DayOfEnergy, Sample
 from cloud.telemetry.policy import COUNTER_SLACK, LONGEST_DAY
 
 PV_COUNTER = "WH"
+_COUNTING_MODELS = frozenset(source.partition(".")[0] for source in COLUMNS[PV_COUNTER].sources)
 
 
 def samples_of(chunks: Iterable[Chunk]) -> dict[str, tuple[Sample, ...]]:
     """Give each device's samples in order of time.
 
     Chunks may come late, twice and in any order: the union by instant is the same. Where two chunks
-    tell of one instant, the one with the higher sequence number stands.
+    tell of one instant, the one with the higher sequence number stands; what a gateway sent before
+    its clock was set never stands against what it sent with a true clock.
     """
     rows: dict[str, dict[datetime, Sample]] = {}
-    for chunk in sorted(chunks, key=lambda chunk: chunk.seq):
+    for chunk in sorted(chunks, key=lambda chunk: (chunk.is_clock_synced, chunk.seq)):
         for device in chunk.devices:
             known = rows.setdefault(device.serial, {})
             for row, quality in enumerate(device.quality):
@@ -27,7 +29,7 @@ def samples_of(chunks: Iterable[Chunk]) -> dict[str, tuple[Sample, ...]]:
                     continue
                 at = datetime.fromtimestamp(chunk.t0 + row * chunk.dt, UTC)
                 columns = {name: column[row] for name, column in device.columns.items()}
-                known[at] = Sample(at, quality, columns)
+                known[at] = Sample(at, quality, columns, device.layout)
     return {
         serial: tuple(sample for _, sample in sorted(known.items()))
         for serial, known in rows.items()
@@ -56,7 +58,9 @@ def day_of_energy(
 
     A device without such a counter (a battery) adds nothing. If any inverter's counter is not known
     at both ends of the day, fell, or rose beyond belief, the day is unknown: a part of a site is
-    not the site. Completeness is that of the inverter with the most gaps.
+    not the site, and a silent inverter is a part of it. One that has no samples around the day is
+    not: it was not there yet, or was exchanged. Completeness is that of the inverter with the most
+    gaps.
     """
     start, end = (
         start_of(day, utc_offset_hours),
@@ -64,9 +68,11 @@ def day_of_energy(
     )
     total_wh: int | None = 0
     completeness = 1.0
-    inverters = [
-        rows for rows in devices.values() if any(PV_COUNTER in row.columns for row in rows)
-    ]
+    slack = COUNTER_SLACK.on(day)
+    around = (
+        [row for row in rows if start - slack <= row.at <= end + slack] for rows in devices.values()
+    )
+    inverters = [rows for rows in around if _has_counter(rows)]
     for rows in inverters:
         opening, closing = _counter_at(rows, start), _counter_at(rows, end)
         seen = sum(start <= row.at < end and row.quality != QUALITY_UNREACHABLE for row in rows)
@@ -79,6 +85,13 @@ def day_of_energy(
     if not inverters:
         return DayOfEnergy(day, None, 0.0)
     return DayOfEnergy(day, total_wh, min(1.0, completeness))
+
+
+def _has_counter(rows: Sequence[Sample]) -> bool:
+    """Tell whether a device counts: by its columns or, when it was silent all along, its models."""
+    if any(row.quality != QUALITY_UNREACHABLE for row in rows):
+        return any(PV_COUNTER in row.columns for row in rows)
+    return any(not _COUNTING_MODELS.isdisjoint(row.layout.split(".")) for row in rows)
 
 
 def _counter_at(rows: Sequence[Sample], boundary: datetime) -> int | None:

@@ -4,11 +4,11 @@ import json
 from datetime import UTC, datetime
 
 from cloud.kernel.change import Event
-from cloud.telemetry.chunk import BOOT_ID, COLUMN_NAME, GATEWAY_NAME, MalformedChunk
+from cloud.telemetry.chunk import BOOT_ID, COLUMN_NAME, GATEWAY_NAME, LATEST, MalformedChunk
 from cloud.telemetry.dictionary import QUALITY_NAMES
 
 MOST_EVENT_BYTES = 4096
-_LATEST = 2**33
+_KINDS = frozenset({"state", "alarm"})
 
 
 def decode_event(payload: bytes) -> tuple[str, Event]:
@@ -23,7 +23,7 @@ def decode_event(payload: bytes) -> tuple[str, Event]:
         message = json.loads(payload)
     except (ValueError, RecursionError) as wrong:
         raise MalformedChunk("decoding an event: it is not JSON") from wrong
-    if type(message) is not dict or message.get("v") != 1:
+    if type(message) is not dict or type(message.get("v")) is not int or message["v"] != 1:
         raise MalformedChunk("decoding an event: it is not an object of version 1")
     gateway, serial = message.get("gw"), message.get("sn")
     if type(gateway) is not str or not GATEWAY_NAME.fullmatch(gateway):
@@ -33,23 +33,19 @@ def decode_event(payload: bytes) -> tuple[str, Event]:
     if type(message.get("boot")) is not str or not BOOT_ID.fullmatch(message["boot"]):
         raise MalformedChunk("decoding an event: boot is not a boot id")
     at = message.get("at")
-    if type(at) is not int or not 0 <= at < _LATEST:
+    if type(at) is not int or not 0 <= at <= LATEST:
         raise MalformedChunk("decoding an event: at is not unix seconds")
+    kind = message.get("kind")
+    if type(kind) is not str or kind not in _KINDS:
+        raise MalformedChunk("decoding an event: its kind is neither state nor alarm")
     return gateway, Event(
         subject=f"DEVICE-{gateway}-{serial}",
-        what=f"device_{message.get('kind')}" if message.get("kind") in _KINDS else _refuse_kind(),
+        what=f"device_{kind}",
         at=datetime.fromtimestamp(at, UTC),
         by=gateway,
         causes=(gateway,),
         says=_says(serial, message),
     )
-
-
-_KINDS = frozenset({"state", "alarm"})
-
-
-def _refuse_kind() -> str:
-    raise MalformedChunk("decoding an event: its kind is neither state nor alarm")
 
 
 def _says(serial: str, message: dict[str, object]) -> str:

@@ -13,11 +13,13 @@ class Sample:
         at: the instant it was read.
         quality: a code of the dictionary (ok, asleep, unreachable, ...).
         columns: column name -> value in the dictionary's fixed units, None for not known.
+        layout: the device's SunSpec models, which are known also while it is silent.
     """
 
     at: datetime
     quality: int
     columns: Mapping[str, int | None]
+    layout: str = ""
 
 
 @dataclass(frozen=True, slots=True)

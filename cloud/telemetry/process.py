@@ -96,8 +96,9 @@ def _quarantine(arrival: Arrival, because: str, documents: Documents) -> Quarant
     digest = hashlib.sha256(arrival.payload).hexdigest()[:16]
     reference = f"quarantine/{arrival.gateway_id}/{digest}"
     documents.put(reference, arrival.payload, "application/octet-stream")
-    note = {"gateway": arrival.gateway_id, "because": because}
-    documents.put(
-        f"{reference}.json", json.dumps(note, sort_keys=True).encode(), "application/json"
-    )
+    note = json.dumps({"gateway": arrival.gateway_id, "because": because}, sort_keys=True).encode()
+    # Named by what it says: the same bytes may be refused again for another reason (on the other
+    # topic, by a later version), and a second note must not fail the batch.
+    digest = hashlib.sha256(note).hexdigest()[:8]
+    documents.put(f"{reference}.{digest}.json", note, "application/json")
     return Quarantined(arrival.gateway_id, reference, because)

@@ -18,11 +18,22 @@ RECORDS = wiring.records(os.environ)
 
 
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Take a batch of arrivals; all of it comes again if the store does not answer."""
-    arrivals = [_arrival(json.loads(record["body"])) for record in event["Records"]]
+    """Take a batch of arrivals; all of it comes again if the store does not answer.
+
+    A message that no topic rule of ours made harms no other: it comes again by itself, until it
+    lies with the dead letters.
+    """
+    arrivals: list[Arrival] = []
+    failures: list[dict[str, str]] = []
+    for record in event["Records"]:
+        try:
+            arrivals.append(_arrival(json.loads(record["body"])))
+        except (KeyError, TypeError, ValueError, OverflowError) as wrong:
+            logger.warning("no arrival", message=record["messageId"], because=repr(wrong))
+            failures.append({"itemIdentifier": record["messageId"]})
     for aside in ingest(arrivals, chunks=CHUNKS, documents=DOCUMENTS, records=RECORDS):
         logger.warning("quarantined", gateway=aside.gateway_id, because=aside.because)
-    return {"batchItemFailures": []}
+    return {"batchItemFailures": failures}
 
 
 def _arrival(body: dict[str, Any]) -> Arrival:

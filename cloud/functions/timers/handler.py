@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -9,7 +10,7 @@ from aws_lambda_powertools import Logger
 from cloud.adapters import wiring
 from cloud.invoicing import process as invoicing
 from cloud.kernel.change import Timer
-from cloud.kernel.errors import SunreeveError
+from cloud.kernel.errors import BrokenInvariant, SunreeveError
 from cloud.service import process as service
 
 logger = Logger()
@@ -29,15 +30,19 @@ def handle(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     now = CLOCK.now()
     woken = 0
     for due in OUTBOX.claim(now, kinds=frozenset({"Timer"})):
-        timer = due.what
-        if not isinstance(timer, Timer):
-            continue
         try:
-            WAKES[timer.wakes](RECORDS, timer=timer, at=now)
+            _wake(due.what, now)
         except SunreeveError as wrong:
-            logger.warning("not woken", timer=timer.id, because=str(wrong))
+            logger.warning("not woken", timer=due.row_id, because=str(wrong))
             OUTBOX.failed(due, now)
         else:
             OUTBOX.done(due, now)
             woken += 1
     return {"woken": woken}
+
+
+def _wake(what: object, now: datetime) -> None:
+    if not isinstance(what, Timer) or what.wakes not in WAKES:
+        msg = f"{what} wakes nobody that is known here: name it in WAKES"
+        raise BrokenInvariant(msg)
+    WAKES[what.wakes](RECORDS, timer=what, at=now)

@@ -18,7 +18,7 @@ from cloud.kernel.errors import BadInput
 from cloud.kernel.ids import derived
 from cloud.kernel.money import Money
 from cloud.kernel.ports import Records, require
-from cloud.portfolio.models import Milestone, Project, Site
+from cloud.portfolio.models import Milestone, Project, Site, milestone_id
 
 ACCRUAL = "funding"
 _WARRANTIES = {
@@ -89,7 +89,7 @@ def accrue_milestone(
         accrued_at=reached_at,
         hold=hold,
         says=f"{milestone} of project {project.id}: {amount} of {project.value}",
-        causes=(project.id,),
+        causes=(milestone_id(project.id, milestone), project.id),
     )
     postings = ledger.move(amount, debit=ledger.PROJECT_COST, credit=ledger.PARTNER_PAYABLE)
     _open(records, payable, postings, event_at=reached_at, at=at, rule="D06")

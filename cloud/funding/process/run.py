@@ -162,7 +162,8 @@ def prepare(
     missing = [plan for plan in plans if records.load(RunPlan, plan.id) is None]
     for some in chunks(missing, CHUNK):
         records.commit(Change(saves=tuple(Save(plan) for plan in some)))
-    says = f"{run_id} would pay {run.net} to {sum(bool(plan.net) for plan in plans)} partners"
+    paid = sum(bool(plan.net) for plan in plans)
+    says = f"{run_id} would pay {run.net} to {paid} partner{'' if paid == 1 else 's'}"
     event = Event(run_id, "run_prepared", at, by, "F01", says=says)
     save = stored.replaced_by(run) if stored else Save(run)
     records.commit(Change(saves=(save,), events=(event,)))
@@ -439,7 +440,8 @@ def file(
             )
         documents.put(reference, content, BANK_FILE)
     filed = replace(run, state=RunState.FILED, file_reference=reference, file_sha256=sha)
-    says = f"{run_id}: {len(plans)} entries, {total(one.record.net for one in plans)}"
+    entries = f"{len(plans)} {'entry' if len(plans) == 1 else 'entries'}"
+    says = f"{run_id}: {entries}, {total(one.record.net for one in plans)}"
     event = Event(run_id, "run_filed", at, RUN, "F04", says=says)
     records.commit(Change(saves=(stored.replaced_by(filed),), events=(event,)))
     return filed

@@ -255,6 +255,8 @@ class Operations:
 
     def _approve_runs(self) -> None:
         for run in self._accounting.get("/ops/runs?state=preview")["items"]:
+            if not run["gross"]["cents"]:
+                continue  # nobody has to approve nothing
             self._accounting.post(
                 f"/ops/runs/{run['id']}/approve",
                 {"plans_hash": run["plans_hash"]},

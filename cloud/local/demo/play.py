@@ -2,10 +2,10 @@
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
@@ -20,18 +20,21 @@ from cloud.kernel.errors import BrokenInvariant
 from cloud.local.conductor import Conductor
 from cloud.local.demo import cast
 from cloud.local.demo.people import PartnerOffice, operations, partner_api, person_api
-from cloud.local.demo.story import Story, steps
+from cloud.local.demo.story import Step, Story, chunk_of, steps
 from cloud.local.homes.street import Street
 from cloud.local.http import Door
 from cloud.local.runtime import Runtime
 from cloud.portfolio.process import register
 from cloud.service import process as service
 from cloud.telemetry.chunk import decode
+from cloud.telemetry.dictionary import COLUMNS
 
 TEMPLATE = Path(__file__).parents[3] / "template.yaml"
 CACHE = TEMPLATE.parent / "var" / "cache"
 _STAGE = "dev"
 _SEEDER = "seed"
+_COUNTER = "WH"
+_SHOWN = (_COUNTER, "St", "InvSt", "Evt1", "Alrm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +112,13 @@ def seed(stage: Stage) -> None:
         stage.conductor.settle()
 
 
-def play(folder: Path, console: Console) -> int:
-    """Play the whole demo in a folder and leave its artefacts there; 0 when all went well."""
+def play(folder: Path, console: Console, *, days: int = cast.STORY_DAYS) -> int:
+    """Play the demo's first days in a folder and leave its artefacts there; 0 when all went well.
+
+    Raises:
+        BrokenInvariant: the whole story was played and nothing was paid.
+    """
+    ends_at = cast.STARTS_AT + timedelta(days=days)
     logging.getLogger("cloud").setLevel(logging.WARNING)
     data = folder / "data"
     is_new = not data.exists()
@@ -118,17 +126,19 @@ def play(folder: Path, console: Console) -> int:
         _greet(stage, console, is_new=is_new)
         seed(stage)
         with _progress(console) as progress:
-            bar = progress.add_task("", total=cast.STORY_DAYS)
-            while (now := stage.runtime.clock.now()) < cast.ENDS_AT:
+            bar = progress.add_task("", total=days)
+            while (now := stage.runtime.clock.now()) < ends_at:
                 progress.update(
                     bar,
                     completed=(now - cast.STARTS_AT) / timedelta(days=1),
                     description=f"{now.astimezone(cast.LOCAL):%a %d %b %Y}",
                 )
-                stage.conductor.advance_to(min(now + timedelta(hours=6), cast.ENDS_AT))
+                stage.conductor.advance_to(min(now + timedelta(hours=6), ends_at))
                 stage.story.tell(stage.runtime.clock.now())
         _leave_artefacts(stage, folder)
-        _walk_back(stage, folder, console)
+        if days >= cast.STORY_DAYS:
+            _walk_back(stage, folder, console)
+        console.print(f"artefacts in {folder}: ach, mail, reports, story.json")
     return 0
 
 
@@ -188,30 +198,42 @@ def _walk_back(stage: Stage, folder: Path, console: Console) -> None:
             trace = auditor.get(f"/ops/trace/{entry.trace_number}")["items"]
             for text in steps(trace):
                 console.print(text, soft_wrap=True)
-            _register_behind(trace, console)
+            _register_behind(stage, trace, console)
             console.print()
     auditor.close()
-    console.print(f"artefacts: {', '.join(sorted(p.name for p in folder.iterdir()))}")
 
 
-def _register_behind(trace: list[dict[str, object]], console: Console) -> None:
-    """Show the registers in the chunks that a trace ends with, as they were sent."""
+def _register_behind(stage: Stage, trace: Sequence[Step], console: Console) -> None:
+    """Show the registers in the chunks that a trace ends with, and hold them against the house.
+
+    The chunk is read from the table, byte for byte as it was sent; the house is asked again for
+    the same instant.
+    """
     telemetry = wiring.chunks({"TELEMETRY_TABLE": "TelemetryTable"})
     for step in trace:
-        gateway, _, rest = str(step["id"]).partition("/")
-        window, _, _sequence = rest.partition("/")
-        if not window:
+        chunk = chunk_of(str(step["id"]))
+        if chunk is None:
             continue
-        start = datetime.fromisoformat(window)
+        gateway, start = chunk
         for stored in telemetry.between(gateway, start, start + timedelta(seconds=1)):
-            for device in decode(stored.payload).devices:
-                shown = {
-                    name: values[-1]
-                    for name, values in device.columns.items()
-                    if name in {"WH", "St", "InvSt", "Evt1", "Alrm"}
-                }
-                console.print(
-                    f"      register of {device.serial} in {step['id']}: "
-                    + ", ".join(f"{name}={value}" for name, value in shown.items()),
-                    style="green",
+            message = decode(stored.payload)
+            at = datetime.fromtimestamp(message.t0 + message.dt * (message.n - 1), UTC)
+            for device in message.devices:
+                told = ", ".join(
+                    f"{_point(name, device.layout)} = {device.columns[name][-1]}"
+                    for name in _SHOWN
+                    if name in device.columns
                 )
+                same = device.columns[_COUNTER][-1] == stage.street.energy_wh(gateway, at)
+                console.print(
+                    f"      {device.serial} at {at:%d %b %H:%M} UTC: {told}"
+                    f"{'  (the house shows the same)' if same else '  (THE HOUSE DIFFERS)'}",
+                    style="green" if same else "bold red",
+                )
+
+
+def _point(column: str, layout: str) -> str:
+    """Give the SunSpec point that a column came from on a device with these models."""
+    models = set(layout.split("."))
+    sources = COLUMNS[column].sources
+    return next((point for point in sources if point.partition(".")[0] in models), column)

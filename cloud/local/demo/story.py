@@ -1,9 +1,11 @@
 """Tells the story as it happens: every entry of the event log, in order, with rule and ids."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -25,6 +27,10 @@ _QUIET = frozenset({"device_state", "site_registered", "partner_registered"})
 """What is in the log, and in story.json, but would drown the story on the terminal."""
 
 
+Step = Mapping[str, Any]
+"""One step of a trace, as the API shows it: id, says, causes."""
+
+
 class Story:
     """Follows the event log day by day and prints what is new."""
 
@@ -37,7 +43,7 @@ class Story:
     def tell(self, now: datetime) -> None:
         """Print what was written since the last time."""
         while True:
-            for event in self._records.events_of(self._day):
+            for event in in_order(self._records.events_of(self._day)):
                 key = f"{event.subject} {event.what} {event.at.isoformat()} {event.says}"
                 if key not in self._told:
                     self._told.add(key)
@@ -53,9 +59,25 @@ class Story:
         entries = []
         day = first
         while day <= last:
-            entries += [_entry(event) for event in self._records.events_of(day)]
+            entries += [_entry(event) for event in in_order(self._records.events_of(day))]
             day += timedelta(days=1)
         path.write_text(json.dumps(entries, indent=1) + "\n")
+
+
+def in_order(events: Sequence[Event]) -> list[Event]:
+    """Give events in order of time, and within one instant each after what led to it."""
+    told: list[Event] = []
+    for _, group in groupby(sorted(events, key=lambda event: event.at), lambda event: event.at):
+        together = list(group)
+        leads = {event.subject: set(event.causes) - {event.subject} for event in together}
+        depths: dict[str, int] = {}
+        for _ in leads:  # no chain of causes within an instant is longer than its subjects
+            depths = {
+                subject: 1 + max((depths.get(cause, 0) for cause in causes), default=0)
+                for subject, causes in leads.items()
+            }
+        told += sorted(together, key=lambda event: depths[event.subject])
+    return told
 
 
 def _entry(event: Event) -> dict[str, object]:
@@ -81,10 +103,45 @@ def line(event: Event) -> Text:
     return text
 
 
-def steps(trace: list[dict[str, object]]) -> Iterator[Text]:
-    """Give the walk from a bank line back to its causes, a line a step."""
-    for depth, step in enumerate(trace):
-        text = Text("  " * min(depth, 6) + ("└ " if depth else ""), style="dim")
-        text.append(f"{step['says'] or 'no entry of its own'}")
-        text.append(f"  {step['id']}", style="dim")
-        yield text
+def steps(trace: Sequence[Step]) -> Iterator[Text]:
+    """Give the walk from a bank line back to its causes as a tree, each cause once.
+
+    What has nothing to say of itself (a letter's id, say) is left out unless it leads on.
+    """
+    known = {str(step["id"]): step for step in trace}
+    seen: set[str] = set()
+
+    def walk(step_id: str, depth: int) -> Iterator[Text]:
+        if step_id in seen:
+            return
+        seen.add(step_id)
+        step = known.get(step_id, {"says": "", "causes": []})
+        says = str(step["says"]) or chunk_says(step_id)
+        if says:
+            text = Text("  " * depth + ("└ " if depth else ""), style="dim")
+            text.append(says, style="bold" if not depth else "")
+            text.append(f"  {step_id}", style="dim")
+            yield text
+        for cause in step["causes"]:
+            yield from walk(str(cause), depth + bool(says))
+
+    if trace:
+        yield from walk(str(trace[0]["id"]), 0)
+
+
+def chunk_of(step_id: str) -> tuple[str, datetime] | None:
+    """Give the gateway and window start that a chunk's id names, None for any other id."""
+    gateway, _, rest = step_id.partition("/")
+    window, _, sequence = rest.partition("/")
+    if not sequence.isdigit():
+        return None
+    return gateway, datetime.fromisoformat(window)
+
+
+def chunk_says(step_id: str) -> str:
+    """Say what a chunk's id names, or nothing for any other id."""
+    chunk = chunk_of(step_id)
+    if chunk is None:
+        return ""
+    gateway, start = chunk
+    return f"readings that {gateway} sent for the window from {start:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,1 @@
+"""What we measure, against whom: each number beside a named peer's in the same run."""

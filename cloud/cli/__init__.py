@@ -1,0 +1,100 @@
+"""The `sunreeve` command: the owner's side, on this machine or on AWS."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from cloud.kernel.errors import SunreeveError, Unavailable
+
+DONE, NO, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
+"""Exit codes: done, the answer is no, wrong use, the outside is unreachable."""
+
+NOT_YET = {
+    "detect": "replaying a labelled fleet",
+    "fund": "running a funding date by hand",
+    "report": "reports as of an instant",
+}
+"""Commands whose names are settled and whose work is not built yet."""
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code; an error is one line on standard error."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        command: Command = getattr(import_module(options.module), options.function)
+        return command(options)
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").split(".")[0] in {"cloud", "edge_agent"}:
+            raise
+        print(
+            f"sunreeve: {missing.name} is not installed: install sunreeve[cloud,edge]",
+            file=sys.stderr,
+        )
+        return WRONG_USE
+    except Unavailable as error:
+        print(f"sunreeve {options.command}: {error}", file=sys.stderr)
+        return UNREACHABLE
+    except SunreeveError as error:
+        print(f"sunreeve {options.command}: {error}", file=sys.stderr)
+        return NO
+    except KeyboardInterrupt:
+        return DONE
+
+
+def not_yet(options: argparse.Namespace) -> int:
+    """Say that a command has no content yet, and fail."""
+    what = NOT_YET[options.command]
+    print(f"sunreeve {options.command}: {what} is not built yet", file=sys.stderr)
+    return NO
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sunreeve",
+        description="Watches home solar and battery systems, sends someone when one fails, "
+        "and pays who built and mended it.",
+        epilog="Exit codes: 0 done, 1 the answer is no, 2 wrong use, 3 the outside is unreachable.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    demo = commands.add_parser("demo", help="play a month from register to bank line, and stop")
+    demo.add_argument(
+        "--folder", type=Path, default=Path("var/demo"), help="where it leaves its files"
+    )
+    demo.add_argument("--fresh", action="store_true", help="start over, whatever was played before")
+    demo.add_argument("--days", type=int, default=28, help="play only the first days of the story")
+    demo.set_defaults(module="cloud.cli.stack", function="demo")
+
+    up = commands.add_parser("up", help="run the stack with simulated homes until Ctrl-C")
+    up.add_argument("--folder", type=Path, default=Path("var/up"), help="where its data lies")
+    up.add_argument("--port", type=int, default=8787, help="HTTP port on 127.0.0.1")
+    up.add_argument("--mqtt-port", type=int, default=8883, help="MQTT port on 127.0.0.1")
+    up.add_argument("--speed", type=float, default=60.0, help="simulated seconds for each real one")
+    up.set_defaults(module="cloud.cli.stack", function="up")
+
+    rules = commands.add_parser("rules", help="the rule book: every number, with its source")
+    rules.add_argument("words", nargs="*", help="only rules that hold all of these words")
+    rules.add_argument("--markdown", action="store_true", help="as the page docs/rules.md")
+    rules.set_defaults(module="cloud.cli.rules", function="show")
+
+    trace = commands.add_parser("trace", help="walk a line of a bank file back to its causes")
+    trace.add_argument("id", help="trace number of the line")
+    trace.add_argument("--folder", type=Path, default=Path("var/demo"), help="the stack's files")
+    trace.add_argument("--json", action="store_true", help="as JSON")
+    trace.set_defaults(module="cloud.cli.stack", function="trace")
+
+    clock = commands.add_parser("clock", help="the clock of a stack that is not running: see, jump")
+    clock.add_argument("--folder", type=Path, default=Path("var/demo"), help="the stack's files")
+    clock.add_argument("--jump", metavar="DAYS", type=float, help="let so many days pass")
+    clock.set_defaults(module="cloud.cli.stack", function="clock")
+
+    for name, what in NOT_YET.items():
+        later = commands.add_parser(name, help=f"{what} (not built yet)")
+        later.add_argument("rest", nargs="*")
+        later.set_defaults(module="cloud.cli", function="not_yet")
+    return parser

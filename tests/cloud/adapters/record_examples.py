@@ -1,0 +1,54 @@
+"""Makes an example of any record from its type hints: every field is filled in."""
+
+import types
+import typing
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime
+from enum import Enum
+from typing import Any
+
+from cloud.funding.models import Posting
+from cloud.kernel.money import Money
+from cloud.kernel.secret import Secret
+
+FITTING: dict[str, Any] = {
+    "time_zone": "America/Denver",
+    "share_bps": 10_000,
+    "latitude": 39.7,
+    "longitude": -105.1,
+    "postings": (Posting("cost", Money(5)), Posting("payable", Money(-5))),
+}
+"""Fields whose values a record checks when it is made."""
+
+PLAIN: dict[Any, Any] = {
+    str: "Zoë's “roof” & 1/2",
+    int: 7,
+    float: 0.1,
+    bool: True,
+    date: date(2028, 2, 29),
+    datetime: datetime(2026, 3, 8, 7, 30, 0, 1, tzinfo=UTC),
+    Money: Money(123_45),
+    Secret: Secret("000123456787"),
+}
+
+
+def example(hint: Any, name: str = "") -> Any:
+    if name in FITTING:
+        return FITTING[name]
+    if hint in PLAIN:
+        return PLAIN[hint]
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in {types.UnionType, typing.Union}:
+        return example(next(one for one in arguments if one is not type(None)), name)
+    if origin is tuple:
+        members = arguments[:1] if arguments[-1] is Ellipsis else arguments
+        return tuple(example(one) for one in members)
+    if origin is frozenset:
+        return frozenset({example(arguments[0])})
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return next(iter(hint))
+    if is_dataclass(hint):
+        hints = typing.get_type_hints(hint)
+        made = {one.name: example(hints[one.name], one.name) for one in fields(hint) if one.init}
+        return hint(**made)
+    raise AssertionError(f"no example of {hint}")

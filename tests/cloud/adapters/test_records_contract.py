@@ -1,0 +1,301 @@
+"""What every store of records must do: in memory, on our engine and on moto."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from record_examples import example
+
+from cloud.adapters import codec
+from cloud.adapters.chart import CHART
+from cloud.kernel.change import NEW, Change, Event, Letter, Message, Save, Timer
+from cloud.kernel.errors import BrokenInvariant, Conflict
+from cloud.portfolio.models import ApiClient, Partner, Project, Site
+from cloud.service.models import CaseSlot, Coordinator, WorkOrder
+
+MONDAY = datetime(2026, 6, 8, 13, 0, tzinfo=UTC)
+CLIENT = ApiClient("client-1", "P-1")
+EVENT = Event("client-1", "client_registered", MONDAY, "rm", causes=("P-1",))
+LETTER = Letter("L-1", "a@b.example", "Hello", "Text", "WO-1", MONDAY, {"a.pdf": "reports/a"})
+MESSAGE = Message("M-1", "finding", {"site_id": "S-1", "evidence": ["one", 2]}, MONDAY)
+TIMER = Timer("T-1", "WO-1", "accept_due", MONDAY + timedelta(days=2))
+
+
+def test_what_was_committed_is_loaded_with_version_one(kept):
+    kept.records.commit(Change(saves=(Save(CLIENT),)))
+    stored = kept.records.load(ApiClient, "client-1")
+    assert (stored.record, stored.version) == (CLIENT, 1)
+
+
+def test_what_was_never_written_is_none(kept):
+    assert kept.records.load(ApiClient, "client-1") is None
+
+
+def test_the_same_id_of_another_kind_is_another_record(kept):
+    kept.records.commit(Change(saves=(Save(CLIENT), Save(CaseSlot("client-1", "C-1")))))
+    assert kept.records.load(ApiClient, "client-1").record == CLIENT
+    assert kept.records.load(CaseSlot, "client-1").record == CaseSlot("client-1", "C-1")
+
+
+def test_each_save_raises_the_version_by_one(kept):
+    kept.records.commit(Change(saves=(Save(CLIENT),)))
+    for owner in ("P-2", "P-3"):
+        stored = kept.records.load(ApiClient, "client-1")
+        kept.records.commit(
+            Change(saves=(stored.replaced_by(replace(stored.record, partner_id=owner)),))
+        )
+    stored = kept.records.load(ApiClient, "client-1")
+    assert (stored.record.partner_id, stored.version) == ("P-3", 3)
+
+
+@pytest.mark.parametrize(
+    "expected_version",
+    [
+        pytest.param(NEW, id="new, but it is there"),
+        pytest.param(1, id="the version before the stored one"),
+        pytest.param(3, id="a version that was never written"),
+    ],
+)
+def test_a_stale_decision_conflicts_and_changes_nothing(kept, expected_version):
+    kept.records.commit(Change(saves=(Save(CLIENT),)))
+    kept.records.commit(Change(saves=(Save(CLIENT, 1),)))
+    stale = Save(replace(CLIENT, partner_id="P-9"), expected_version)
+    with pytest.raises(Conflict, match="client-1"):
+        kept.records.commit(Change(saves=(stale,)))
+    assert kept.records.load(ApiClient, "client-1").record == CLIENT
+
+
+def test_a_version_of_what_does_not_exist_conflicts(kept):
+    with pytest.raises(Conflict, match="client-1"):
+        kept.records.commit(Change(saves=(Save(CLIENT, 1),)))
+
+
+def test_a_change_is_written_whole_or_not_at_all(kept):
+    kept.records.commit(Change(saves=(Save(CLIENT),)))
+    with pytest.raises(Conflict):
+        kept.records.commit(
+            Change(
+                saves=(Save(ApiClient("client-2", "P-2")), Save(CLIENT, NEW)),
+                events=(EVENT,),
+                letters=(LETTER,),
+                messages=(MESSAGE,),
+                timers=(TIMER,),
+            )
+        )
+    assert kept.records.load(ApiClient, "client-2") is None
+    assert kept.records.history("client-1") == ()
+    assert kept.waiting() == {}
+
+
+def test_an_empty_change_writes_nothing(kept):
+    kept.records.commit(Change())
+    assert kept.waiting() == {}
+
+
+def test_a_record_twice_in_a_change_is_a_broken_invariant(kept):
+    with pytest.raises(BrokenInvariant, match="client-1 twice"):
+        kept.records.commit(Change(saves=(Save(CLIENT), Save(replace(CLIENT, partner_id="P-2")))))
+    assert kept.records.load(ApiClient, "client-1") is None
+
+
+@pytest.mark.parametrize("count", [100, 101])
+def test_a_change_holds_a_hundred_items_and_no_more(kept, count):
+    change = Change(saves=tuple(Save(ApiClient(f"c-{place}", "P")) for place in range(count)))
+    if count == 100:
+        kept.records.commit(change)
+        assert len(kept.records.find(ApiClient, by="partner_id", value="P")) == 100
+        return
+    with pytest.raises(BrokenInvariant, match="101 items"):
+        kept.records.commit(change)
+    assert kept.records.load(ApiClient, "c-0") is None
+
+
+# ---------------------------------------------------------------------- found by
+def test_found_in_order_of_id_and_no_more_than_asked(kept):
+    for name, owner in (("c-2", "P-1"), ("c-10", "P-1"), ("c-1", "P-2"), ("C-3", "P-1")):
+        kept.records.commit(Change(saves=(Save(ApiClient(name, owner)),)))
+    found = kept.records.find(ApiClient, by="partner_id", value="P-1")
+    assert [stored.record.id for stored in found] == ["C-3", "c-10", "c-2"]
+    assert [stored.version for stored in found] == [1, 1, 1]
+
+
+def test_found_by_the_present_value_only(kept):
+    kept.records.commit(Change(saves=(Save(CLIENT),)))
+    kept.records.commit(Change(saves=(Save(replace(CLIENT, partner_id="P-2"), 1),)))
+    assert kept.records.find(ApiClient, by="partner_id", value="P-1") == ()
+    assert len(kept.records.find(ApiClient, by="partner_id", value="P-2")) == 1
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_what_has_no_value_is_found_by_none(kept, nothing):
+    order = replace(example(WorkOrder), id="WO-1", partner_id=nothing)
+    kept.records.commit(Change(saves=(Save(order),)))
+    assert kept.records.load(WorkOrder, "WO-1").record == order
+    for value in ("None", "", "WO-1"):
+        assert kept.records.find(WorkOrder, by="partner_id", value=value) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "by", "value"),
+    [
+        pytest.param(Partner, "active", "True", id="a yes or no"),
+        pytest.param(Site, "utc_offset_hours", "-7", id="a negative number"),
+        pytest.param(Project, "site_id", "S=1#2", id="a value with signs of the key"),
+    ],
+)
+def test_found_by_the_text_of_a_value(kept, kind, by, value):
+    made = example(kind)
+    parsed = {"True": True, "-7": -7}.get(value, value)
+    kept.records.commit(Change(saves=(Save(replace(made, id="one", **{by: parsed})),)))
+    assert [s.record.id for s in kept.records.find(kind, by=by, value=value)] == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "by"),
+    [
+        pytest.param(Site, "customer_name", id="an attribute that is not charted"),
+        pytest.param(Coordinator, "id", id="a kind without any"),
+        pytest.param(Event, "subject", id="a kind that is not charted"),
+    ],
+)
+def test_finding_by_what_is_not_charted_is_refused(kept, kind, by):
+    with pytest.raises(BrokenInvariant, match=f"{kind.__name__} is not charted"):
+        kept.records.find(kind, by=by, value="x")
+
+
+# ---------------------------------------------------------------------- the log
+def test_the_log_stands_in_order_of_time(kept):
+    events = [
+        Event("WO-1", f"step_{place}", MONDAY + timedelta(minutes=place), "spc")
+        for place in (0, 2, 1)
+    ]
+    for event in events:
+        kept.records.commit(Change(events=(event,)))
+    log = kept.records.history("WO-1")
+    assert [event.what for event in log] == ["step_0", "step_1", "step_2"]
+
+
+def test_an_event_of_another_zone_stands_at_its_instant(kept):
+    denver = timezone(timedelta(hours=-6))
+    late = Event("WO-1", "late", MONDAY, "spc")
+    early = Event("WO-1", "early", MONDAY.astimezone(denver) - timedelta(seconds=1), "spc")
+    kept.records.commit(Change(events=(late, early)))
+    assert [event.what for event in kept.records.history("WO-1")] == ["early", "late"]
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one change", "in two changes"])
+def test_an_event_told_twice_stands_once(kept, at_once):
+    changes = [(EVENT, EVENT)] if at_once else [(EVENT,), (EVENT,)]
+    for events in changes:
+        kept.records.commit(Change(events=events))
+    assert kept.records.history("client-1") == (EVENT,)
+
+
+def test_two_events_of_one_instant_both_stand(kept):
+    other = replace(EVENT, what="client_blessed")
+    kept.records.commit(Change(events=(EVENT, other)))
+    assert set(kept.records.history("client-1")) == {EVENT, other}
+
+
+def test_the_log_of_another_subject_is_not_seen(kept):
+    kept.records.commit(Change(events=(EVENT,)))
+    assert kept.records.history("client") == ()
+
+
+# ---------------------------------------------------------------------- what leaves
+@pytest.mark.parametrize(
+    "twice",
+    [
+        pytest.param([Change(letters=(LETTER,)), Change(letters=(LETTER,))], id="a letter"),
+        pytest.param([Change(messages=(MESSAGE,)), Change(messages=(MESSAGE,))], id="a message"),
+        pytest.param([Change(letters=(LETTER, LETTER))], id="a letter in one change"),
+        pytest.param([Change(messages=(MESSAGE,)) + Change(messages=(MESSAGE,))], id="added up"),
+    ],
+)
+def test_what_leaves_is_kept_once(kept, twice):
+    for change in twice:
+        kept.records.commit(change)
+    assert len(kept.waiting()) == 1
+
+
+def test_a_letter_that_is_there_already_does_not_hold_up_the_rest(kept):
+    kept.records.commit(Change(letters=(LETTER,)))
+    kept.records.commit(
+        Change(saves=(Save(CLIENT),), letters=(replace(LETTER, text="New"),), messages=(MESSAGE,))
+    )
+    assert kept.records.load(ApiClient, "client-1").version == 1
+    assert set(kept.waiting()) == {"L-1", "M-1"}
+
+
+def test_a_letter_and_a_message_of_one_id_are_two_things(kept):
+    kept.records.commit(Change(letters=(replace(LETTER, id="X"),)))
+    kept.records.commit(Change(messages=(replace(MESSAGE, id="X"),)))
+    assert kept.kinds() == ["Letter", "Message"]
+
+
+def test_a_stale_change_with_a_known_letter_conflicts(kept):
+    kept.records.commit(Change(saves=(Save(CLIENT),), letters=(LETTER,)))
+    with pytest.raises(Conflict):
+        kept.records.commit(Change(saves=(Save(CLIENT),), letters=(LETTER,), timers=(TIMER,)))
+    assert set(kept.waiting()) == {"L-1"}
+
+
+# ---------------------------------------------------------------------- timers
+def test_a_timer_set_again_moves(kept):
+    later = replace(TIMER, due_at=TIMER.due_at + timedelta(days=1))
+    kept.records.commit(Change(timers=(TIMER,)))
+    kept.records.commit(Change(timers=(later,)))
+    assert kept.due_of("T-1") == later.due_at
+    assert len(kept.waiting()) == 1
+
+
+def test_of_a_timer_set_twice_in_a_change_the_last_stands(kept):
+    later = replace(TIMER, due_at=TIMER.due_at + timedelta(days=1))
+    kept.records.commit(Change(timers=(TIMER,)) + Change(timers=(later,)))
+    assert kept.due_of("T-1") == later.due_at
+
+
+def test_a_cancelled_timer_is_gone(kept):
+    kept.records.commit(Change(timers=(TIMER, replace(TIMER, id="T-2"))))
+    kept.records.commit(Change(cancelled_timers=("T-1", "T-1", "never set")))
+    assert set(kept.waiting()) == {"T-2"}
+
+
+def test_a_timer_that_is_cancelled_and_set_in_one_change_is_set(kept):
+    kept.records.commit(Change(timers=(TIMER,)))
+    moved = replace(TIMER, due_at=TIMER.due_at + timedelta(hours=1))
+    kept.records.commit(Change(cancelled_timers=("T-1",), timers=(moved,)))
+    assert kept.due_of("T-1") == moved.due_at
+
+
+# ---------------------------------------------------------------------- every record
+@pytest.mark.parametrize("kind", CHART, ids=lambda kind: kind.__name__)
+def test_every_record_comes_back_as_it_was(kind):
+    made = example(kind)
+    text = codec.to_text(made)
+    assert codec.from_text(kind, text) == made
+    assert codec.to_text(codec.from_text(kind, text)) == text
+
+
+def test_every_record_is_kept_and_found_by_all_of_its_chart(kept):
+    for kind, (_, attributes) in CHART.items():
+        made = replace(example(kind), id="one")
+        kept.records.commit(Change(saves=(Save(made),)))
+        assert kept.records.load(kind, "one").record == made
+        for attribute in attributes:
+            found = kept.records.find(kind, by=attribute, value=str(getattr(made, attribute)))
+            assert [stored.record for stored in found] == [made]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('{"id": "client-1"}', id="a field is missing"),
+        pytest.param('{"id": 1, "partner_id": "P-1"}', id="a field is of another type"),
+        pytest.param("[]", id="not an object"),
+        pytest.param('{"id": ', id="torn off"),
+    ],
+)
+def test_text_that_holds_no_such_record_is_a_broken_invariant(text):
+    with pytest.raises(BrokenInvariant, match="stored ApiClient"):
+        codec.from_text(ApiClient, text)

@@ -1,0 +1,157 @@
+"""Walks docs/partner_api.md: every request in it is made, and every answer in it is the real one.
+
+Requests and answers are the document's ``http`` blocks, in turns. Comments that a reader does not
+see say what the document leaves out: the time, and what the owner's people do in between.
+"""
+
+import http.client
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from cloud.adapters import clock as clock_in_use
+from cloud.adapters import wiring
+from cloud.local.demo import cast
+from cloud.local.http import Door
+from cloud.local.runtime import Runtime
+from cloud.portfolio.process import register
+from cloud.service import process as service
+from cloud.service.models import Cause, Finding
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = ROOT / "docs/partner_api.md"
+STARTS_AT = datetime.fromisoformat("2026-06-08T12:00:00+00:00")
+STEP = re.compile(r"^<!-- (.*?) -->$|^```http\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CALLER = "client-alder"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, as the document writes it."""
+
+    status: int
+    headers: dict[str, str]
+    body: object
+
+    @property
+    def text(self) -> str:
+        shown = ("content-type", "idempotent-replayed")
+        head = [f"{name}: {self.headers[name]}" for name in shown if name in self.headers]
+        body = json.dumps(self.body, indent=2, ensure_ascii=False)
+        return "\n".join([f"{self.status} {http.client.responses[self.status]}", *head, "", body])
+
+
+class World:
+    """A stack with two partners, and a finding that sent each of two work orders to the first."""
+
+    def __init__(self, folder: Path) -> None:
+        self.runtime = Runtime(
+            folder, ROOT / "template.yaml", starts_at=STARTS_AT, cache=ROOT / "var/cache"
+        )
+        clock_in_use.use(self.runtime.clock)
+        self.door = Door(self.runtime)
+        self.door.start()
+        tables = ("OPERATIONS_TABLE", "SITES_TABLE", "MONEY_TABLE")
+        self.records = wiring.records({name: name.title().replace("_", "") for name in tables})
+        self._seed()
+
+    def close(self) -> None:
+        self.door.stop()
+        self.runtime.close()
+        clock_in_use.use(clock_in_use.SystemClock())
+        wiring.forget()
+
+    def _seed(self) -> None:
+        households = [one for one in cast.HOUSEHOLDS if one.site.installer_id == "P-ALDER"][:2]
+        for record in (*(one.site for one in households), *cast.PARTNERS, *cast.CLIENTS):
+            register(self.records, record, at=STARTS_AT, by="seed")
+        for partner in cast.PARTNERS:
+            service.enlist(self.records, partner_id=partner.id, at=STARTS_AT, by="seed")
+        for place, household in enumerate(households):
+            finding = Finding(
+                id=f"F-{place + 1}",
+                site_id=household.site.id,
+                family="INVERTER",
+                rule="D-12",
+                opened_on=STARTS_AT.date(),
+                says="INV_FAULT has lasted 50 hours, longer than 48",
+                dispatchable=True,
+            )
+            service.take_up(self.records, finding=finding, at=STARTS_AT)
+        self.runtime.run_due()
+
+    def behind_the_scenes(self, what: str) -> None:
+        """Do what a comment says: `at INSTANT`, or `found CAUSE on NUMBER`."""
+        if at := re.fullmatch(r"at (\S+)", what):
+            self.runtime.clock.move_to(datetime.fromisoformat(at[1]))
+            self.runtime.run_due()
+        elif found := re.fullmatch(r"found (\w+) on (\S+)", what):
+            service.record_finding(
+                self.records,
+                work_order_id=found[2],
+                cause=Cause(found[1]),
+                evidence="service report and photos",
+                at=self.runtime.clock.now(),
+                by="sam.spc",
+            )
+        else:
+            pytest.fail(f"the document says {what!r}, which nobody here knows how to do")
+
+    def answer(self, request: str) -> Answer:
+        head, _, body = request.partition("\n\n")
+        first, *lines = head.splitlines()
+        method, path = first.split()
+        token = self.runtime.issuer.token(CALLER, client_id=CALLER, scope="sunreeve/partner")
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        headers |= dict(line.split(": ", 1) for line in lines)
+        connection = http.client.HTTPConnection("127.0.0.1", self.door.port, timeout=30)
+        try:
+            connection.request(method, path, body.strip() or None, headers)
+            response = connection.getresponse()
+            said = json.loads(response.read())
+            lower = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, lower, said)
+        finally:
+            connection.close()
+
+
+def walk(text: str, world: World) -> Iterator[tuple[str, str, str]]:
+    """Give each request of the document with the answer it shows, and the one it really gets."""
+    request = ""
+    for step in STEP.finditer(text):
+        if step[1] is not None:
+            world.behind_the_scenes(step[1])
+        elif request:
+            yield request, step[2].rstrip("\n"), world.answer(request).text
+            request = ""
+        else:
+            request = step[2]
+    assert not request, "the last request has no answer"
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(tmp_path)
+    yield made
+    made.close()
+
+
+def test_every_answer_is_the_real_one(world):
+    shown, real = {}, {}
+    for number, (request, shows, gives) in enumerate(walk(DOCUMENT.read_text("utf-8"), world)):
+        step = f"{number}: {request.splitlines()[0]}"
+        shown[step], real[step] = shows, gives
+    assert len(real) >= 12
+    assert shown == real
+
+
+def test_every_route_is_described(world):
+    paths = world.answer("GET /v1/openapi.json\n").body["paths"]
+    routes = {f"{method.upper()} {path}" for path, named in paths.items() for method in named}
+    described = set(re.findall(r"^\| `((?:GET|POST) \S+)` \|", DOCUMENT.read_text("utf-8"), re.M))
+    assert routes == described - {"GET /v1/openapi.json"}
