@@ -32,7 +32,7 @@ CHART: Chart = {
     BackBill: (OperationsRow, ("partner_id",)),
     Payable: (MoneyRow, ("state", "partner_id", "run_id")),
     Deduction: (MoneyRow, ("state", "partner_id")),
-    FundingRun: (MoneyRow, ("state",)),
+    FundingRun: (MoneyRow, ("state", "programme")),
     RunPlan: (MoneyRow, ("run_id", "partner_id")),
     LedgerEntry: (MoneyRow, ("partner_id",)),
     LedgerHead: (MoneyRow, ()),

@@ -1,6 +1,7 @@
 """The ports in memory: for tests of stages, and for rehearsing what a change would do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from cloud.adapters.chart import CHART
@@ -9,6 +10,7 @@ from cloud.adapters.tables import Chart
 from cloud.kernel.change import Change, Event, Letter, Message, Timer
 from cloud.kernel.errors import BrokenInvariant, Conflict, NotFound
 from cloud.kernel.ports import Stored
+from cloud.telemetry.ports import StoredChunk
 
 R = TypeVar("R")
 
@@ -103,3 +105,23 @@ class MemoryDocuments:
         except KeyError:
             msg = f"document {reference} is not kept here"
             raise NotFound(msg) from None
+
+
+class MemoryChunks:
+    """`cloud.telemetry.ports.Chunks` in a dictionary."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, dict[tuple[datetime, int], StoredChunk]] = {}
+
+    def put(self, chunks: Iterable[StoredChunk]) -> None:
+        """See `Chunks.put`."""
+        for chunk in chunks:
+            kept = self._kept.setdefault(chunk.gateway_id, {})
+            kept.setdefault((chunk.window_start, chunk.sequence), chunk)
+
+    def between(self, gateway_id: str, start: datetime, end: datetime) -> Iterator[StoredChunk]:
+        """See `Chunks.between`."""
+        kept = self._kept.get(gateway_id, {})
+        for window_start, sequence in sorted(kept):
+            if start <= window_start < end:
+                yield kept[window_start, sequence]

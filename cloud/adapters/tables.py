@@ -15,6 +15,7 @@ of telemetry have their own table (cloud/adapters/chunks.py), powertools has its
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
@@ -117,7 +118,8 @@ def bind(table: type[Row], name: str, connection: Connection) -> None:
     meta.table_name = name
     own = table._get_connection()
     if own.connection is not connection:
-        connection.add_meta_table(own.get_meta_table())
+        with suppress(ValueError):  # known to it already, by an earlier binding to that name
+            connection.add_meta_table(own.get_meta_table())
         own.connection = connection
 
 

@@ -31,7 +31,11 @@ class Played:
     @property
     def lines(self) -> list[str]:
         """All but the devices' going to sleep and waking, which nobody wants to read."""
-        return [line_of(entry) for entry in self.entries if entry["what"] != "device_state"]
+        return [
+            line_of(entry)
+            for entry in self.entries
+            if entry["what"] != "device_state" or "faulted" in entry["says"]
+        ]
 
 
 def line_of(entry: dict[str, Any]) -> str:

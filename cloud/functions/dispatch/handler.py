@@ -21,6 +21,7 @@ from cloud.service.process import record_recovery, take_up
 logger = Logger()
 CLOCK = wiring.clock()
 RECORDS = wiring.records(os.environ)
+COORDINATOR_ID = os.environ["COORDINATOR_ID"]
 PROCESSOR = BatchProcessor(event_type=EventType.SQS)
 
 
@@ -51,7 +52,7 @@ def _finding(body: dict[str, Any]) -> None:
         evidence=tuple(body["evidence"]),
         causes=tuple(body["causes"]),
     )
-    case = take_up(RECORDS, finding=finding, at=CLOCK.now())
+    case = take_up(RECORDS, finding=finding, at=CLOCK.now(), spc_id=COORDINATOR_ID)
     logger.info("taken up", finding=finding.id, case=case.id)
 
 

@@ -57,7 +57,14 @@ def staged(
 
     A folder that was played in before goes on from where it was, even after ``kill -9``.
     """
-    runtime = Runtime(folder, TEMPLATE, starts_at=cast.STARTS_AT, mqtt_port=mqtt_port, cache=CACHE)
+    runtime = Runtime(
+        folder,
+        TEMPLATE,
+        starts_at=cast.STARTS_AT,
+        parameters={"Coordinator": cast.COORDINATOR.id},
+        mqtt_port=mqtt_port,
+        cache=CACHE,
+    )
     clock_in_use.use(runtime.clock)
     runtime.start()
     door = Door(runtime, port=http_port)

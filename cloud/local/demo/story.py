@@ -69,7 +69,9 @@ def in_order(events: Sequence[Event]) -> list[Event]:
     told: list[Event] = []
     for _, group in groupby(sorted(events, key=lambda event: event.at), lambda event: event.at):
         together = list(group)
-        leads = {event.subject: set(event.causes) - {event.subject} for event in together}
+        leads: dict[str, set[str]] = {}
+        for event in together:
+            leads.setdefault(event.subject, set()).update(set(event.causes) - {event.subject})
         depths: dict[str, int] = {}
         for _ in leads:  # no chain of causes within an instant is longer than its subjects
             depths = {
