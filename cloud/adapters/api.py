@@ -1,5 +1,6 @@
 """What both APIs share: who calls, what a *no* looks like, and doing a thing once."""
 
+import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -19,9 +20,11 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 from pydantic import BaseModel
 
 from cloud.kernel.decision import Refused
-from cloud.kernel.errors import BadInput, Conflict, NotFound
+from cloud.kernel.errors import BadInput, Conflict, NotFound, Unavailable
 
 PROBLEM = "application/problem+json"
+MOST_ERRORS = 100
+"""How many faults of one request are named; the answer must fit where it is remembered."""
 REMEMBERED_S = 72 * 3600
 """How long an answer is kept for a key that comes again."""
 
@@ -48,6 +51,7 @@ PROBLEMS: dict[int, Any] = {
         (404, "There is no such thing for you"),
         (409, "It stands otherwise by now"),
         (422, "A rule says no"),
+        (503, "It cannot be answered now"),
     )
 }
 """To be documented on every route."""
@@ -124,6 +128,10 @@ def resolver() -> APIGatewayHttpResolver:
     def conflict(error: Conflict) -> Response[str]:
         return problem(409, "It stands otherwise by now", f"{error}")
 
+    @app.exception_handler(Unavailable)
+    def unavailable(_error: Unavailable) -> Response[str]:
+        return problem(503, "It cannot be answered now", "nothing was done: try again in a moment")
+
     @app.exception_handler(RequestValidationError)
     def invalid(error: RequestValidationError) -> Response[str]:
         errors = [
@@ -132,7 +140,7 @@ def resolver() -> APIGatewayHttpResolver:
                 "code": str(found["type"]),
                 "message": str(found["msg"]),
             }
-            for found in error.errors()
+            for found in error.errors()[:MOST_ERRORS]
         ]
         return problem(400, "The request cannot be read", "see errors, each with its place", errors)
 
@@ -141,6 +149,33 @@ def resolver() -> APIGatewayHttpResolver:
         return problem(404, "There is no such thing for you", "no route of this API has that path")
 
     return app
+
+
+def resolved(app: APIGatewayHttpResolver, event: Answer, context: Any) -> Answer:
+    """Answer a request; a body that is no JSON text is a problem, and never reaches a route."""
+    unreadable = _unreadable(event)
+    if unreadable:
+        return _plain(problem(400, "The request cannot be read", unreadable))
+    answer: Answer = app.resolve(event, context)
+    return answer
+
+
+def _unreadable(event: Mapping[str, Any]) -> str:
+    """Say why a body cannot be read; what is JSON of another shape is told by its route."""
+    body = event.get("body")
+    if not body:
+        return ""
+    if "json" not in event.get("headers", {}).get("content-type", "json").lower():
+        return "send the body as application/json"
+    try:
+        json.loads(base64.b64decode(body) if event.get("isBase64Encoded") else body)
+    except UnicodeDecodeError:
+        return "the body is not UTF-8 text"
+    except RecursionError:
+        return "the body is nested too deep"
+    except json.JSONDecodeError as wrong:
+        return f"the body is not JSON: {wrong}"
+    return ""
 
 
 def claims_of(event: Mapping[str, Any]) -> Mapping[str, str]:

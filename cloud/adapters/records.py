@@ -29,6 +29,10 @@ _TOLD = count(1)
 """Tells events of one instant apart, in the order in which this process wrote them."""
 
 
+LONGEST_KEY = 2048
+"""Of a partition key, in bytes (DynamoDB developer guide, quotas): nothing is kept under more."""
+
+
 def sortable(instant: datetime) -> str:
     """Give an instant as text that sorts as time does: UTC, microseconds, one width."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -49,6 +53,8 @@ class DynamoRecords:
     def load(self, kind: type[R], record_id: str) -> Stored[R] | None:
         """See `Records.load`; the read is strongly consistent."""
         table, _ = self._place(kind)
+        if len(_key(kind, record_id).encode()) > LONGEST_KEY:
+            return None
         with reaching(f"loading {kind.__name__} {record_id}"):
             try:
                 row = table.get(_key(kind, record_id), "-", consistent_read=True)
@@ -62,6 +68,8 @@ class DynamoRecords:
         if by not in attributes:
             msg = f"{kind.__name__} is not charted by {by}: add it in cloud/adapters/chart.py"
             raise BrokenInvariant(msg)
+        if len(_lookup(kind, by, value).encode()) > LONGEST_KEY:
+            return ()
         index = getattr(table, f"by_{attributes.index(by) + 1}")
         with reaching(f"finding {kind.__name__} by {by} {value}"):
             rows = list(index.query(_lookup(kind, by, value)))

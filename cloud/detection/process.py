@@ -222,8 +222,8 @@ def _may_still_come(one: Looked, day: date) -> bool:
 def _yields(fleet: Sequence[Looked], day: date) -> dict[str, float]:
     """Give what each healthy site of the fleet made that day, by its own scale, per watt.
 
-    A site with low days behind it, with a finding, or with few samples of that day (D-65) is no
-    witness of the weather.
+    A site of which something was found (low days, an issue) or with few samples of that day (D-65)
+    is no witness of the weather.
     """
     yields = {}
     for one in fleet:
@@ -232,8 +232,6 @@ def _yields(fleet: Sequence[Looked], day: date) -> dict[str, float]:
         if actual_wh is None or completeness < SAMPLE_SHARE.on(day):
             continue
         if state.production_told is not None or any(clock.told for clock in state.clocks):
-            continue
-        if is_underproducing(state.judged):
             continue
         yields[one.site.id] = actual_wh / one.site.dc_rating_w / (state.scale or 1.0)
     return yields

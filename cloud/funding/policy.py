@@ -28,7 +28,7 @@ _SCENARIOS = Source(FUNDING_ARTICLE, "Example Funding Scenarios")
 _PORTAL = Source(FUNDING_ARTICLE, "How it Works in the Portal")
 _EXPORT = Source(FUNDING_ARTICLE, "Exporting Account Data")
 _DIRECT_PAY = Source(FUNDING_ARTICLE, "Direct Pay")
-_DESIGN = Source(DESIGN, "Funding")
+_DESIGN = Source(DESIGN, "0014 Readings of the articles, Funding")
 
 
 @dataclass(frozen=True, slots=True)

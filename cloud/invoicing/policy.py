@@ -25,7 +25,7 @@ APPROVER_ROLE: Final = Rule(
 CHECKED_PER: Final = Rule(
     id="I-63",
     unit="what is held against the limit, in order of time",
-    source=Source(DESIGN, "Readings of the articles, Service"),
+    source=Source(DESIGN, "0014 Readings of the articles, Service"),
     says="the line that takes the work order over the limit needs the approval, and so does every "
     "later one; those before it do not",
     values={FIRST_DAY: "line"},
@@ -34,7 +34,7 @@ CHECKED_PER: Final = Rule(
 NOT_COUNTED: Final = Rule(
     id="I-64",
     unit="states of invoices that spend nothing",
-    source=Source(DESIGN, "Readings of the articles, Service"),
+    source=Source(DESIGN, "0014 Readings of the articles, Service"),
     says="the limit is the work order's: all its invoices count that were not rejected or voided",
     values={FIRST_DAY: ("rejected", "void")},
 )

@@ -60,10 +60,11 @@ class Door:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop answering."""
-        self._server.shutdown()
+        """Stop answering; a door that never began to is shut as well."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
         self._server.server_close()
-        self._thread.join()
 
     def answer(self, request: Request) -> Response:
         """Answer one request.

@@ -13,7 +13,7 @@ _EMERGENCY = Source(SERVICE_ARTICLE, "1.1 Emergency Service")
 _SLA = Source(SERVICE_ARTICLE, "1.1 Service Level Agreements")
 _ROUTING = Source(SERVICE_ARTICLE, "2. Service Request Routing")
 _REPORT = Source(SERVICE_ARTICLE, "3. How to Report Service Findings")
-_READINGS = Source(DESIGN, "Readings of the articles, Service")
+_READINGS = Source(DESIGN, "0014 Readings of the articles, Service")
 
 VISITS_ON: Final = Rule(
     id="D-15",
@@ -268,7 +268,7 @@ MAIL_MATCH_ORDER: Final = Rule(
 TENANT_STATUS: Final = Rule(
     id="T-91",
     unit="HTTP status: not the caller's, scope missing, no longer the caller's to change",
-    source=Source(DESIGN, "Partner interface"),
+    source=Source(DESIGN, "0014 Readings of the articles, Partner interface"),
     says="what belongs to another partner or mode does not exist for the caller",
     values={FIRST_DAY: (404, 403, 409)},
 )

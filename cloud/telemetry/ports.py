@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -27,7 +27,8 @@ class StoredChunk:
 
 def chunk_id(chunk: StoredChunk) -> str:
     """Give the name under which a chunk stands as the cause of a finding."""
-    return f"{chunk.gateway_id}/{chunk.window_start:%Y-%m-%dT%H:%MZ}/{chunk.sequence}"
+    window = chunk.window_start.astimezone(UTC)
+    return f"{chunk.gateway_id}/{window:%Y-%m-%dT%H:%MZ}/{chunk.sequence}"
 
 
 class Chunks(Protocol):

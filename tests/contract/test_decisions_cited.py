@@ -1,4 +1,4 @@
-"""Every rule that rests on a design decision names a record that exists, and the records name rules."""
+"""Rules that rest on a decision name a record that exists, and records name rules that do."""
 
 import re
 from importlib import import_module
@@ -19,7 +19,7 @@ RULES = [
     if isinstance(rule, Rule)
 ]
 MOST_LINES = 16
-"""A record says context, choice and cost; what needs more is a document. The table of readings is."""
+"""What needs more is a document; the table of readings is one."""
 
 
 def title_of(record: Path) -> str:
@@ -27,7 +27,7 @@ def title_of(record: Path) -> str:
 
 
 def citable() -> set[str]:
-    """Titles of records; of the readings also their headings, with or without the record's title."""
+    """Titles of records; of the readings also headings, with or without the record's title."""
     titles = {title_of(record) for record in RECORDS}
     text = next(r for r in RECORDS if title_of(r) == READINGS).read_text(encoding="utf-8")
     for heading in re.findall(r"^## (.+)$", text, re.MULTILINE):

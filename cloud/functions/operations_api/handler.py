@@ -16,6 +16,7 @@ from cloud.adapters.api import (
     allowed,
     claims_of,
     groups_of,
+    resolved,
     resolver,
 )
 from cloud.functions.operations_api.shapes import (
@@ -51,8 +52,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request of the owner's people."""
     claims = claims_of(event)
     app.append_context(by=claims.get("username", ""), roles=groups_of(claims))
-    answer: dict[str, Any] = app.resolve(event, context)
-    return answer
+    return resolved(app, event, context)
 
 
 def _only(*roles: str) -> None:

@@ -5,13 +5,14 @@ work order of another partner does not exist for the caller.
 """
 
 import os
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler.openapi.models import Server
 
 from cloud.adapters import wiring
-from cloud.adapters.api import PROBLEMS, No, Once, allowed, claims_of, problem, resolver
+from cloud.adapters.api import PROBLEMS, No, Once, allowed, claims_of, problem, resolved, resolver
 from cloud.functions.partner_api.shapes import (
     AcceptIn,
     ContactIn,
@@ -52,7 +53,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return ONCE.answer(event, context, caller=client.record.id)
 
 
-ONCE = Once(os.environ["IDEMPOTENCY_TABLE"], app.resolve)
+ONCE = Once(os.environ["IDEMPOTENCY_TABLE"], partial(resolved, app))
 
 
 def _partner() -> str:

@@ -426,6 +426,7 @@ def file(
         content = _bank_file(records, run, [one.record for one in plans], originator)
         reference = f"ach/{run_id}.ach"
         sha = hashlib.sha256(content).hexdigest()
+        documents.put(reference, content, BANK_FILE)  # before any advice says that it is there
         for place, plan in enumerate(plans, start=1):
             trace = ach.trace_number(originator, run_sequence(run.regular_date), place)
             _tell(
@@ -438,7 +439,6 @@ def file(
                 trace=trace,
                 at=at,
             )
-        documents.put(reference, content, BANK_FILE)
     filed = replace(run, state=RunState.FILED, file_reference=reference, file_sha256=sha)
     entries = f"{len(plans)} {'entry' if len(plans) == 1 else 'entries'}"
     says = f"{run_id}: {entries}, {total(one.record.net for one in plans)}"

@@ -67,7 +67,7 @@ def approve(records: Records, *, invoice_id: str, by: str, at: datetime) -> Invo
         },
     )
     letter = letters.approved(after, partner=_partner(records, invoice.partner_id), at=at)
-    event = Event(invoice_id, "approved", at, by, "I-66", (order.id, payable.id), says)
+    event = Event(invoice_id, "approved", at, by, "I-66", (order.id,), says)
     change = _decided(stored, spend, after, event, letter)
     records.commit(change + Change(messages=(payable,)))
     return after

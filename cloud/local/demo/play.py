@@ -111,7 +111,8 @@ def seed(stage: Stage) -> None:
         service.enlist(stage.records, partner_id=partner.id, at=at, by=_SEEDER)
     for client in cast.CLIENTS:
         register(stage.records, client, at=at, by=_SEEDER)
-    register(stage.records, cast.PROJECT, at=at, by=_SEEDER)
+    if stage.records.load(type(cast.PROJECT), cast.PROJECT.id) is None:
+        register(stage.records, cast.PROJECT, at=at, by=_SEEDER)
     if stage.records.load(type(cast.COORDINATOR), cast.COORDINATOR.id) is None:
         stage.records.commit(Change(saves=(Save(cast.COORDINATOR, NEW),)))
     if stage.runtime.clock.now() == cast.STARTS_AT:

@@ -61,9 +61,9 @@ def queues():
         lambda env: wiring.records(env).load(ApiClient, "x"),
         lambda env: wiring.records(env).find(ApiClient, by="partner_id", value="x"),
         lambda env: wiring.records(env).commit(Change(saves=(Save(example(ApiClient)),))),
-        lambda env: wiring.records({**env, "OPERATIONS_TABLE": "none"}).history("x"),
+        lambda env: wiring.records({**env, "OPERATIONS_TABLE": "no-operations"}).history("x"),
         lambda env: list(
-            wiring.outbox({"OPERATIONS_TABLE": "none"}).claim(MONDAY, kinds=frozenset({"Timer"}))
+            wiring.outbox({"OPERATIONS_TABLE": "no-operations"}).claim(MONDAY, kinds=frozenset({"Timer"}))
         ),
         lambda env: list(wiring.chunks({"TELEMETRY_TABLE": "none"}).between("g", MONDAY, MONDAY)),
     ],
@@ -71,7 +71,7 @@ def queues():
 )
 def test_a_table_that_is_not_there_is_unavailable(dynamo, doing):
     with pytest.raises(Unavailable, match="the same call may go through later"):
-        doing({**dynamo, "SITES_TABLE": "none"})
+        doing({**dynamo, "SITES_TABLE": "no-sites"})
     wiring.records(dynamo)
 
 

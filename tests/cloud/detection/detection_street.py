@@ -19,7 +19,7 @@ OFFSET = -5
 CLOCK = timezone(timedelta(hours=OFFSET))
 FIRST = date(2026, 6, 1)
 DAY = timedelta(days=1)
-STEP, WINDOW = 1800, 3600
+STEP, WINDOW = 1800, 7200
 SUNRISE, SUNSET = 6, 18
 CLEAR_WH = 40_000
 INVERTER = "1.103.160"
@@ -57,7 +57,7 @@ def site(home: int, **changes: Any) -> Site:
 def running(home: int, instant: datetime) -> Mapping[str, int | None] | None:
     """Give what a healthy inverter says of its state; None is no answer, {} no gateway."""
     local = instant.astimezone(CLOCK)
-    return {"St": 4 if SUNRISE <= local.hour < SUNSET else 2}
+    return {"St": 4 if SUNRISE <= local.hour < SUNSET else 2, "Evt1": 0}
 
 
 @dataclass
@@ -129,6 +129,7 @@ class Street:
         sequence = next(self._sequence)
         window = Window(f"gw-{home}", "5f", sequence, t0, STEP, WINDOW // STEP, 1)
         end = start + timedelta(seconds=WINDOW)
+        start = start.astimezone(UTC)
         return [StoredChunk(f"gw-{home}", start, sequence, seal(window, readings), end)]
 
     def _reading(self, home: int, instant: datetime) -> Reading | None:

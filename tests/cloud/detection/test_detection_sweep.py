@@ -1,5 +1,5 @@
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from detection_street import CLEAR_WH, FIRST, OFFSET, STEP, Street, at, next_sweep, running, site
@@ -11,7 +11,7 @@ from cloud.detection.models import IssueClock, SiteState, Tier
 from cloud.detection.process import Looked, evaluate, sweep
 from cloud.kernel.change import Change, Save
 from cloud.kernel.ports import Stored
-from cloud.telemetry.ports import StoredChunk
+from cloud.telemetry.ports import StoredChunk, chunk_id
 from edge_agent.reading import Reading, Window, seal
 
 ILL = 3
@@ -57,13 +57,11 @@ def test_a_dead_string_opens_one_case_on_the_third_low_day_and_recovers_once():
     )
     assert len(finding["evidence"]) == 3
     assert finding["causes"] == [
-        f"gw-3/{cause:%Y-%m-%dT%H:%MZ}/{number}"
-        for cause, number in zip(
-            (at(4, 4), at(5, 4)),
-            (name.rpartition("/")[2] for name in finding["causes"]),
-            strict=True,
-        )
+        chunk_id(stored)
+        for start in (at(3, 22), at(4, 22))
+        for stored in street.chunks.between("gw-3", start, start + timedelta(hours=1))
     ]
+    assert finding["causes"][0].startswith("gw-3/2026-06-05T03:00Z/")
     assert told[1][0] == at(10, 5)
     event = street.records.history(finding["finding_id"])[0]
     assert (event.what, event.rule, event.causes) == (
@@ -80,7 +78,7 @@ def test_two_low_days_are_no_case():
 
 
 @pytest.mark.rule("D-13")
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(
     st.lists(st.sampled_from([0.02, 0.1, 0.3, 0.5, 0.75, 1.0, 1.1]), min_size=6, max_size=6),
     st.integers(0, 99),
@@ -135,7 +133,9 @@ def test_an_inverter_fault_opens_one_case_after_48_to_56_hours(begins):
     assert finding["rule"] == "D-12"
     assert finding["onset"] == "2026-06-02"
     assert "INV_FAULT has lasted" in finding["says"]
-    assert finding["evidence"][0].startswith(f"first seen 2026-06-02 {begins + 5:02.0f}"[:24])
+    assert finding["evidence"][0].startswith(
+        f"first seen {onset.astimezone(UTC):%Y-%m-%d %H:%M} UTC, not over by"
+    )
     assert len(finding["causes"]) == 1
     assert told[1][2]["says"] == "INV_FAULT was not seen in 2 evaluations in a row"
 
@@ -148,9 +148,9 @@ def test_a_fault_that_ends_before_48_hours_opens_nothing():
 
 @pytest.mark.rule("D-12a")
 def test_nothing_is_told_of_an_issue_that_was_just_seen_gone():
-    street = Street(says=says({"St": 7}, at(1, 12.5), at(3, 11)))
-    told = street.live_until(at(3, 22))
-    assert told == []
+    street = Street(says=says({"St": 7}, at(1, 12.5), at(3, 4.5)))
+    assert street.live_until(at(3, 14)) == []
+    assert [clock.good_evaluations for clock in street.state(ILL).clocks] == [1]
     assert street.live_until(at(6)) == []
     assert street.state(ILL).clocks == ()
 
@@ -210,13 +210,13 @@ def test_low_days_are_told_once_more_under_their_own_family_when_sure_enough_for
         return wide[home] if day in {1, 2, 3} else CLEAR_WH
 
     street = Street(made=made, says=says({"St": 7}, at(3, 7), at(7)))
-    told = street.live_until(at(7))
+    told = street.live_until(at(7, 6))
     assert brief(told) == [
         ("finding", "PRODUCTION", "literal"),
         ("finding", "INVERTER", "dispatch"),
         ("finding", "PRODUCTION", "dispatch"),
     ]
-    assert told[0][0] == at(4, 5)
+    assert told[0][0] == at(3, 5)
 
 
 @pytest.mark.rule("D-12")
@@ -230,11 +230,11 @@ def test_a_silent_gateway_is_a_loss_of_communications_and_never_of_production():
         ("finding", "COMMUNICATIONS", "literal"),
         ("recovery", "COMMUNICATIONS", ""),
     ]
-    heard_last = at(2, 5)
-    assert timedelta(hours=48) < told[0][0] - heard_last <= timedelta(hours=57)
-    assert told[0][2]["causes"] == [f"gw-3/2026-06-03T10:00Z/{n}" for n in ()]
+    heard_last = at(2, 13)
+    assert timedelta(hours=48) < told[0][0] - heard_last <= timedelta(hours=56)
+    assert told[0][2]["causes"] == []
     reasons = {day.day.day: day.reason for day in street.state(ILL).judged if not day.is_judged}
-    assert set(reasons) == {3, 4, 5, 6, 7, 8}
+    assert set(reasons) == {3, 4, 5, 6, 7, 8, 9}
     assert all("counter is not known" in reason for reason in reasons.values())
 
 
@@ -314,7 +314,7 @@ def test_a_site_with_few_neighbours_is_not_judged(homes, told):
 def test_a_home_with_low_days_is_no_witness_of_the_weather():
     street = Street(homes=6, made=lambda home, day: 26_000 if home == 0 else CLEAR_WH)
     street.live_until(at(6))
-    assert [day.neighbours for day in street.state(ILL).judged[1:]] == [5, 5, 5, 4, 4, 4][:6]
+    assert [day.neighbours for day in street.state(ILL).judged[1:]] == [5, 5, 5, 4, 4]
 
 
 @pytest.mark.rule("D-63")
@@ -348,7 +348,7 @@ def test_warm_up_without_enough_neighbours_learns_nothing():
 @pytest.mark.rule("D-65")
 def test_a_day_with_few_samples_is_not_judged_though_the_counter_is_known():
     street = Street(says=says({}, at(2, 4), at(2, 20)))
-    street.live_until(at(4))
+    street.live_until(at(4, 6))
     verdicts = {day.day.day: day for day in street.state(ILL).judged}
     assert not verdicts[3].is_judged
     assert verdicts[4].is_judged
@@ -356,11 +356,11 @@ def test_a_day_with_few_samples_is_not_judged_though_the_counter_is_known():
 
 
 def test_a_day_waits_for_its_data_and_is_judged_when_it_comes():
-    late = Street(says=says({}, at(2, 1), at(9)))
+    late = Street(says=says({}, at(2, 2), at(9)))
     late.live_until(at(4, 12))
     assert late.state(ILL).judged[-1].day == FIRST + timedelta(days=1)
     late.says = running
-    late._sent = at(2, 1)
+    late._sent = at(2, 2)
     late.live_until(at(4, 22))
     verdicts = late.state(ILL).judged
     assert verdicts[-1].day == FIRST + timedelta(days=3)
