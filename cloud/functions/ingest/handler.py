@@ -29,7 +29,7 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
         try:
             arrivals.append(_arrival(json.loads(record["body"])))
         except (KeyError, TypeError, ValueError, OverflowError) as wrong:
-            logger.warning("no arrival", message=record["messageId"], because=repr(wrong))
+            logger.warning("no arrival", message_id=record["messageId"], because=repr(wrong))
             failures.append({"itemIdentifier": record["messageId"]})
     for aside in ingest(arrivals, chunks=CHUNKS, documents=DOCUMENTS, records=RECORDS):
         logger.warning("quarantined", gateway=aside.gateway_id, because=aside.because)
@@ -40,6 +40,6 @@ def _arrival(body: dict[str, Any]) -> Arrival:
     return Arrival(
         kind=body["kind"],
         gateway_id=body["gateway_id"],
-        payload=base64.b64decode(body["payload"]),
+        payload=base64.b64decode(body["payload"], validate=True),
         received_at=datetime.fromtimestamp(body["received_ms"] / 1000, UTC),
     )
