@@ -323,7 +323,10 @@ def test_roofs_differ_and_the_warm_up_learns_it():
     street = Street(
         learned=False,
         made=lambda home, day: int(
-            CLEAR_WH * roofs[home] * (1, 0.4, 0.8)[day % 3] * (0.6 if day >= 16 else 1) ** (home == 3)
+            CLEAR_WH
+            * roofs[home]
+            * (1, 0.4, 0.8)[day % 3]
+            * (0.6 if day >= 16 else 1) ** (home == 3)
         ),
     )
     assert street.live_until(at(16, 22)) == []
@@ -430,9 +433,7 @@ def test_everything_that_ends_at_once_recovers_once(clocks, production, families
         id="site-3",
         scale=1.0,
         judged=stored.record.judged,
-        clocks=tuple(
-            IssueClock(name, at(0), good_evaluations=1, told=True) for name in clocks
-        ),
+        clocks=tuple(IssueClock(name, at(0), good_evaluations=1, told=True) for name in clocks),
         evaluated_at=at(3, 13),
         production_told=Tier.DISPATCH if production else None,
         production_family=production or "",

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from cloud.adapters.memory import MemoryRecords
+from cloud.kernel.change import Change
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput, Conflict, NotFound
 from cloud.kernel.money import Money
@@ -186,8 +187,6 @@ def test_milestones_are_kept_side_by_side(records):
 def test_cancelled_project_reaches_nothing_and_keeps_what_it_reached(records):
     record(records, Milestone.M1, NOW)
     stored = records.load(Project, "project-1")
-    from cloud.kernel.change import Change
-
     cancelled = replace(stored.record, cancelled=True)
     records.commit(Change(saves=(stored.replaced_by(cancelled),)))
     answer = record(records, Milestone.M2, NOW)

@@ -164,9 +164,7 @@ class Field:
         self.records = MemoryRecords()
 
     def take(self, *arrivals: Arrival):
-        return ingest(
-            arrivals, chunks=self.chunks, documents=self.documents, records=self.records
-        )
+        return ingest(arrivals, chunks=self.chunks, documents=self.documents, records=self.records)
 
     def kept(self, gateway: str = "gw-1") -> list[int]:
         return [chunk.sequence for chunk in self.chunks.between(gateway, EARLIEST, LAST)]
