@@ -27,7 +27,7 @@ class Buckets:
         for name in names:
             (folder / name).mkdir(parents=True, exist_ok=True)
         self._parts = folder / ".parts"  # no bucket's name begins with a dot
-        self._parts.mkdir(exist_ok=True)
+        self._parts.mkdir(parents=True, exist_ok=True)
         for left_over in self._parts.iterdir():
             left_over.unlink()
 

@@ -106,7 +106,7 @@ class Door:
                 )
         event = as_event(request, prefix, claims, self._runtime.clock.now())
         answer = self._runtime.call_http(function, event)
-        if isinstance(answer, Failed):
+        if isinstance(answer, Failed) or not isinstance(answer, Mapping):
             return _json(500, {"message": "Internal Server Error"})
         return from_answer(answer)
 

@@ -63,7 +63,9 @@ def queues():
         lambda env: wiring.records(env).commit(Change(saves=(Save(example(ApiClient)),))),
         lambda env: wiring.records({**env, "OPERATIONS_TABLE": "no-operations"}).history("x"),
         lambda env: list(
-            wiring.outbox({"OPERATIONS_TABLE": "no-operations"}).claim(MONDAY, kinds=frozenset({"Timer"}))
+            wiring.outbox({"OPERATIONS_TABLE": "no-operations"}).claim(
+                MONDAY, kinds=frozenset({"Timer"})
+            )
         ),
         lambda env: list(wiring.chunks({"TELEMETRY_TABLE": "none"}).between("g", MONDAY, MONDAY)),
     ],
@@ -83,8 +85,12 @@ def test_a_topic_without_a_queue_is_a_broken_invariant():
 @pytest.mark.parametrize(
     ("field", "text"),
     [
-        pytest.param("to", "a@b.example\nBcc: evil@example.com", id="a second header in the address"),
-        pytest.param("subject", "Hello\r\nBcc: evil@example.com", id="a second header in the subject"),
+        pytest.param(
+            "to", "a@b.example\nBcc: evil@example.com", id="a second header in the address"
+        ),
+        pytest.param(
+            "subject", "Hello\r\nBcc: evil@example.com", id="a second header in the subject"
+        ),
     ],
 )
 def test_a_letter_that_would_add_a_header_is_not_sent(field, text):

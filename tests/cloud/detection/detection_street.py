@@ -91,7 +91,7 @@ class Street:
             self.records.commit(Change(saves=tuple(saves)))
 
     def live_until(self, until: datetime) -> list[tuple[datetime, str, dict[str, Any]]]:
-        """Send what the gateways measure and sweep on time; give what was told: when, topic, body."""
+        """Send what gateways measure, sweep on time, and give what was told: when, topic, body."""
         told = []
         while (following := next_sweep(self.now)) <= until:
             self.now = following

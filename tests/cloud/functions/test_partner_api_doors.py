@@ -115,7 +115,7 @@ def test_anothers_work_order_is_as_unknown_as_one_that_is_not(shared, others, or
         ),
     ],
 )
-def test_what_cannot_be_read_is_a_problem(shared, theirs, order, request, body, content_type):
+def test_what_cannot_be_read_is_a_problem(shared, theirs, order, request, *, body, content_type):
     response = shared.call(
         "POST",
         f"/v1/work_orders/{order.id}/decline",
@@ -142,9 +142,7 @@ def test_a_number_without_end_is_not_found(shared, theirs):
 # ---------------------------------------------------------------------- once
 @pytest.mark.parametrize("key", [None, "", "  ", "k" * 256])
 def test_a_command_without_a_usable_key_is_not_done(shared, theirs, order, key):
-    response = shared.call(
-        "POST", f"/v1/work_orders/{order.id}/acknowledge", token=theirs, key=key
-    )
+    response = shared.call("POST", f"/v1/work_orders/{order.id}/acknowledge", token=theirs, key=key)
     assert (response.status, response.headers["content-type"]) == (400, PROBLEM)
     assert "Idempotency-Key" in shown(response)["detail"]
 

@@ -46,7 +46,8 @@ Resources:
     Properties:
       PolicyDocument:
         Version: "2012-10-17"
-        Statement: [{Effect: Allow, Action: iot:Connect, Resource: "arn:aws:iot:us-east-1:1:client/x"}]
+        Statement:
+          - {Effect: Allow, Action: iot:Connect, Resource: "arn:aws:iot:us-east-1:1:client/x"}
   Sweep:
     Type: AWS::Serverless::Function
     Properties:
@@ -144,14 +145,16 @@ def translated(tmp_path_factory):
 
 def test_a_parameter_takes_the_place_of_its_default(translated):
     names = [
-        load(TEMPLATE, cache=translated, parameters=parameters).topic_rules["ChunksRule"]["RuleName"]
+        load(TEMPLATE, cache=translated, parameters=parameters).topic_rules["ChunksRule"][
+            "RuleName"
+        ]
         for parameters in ({}, {"Stage": "prod"})
     ]
     assert names == ["sunreeve_dev_chunks", "sunreeve_prod_chunks"]
 
 
 def test_a_parameter_that_is_none_is_named(translated):
-    with pytest.raises(BadInput, match="Stag "):
+    with pytest.raises(BadInput, match="no parameter Stag:"):
         load(TEMPLATE, cache=translated, parameters={"Stag": "prod"})
 
 

@@ -144,6 +144,13 @@ def test_window_is_an_instant_that_a_calendar_holds(t0, kept):
     assert isinstance(check(arrival(payload(t0=t0))), StoredChunk) is kept
 
 
+@pytest.mark.parametrize("name", ["a\nb", "x" * 33], ids=["a line break", "too long"])
+def test_health_is_named_in_short_printable_words(name):
+    readings = [Reading("SN-1", T0, 0, "1.103", {"W": 500})]
+    content = seal(Window("gw-1", "5f", 1, T0, 900, 1, 1, {name: 1}), readings)
+    assert "health has a name" in str(check(arrival(content)))
+
+
 def test_chunk_is_kept_byte_for_byte_under_its_window():
     content = payload()
     assert check(arrival(content)) == StoredChunk(

@@ -1,0 +1,138 @@
+"""The HTTP door over a real socket: who is let in, how much, and what is answered."""
+
+import http.client
+import json
+import socket
+
+import pytest
+
+from cloud.local.http import LARGEST_BODY, Door
+
+
+@pytest.fixture
+def door(runtime):
+    made = Door(runtime)
+    made.start()
+    yield made
+    made.stop()
+
+
+def ask(door, method="GET", path="/", body=None, headers=()):
+    connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=10)
+    try:
+        connection.request(method, path, body, dict(headers))
+        response = connection.getresponse()
+        return response.status, response.read(), response.headers
+    finally:
+        connection.close()
+
+
+def raw(door, *lines: str) -> bytes:
+    with socket.create_connection(("127.0.0.1", door.port), timeout=10) as plain:
+        plain.sendall("\r\n".join([*lines, "", ""]).encode())
+        answer = b""
+        while data := plain.recv(65536):
+            answer += data
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8787", 404),
+        ("localhost:8787", 404),
+        ("evil.example:8787", 421),
+        ("127.0.0.1.evil.example:8787", 421),
+        ("", 421),
+    ],
+    ids=["loopback", "localhost", "another site", "a name that begins so", "none"],
+)
+def test_a_page_of_another_site_is_not_answered(door, host, status):
+    assert ask(door, path="/nothing", headers={"Host": host})[0] == status
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v1/", "/ops/", "/v2/work_orders", "/etc/passwd", "/v1%2Fwork_orders"]
+)
+def test_an_unknown_path_is_not_found(door, path):
+    status, body, headers = ask(door, path=path)
+    assert (status, json.loads(body)) == (404, {"message": "Not Found"})
+    assert headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        pytest.param(f"Content-Length: {LARGEST_BODY + 1}", 413, id="too large"),
+        pytest.param(f"Content-Length: {10**30}", 413, id="far too large"),
+        pytest.param("Content-Length: -1", 400, id="negative"),
+        pytest.param("Content-Length: ten", 400, id="no number"),
+        pytest.param("Transfer-Encoding: chunked", 411, id="without a length"),
+    ],
+)
+def test_a_body_of_no_fitting_length_is_refused_and_the_connection_ends(door, header, status):
+    host = f"Host: 127.0.0.1:{door.port}"
+    answer = raw(door, "POST /v1/invoices HTTP/1.1", host, header)
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_the_keys_of_the_issuer_are_public_and_hold_no_private_part(door):
+    status, body, _ = ask(door, path="/.well-known/jwks.json")
+    (key,) = json.loads(body)["keys"]
+    assert status == 200
+    assert set(key) == {"kty", "n", "e", "use", "alg", "kid", "key_ops"} - ({"key_ops"} - set(key))
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [None, "", "Bearer", "Bearer x.y.z", 'Bearer "\\', "Basic dXNlcjpwYXNz", "Bearer \u00ff"],
+)
+def test_a_token_that_is_none_is_unauthorized(door, authorization):
+    headers = {} if authorization is None else {"Authorization": authorization}
+    status, body, answered = ask(door, path="/ops/cases?state=open", headers=headers)
+    assert (status, json.loads(body)) == (401, {"message": "Unauthorized"})
+    assert answered["www-authenticate"].startswith('Bearer error="invalid_token"')
+
+
+def test_a_head_has_no_body(door):
+    assert ask(door, "HEAD", "/.well-known/jwks.json")[:2] == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("target", "body", "status", "says"),
+    [
+        ("DynamoDB_20120810.ListTables", {}, 200, b"OperationsTable"),
+        ("DynamoDB_20120810.DescribeTable", {"TableName": "none"}, 400, b"ResourceNotFound"),
+        ("DynamoDB_20120810.DropTable", {}, 400, b"UnknownOperation"),
+        ("Other.ListTables", {}, 400, b"UnknownOperation"),
+    ],
+    ids=["tables", "no table", "no operation", "no protocol"],
+)
+def test_it_speaks_dynamodb(door, target, body, status, says):
+    headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.0"}
+    answered, content, _ = ask(door, "POST", "/", json.dumps(body), headers)
+    assert answered == status
+    assert says in content
+
+
+def test_an_item_put_over_http_is_the_functions_own(door, runtime):
+    item = {"pk": {"S": "Site#S-1"}, "sk": {"S": "-"}, "body": {"S": "é"}}
+    headers = {"X-Amz-Target": "DynamoDB_20120810.PutItem"}
+    body = json.dumps({"TableName": "SitesTable", "Item": item})
+    assert ask(door, "POST", "/", body, headers)[0] == 200
+    key = {"pk": item["pk"], "sk": item["sk"]}
+    found = runtime.engine.call("GetItem", {"TableName": "SitesTable", "Key": key})
+    assert found["Item"] == item
+
+
+def test_a_handler_that_breaks_is_a_500_and_the_door_stays_open(door, runtime):
+    token = runtime.issuer.token("sam", username="sam", **{"cognito:groups": ["spc"]})
+    headers = {"Authorization": f"Bearer {token}"}
+    sound = runtime.functions
+    for broken in (None, 7):
+        runtime.functions = type("Broken", (), {"invoke": lambda *_, answer=broken: answer})()
+        status, body, _ = ask(door, path="/ops/cases?state=open", headers=headers)
+        assert (status, json.loads(body)) == (500, {"message": "Internal Server Error"})
+    runtime.functions = sound
+    assert ask(door, path="/ops/cases?state=open", headers=headers)[0] == 200
