@@ -14,6 +14,7 @@ import pytest
 from pypdf import PdfReader
 
 from cloud.funding import ach
+from tests.story.conftest import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("story")]
 
@@ -119,3 +120,11 @@ def test_every_entry_says_when_who_what_and_about_what(played) -> None:
         assert entry["who"]
         assert entry["what"]
         assert entry["ids"]
+
+
+def test_the_readme_shows_what_is_really_printed(played) -> None:
+    shown = (ROOT / "README.md").read_text().split("```text\n")[1].split("```")[0].splitlines()
+    printed = played.printed.splitlines()
+    for line in shown:
+        begins = line.removesuffix("…").rstrip()
+        assert line == "..." or any(one.startswith(begins) for one in printed), line

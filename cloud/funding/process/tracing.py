@@ -73,5 +73,6 @@ def _step(records: Records, about: str) -> TraceStep:
         return TraceStep(about, deduction.record.says, deduction.record.causes)
     events = records.history(about)
     causes = dict.fromkeys(cause for event in events for cause in event.causes)
-    says = next((event.says for event in reversed(events) if event.says), "")
+    said = [event.says for event in events if event.says]
+    says = "; at last: ".join(dict.fromkeys((*said[:1], *said[-1:])))
     return TraceStep(about, says, tuple(causes))
