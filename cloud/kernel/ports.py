@@ -48,7 +48,7 @@ class Records(Protocol):
         ...
 
     def history(self, subject: str) -> Sequence[Event]:
-        """Give the subject's event log in the order in which it was written."""
+        """Give the subject's event log in order of time."""
         ...
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -255,8 +255,7 @@ class Runtime:
             if armed.due is not None and armed.due <= self.clock.now()
         ]:
             at, name, armed = min(due, key=lambda one: one[:2])
-            event = {**armed.scheduled.input, "scheduled_for": at.isoformat()}
-            self._invoke(armed.scheduled.function, event)
+            self._invoke(armed.scheduled.function, _input(armed.scheduled, at))
             self._fired.remember(name, at)
             armed.due = armed.schedule.next_after(at)
             fired += 1
@@ -287,12 +286,23 @@ class Runtime:
             return 0
         for name, function in sorted(self.stack.functions.items()):
             if function.due_index is not None:
-                event = {"scheduled_for": self.clock.now().isoformat()}
-                self._invoke(name, event)
+                self._invoke(name, {})
         if self._due_rows() == before:
             self._sweep_from = now + SWEEP_AGAIN
             return 0
         return 1
+
+
+def _input(scheduled: Scheduled, at: datetime) -> dict[str, Any]:
+    """Give a schedule's input with the instant it fires for in the place of AWS's keyword.
+
+    See EventBridge Scheduler user guide, "Adding context attributes".
+    """
+    instant = f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return {
+        name: instant if value == "<aws.scheduler.scheduled-time>" else value
+        for name, value in scheduled.input.items()
+    }
 
 
 class _Fired:

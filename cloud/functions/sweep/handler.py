@@ -10,15 +10,13 @@ from cloud.adapters import wiring
 from cloud.detection.process import sweep
 
 logger = Logger()
-CLOCK = wiring.clock()
 RECORDS = wiring.records(os.environ)
 CHUNKS = wiring.chunks(os.environ)
 
 
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Run one sweep for one standard-time zone."""
-    scheduled = event.get("scheduled_for")
-    at = datetime.fromisoformat(scheduled) if scheduled else CLOCK.now()
+    at = datetime.fromisoformat(event["scheduled_for"])
     told = sweep(RECORDS, CHUNKS, utc_offset_hours=event["utc_offset_hours"], at=at)
     logger.info("swept", utc_offset_hours=event["utc_offset_hours"], told=told)
     return {"told": told}
