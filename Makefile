@@ -38,6 +38,7 @@ check: $(READY) ## format, lint, types, import contracts, rule citations, templa
 	$(BIN)/lint-imports
 	$(BIN)/python -m contract.generate --check
 	$(BIN)/cfn-lint --regions us-east-1 -- template.yaml
+	@mkdir -p var
 	$(BIN)/python -m infra.translated > var/translated.json
 	$(BIN)/cfn-lint --regions us-east-1 -- var/translated.json
 	$(BIN)/sunreeve rules --markdown | diff - docs/rules.md

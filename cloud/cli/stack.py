@@ -53,7 +53,9 @@ def trace(options: argparse.Namespace) -> int:
     """Walk a line of a bank file back to its causes, over the stack's own API."""
     _must_exist(options.folder)
     with staged(options.folder / "data", Console(quiet=True)) as stage:
-        auditor = person_api(stage.door.port, stage.runtime.issuer, "otto.audit", "auditor")
+        auditor = person_api(
+            stage.door.port, stage.runtime.issuer, stage.runtime.clock, "otto.audit", "auditor"
+        )
         found = auditor.get(f"/ops/trace/{options.id}")["items"]
         auditor.close()
     if options.json:

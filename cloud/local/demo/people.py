@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from cloud.kernel.calendar import US_BANK, BusinessCalendar, wall_time
+from cloud.kernel.clock import Clock
 from cloud.local.demo.cast import (
     COORDINATOR,
     HOUSEHOLDS,
@@ -23,9 +24,10 @@ from cloud.local.demo.cast import (
     Repair,
 )
 from cloud.local.homes.street import Street
-from cloud.local.issuer import Issuer
+from cloud.local.issuer import LIFETIME, Issuer
 
 Json = dict[str, Any]
+Claims = Mapping[str, str | list[str]]
 
 _OFFICE = BusinessCalendar(US_BANK, LOCAL, time(8), time(17))
 _VISIT_FROM, _VISIT_UNTIL = time(10), time(12)
@@ -275,23 +277,38 @@ def _visit(day: date) -> tuple[datetime, datetime]:
     )
 
 
-def partner_api(port: int, issuer: Issuer, client_id: str) -> Api:
+class _Token:
+    """A caller's access token, asked for anew when half of its life is over."""
+
+    def __init__(self, issuer: Issuer, clock: Clock, subject: str, claims: Claims) -> None:
+        self._ask = lambda: issuer.token(subject, **claims)
+        self._clock = clock
+        self._token = ""
+        self._good_until = clock.now()
+
+    def __call__(self) -> str:
+        if self._clock.now() >= self._good_until:
+            self._token = self._ask()
+            self._good_until = self._clock.now() + LIFETIME / 2
+        return self._token
+
+
+def partner_api(port: int, issuer: Issuer, clock: Clock, client_id: str) -> Api:
     """Give a connection with a partner's program's tokens."""
-    return Api(port, lambda: issuer.token(client_id, client_id=client_id, scope="sunreeve/partner"))
+    claims: Claims = {"client_id": client_id, "scope": "sunreeve/partner"}
+    return Api(port, _Token(issuer, clock, client_id, claims))
 
 
-def person_api(port: int, issuer: Issuer, username: str, role: str) -> Api:
+def person_api(port: int, issuer: Issuer, clock: Clock, username: str, role: str) -> Api:
     """Give a connection with the tokens of one of the owner's people."""
-    return Api(
-        port,
-        lambda: issuer.token(username, username=username, **{"cognito:groups": [role]}),
-    )
+    claims: Claims = {"username": username, "cognito:groups": [role]}
+    return Api(port, _Token(issuer, clock, username, claims))
 
 
-def operations(port: int, issuer: Issuer) -> Operations:
+def operations(port: int, issuer: Issuer, clock: Clock) -> Operations:
     """Give the owner's people of the demo."""
     return Operations(
-        person_api(port, issuer, COORDINATOR.id, "spc"),
-        person_api(port, issuer, "pat.projects", "projects"),
-        person_api(port, issuer, "ada.accounting", "accounting_admin"),
+        person_api(port, issuer, clock, COORDINATOR.id, "spc"),
+        person_api(port, issuer, clock, "pat.projects", "projects"),
+        person_api(port, issuer, clock, "ada.accounting", "accounting_admin"),
     )

@@ -79,10 +79,10 @@ def staged(
     )
     street.open()
     offices = [
-        PartnerOffice(partner_api(door.port, runtime.issuer, client.id), street)
+        PartnerOffice(partner_api(door.port, runtime.issuer, runtime.clock, client.id), street)
         for client in cast.CLIENTS
     ]
-    people = operations(door.port, runtime.issuer)
+    people = operations(door.port, runtime.issuer, runtime.clock)
     records = wiring.records(
         {
             "OPERATIONS_TABLE": "OperationsTable",
@@ -200,7 +200,9 @@ def _walk_back(stage: Stage, folder: Path, console: Console) -> None:
         msg = "the month ended without a bank file: nothing was paid"
         raise BrokenInvariant(msg)
     console.rule("every cent can be walked back")
-    auditor = person_api(stage.door.port, stage.runtime.issuer, "otto.audit", "auditor")
+    auditor = person_api(
+        stage.door.port, stage.runtime.issuer, stage.runtime.clock, "otto.audit", "auditor"
+    )
     for file in files:
         for entry in ach.read(file.read_bytes()).entries:
             trace = auditor.get(f"/ops/trace/{entry.trace_number}")["items"]
