@@ -281,14 +281,14 @@ class _Token:
     """A caller's access token, asked for anew when half of its life is over."""
 
     def __init__(self, issuer: Issuer, clock: Clock, subject: str, claims: Claims) -> None:
-        self._ask = lambda: issuer.token(subject, **claims)
+        self._issuer, self._subject, self._claims = issuer, subject, claims
         self._clock = clock
         self._token = ""
         self._good_until = clock.now()
 
     def __call__(self) -> str:
         if self._clock.now() >= self._good_until:
-            self._token = self._ask()
+            self._token = self._issuer.token(self._subject, **self._claims)
             self._good_until = self._clock.now() + LIFETIME / 2
         return self._token
 
