@@ -42,7 +42,7 @@ def test_a_healthy_home_under_clouds_raises_no_case(played) -> None:
 
 def test_each_broken_home_gets_one_case_and_one_work_order(played) -> None:
     opened = [e["ids"][0] for e in played.entries if e["what"] == "case_opened"]
-    issued = [e["ids"][0] for e in played.entries if e["what"] == "work_order_issued"]
+    issued = [e["ids"][0] for e in played.entries if e["what"] == "issued"]
     resolved = [e["ids"][0] for e in played.entries if e["what"] == "case_resolved"]
     assert len(opened) == len(set(opened)) == 2
     assert len(issued) == 2

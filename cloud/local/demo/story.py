@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ _COLOURS = {
     "case_opened": "yellow",
     "case_resolved": "green",
     "milestone_reached": "cyan",
-    "invoice_approved": "cyan",
+    "issued": "yellow",
+    "approved": "cyan",
     "run_approved": "magenta",
     "run_filed": "bold magenta",
 }
@@ -84,7 +85,7 @@ def in_order(events: Sequence[Event]) -> list[Event]:
 
 def _entry(event: Event) -> dict[str, object]:
     return {
-        "at": event.at.isoformat(),
+        "at": event.at.astimezone(UTC).isoformat(),
         "who": event.by,
         "what": event.what,
         "says": event.says,
