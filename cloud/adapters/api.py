@@ -25,6 +25,9 @@ from cloud.kernel.errors import BadInput, Conflict, NotFound, Unavailable
 PROBLEM = "application/problem+json"
 MOST_ERRORS = 100
 """How many faults of one request are named; the answer must fit where it is remembered."""
+RETRY_AFTER = "Retry-After"
+"""On answers that may be another in a moment: they are not kept for their key."""
+
 REMEMBERED_S = 72 * 3600
 """How long an answer is kept for a key that comes again."""
 
@@ -126,7 +129,10 @@ def resolver() -> APIGatewayHttpResolver:
 
     @app.exception_handler(Conflict)
     def conflict(error: Conflict) -> Response[str]:
-        return problem(409, "It stands otherwise by now", f"{error}")
+        # Somebody was faster: the same call may go through at once, so its answer is not kept.
+        answer = problem(409, "It stands otherwise by now", f"{error}")
+        answer.headers[RETRY_AFTER] = "0"
+        return answer
 
     @app.exception_handler(Unavailable)
     def unavailable(_error: Unavailable) -> Response[str]:
@@ -216,7 +222,7 @@ class Once:
         )
         def once(*, call: Answer, event: Answer, context: Any) -> Answer:  # noqa: ARG001 - the key
             answer = self._resolve(event, context)
-            if answer["statusCode"] >= 500:
+            if answer["statusCode"] >= 500 or RETRY_AFTER in answer.get("headers", {}):
                 raise _ServerError(answer)
             return answer
 

@@ -1,12 +1,13 @@
 """Chunks of telemetry in DynamoDB, by the raw client: they are many, and read in bulk.
 
     table      key                                  attributes                found by
-    telemetry  GATEWAY#id, window start#sequence    payload, received, ttl    gateway and span
+    telemetry  GATEWAY#id, window#sequence#digest   payload, received, ttl    gateway and span
 
 No other index: what is asked is always one gateway's windows in order. The payload is kept byte for
 byte as it was sent, so that a later reading can be checked against what the device said.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -48,10 +49,7 @@ class DynamoChunks:
         Raises:
             Unavailable: the table took only a part of them; offering all again is safe.
         """
-        items = {
-            (chunk.gateway_id, chunk.window_start, chunk.sequence): self._item(chunk)
-            for chunk in chunks
-        }
+        items = {(chunk.gateway_id, _sort_key(chunk)): self._item(chunk) for chunk in chunks}
         requests = [{"PutRequest": {"Item": item}} for item in items.values()]
         for start in range(0, len(requests), _BATCH):
             waiting: list[Any] = requests[start : start + _BATCH]
@@ -89,15 +87,25 @@ class DynamoChunks:
         expires = chunk.window_start + timedelta(days=KEPT_DAYS)
         return {
             "pk": {"S": f"GATEWAY#{chunk.gateway_id}"},
-            "sk": {"S": f"{_window_key(chunk.window_start)}#{chunk.sequence:010d}"},
+            "sk": {"S": _sort_key(chunk)},
             "payload": {"B": chunk.payload},
             "received": {"S": chunk.received_at.astimezone(UTC).isoformat()},
             "ttl": {"N": str(int(expires.timestamp()))},
         }
 
 
+def _sort_key(chunk: StoredChunk) -> str:
+    """Give the key under which the same bytes fall together and different ones never do.
+
+    A gateway that lost its queue counts from the beginning again: its numbers alone would let a new
+    chunk replace an old one.
+    """
+    digest = hashlib.sha256(chunk.payload).hexdigest()[:8]
+    return f"{_window_key(chunk.window_start)}#{chunk.sequence:010d}#{digest}"
+
+
 def _chunk(gateway_id: str, item: dict[str, Any]) -> StoredChunk:
-    window, _, sequence = item["sk"]["S"].partition("#")
+    window, sequence, _ = item["sk"]["S"].split("#")
     return StoredChunk(
         gateway_id=gateway_id,
         window_start=datetime.fromisoformat(window),

@@ -24,7 +24,9 @@ Command = Callable[[argparse.Namespace], int]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code; an error is one line on standard error."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.command not in NOT_YET:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         command: Command = getattr(import_module(options.module), options.function)
         return command(options)
@@ -87,6 +89,11 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("--folder", type=Path, default=Path("var/demo"), help="the stack's files")
     trace.add_argument("--json", action="store_true", help="as JSON")
     trace.set_defaults(module="cloud.cli.stack", function="trace")
+
+    token = commands.add_parser("token", help="an access token of a local stack, to call its API")
+    token.add_argument("name", help="a client (client-alder) or a person (sam.spc)")
+    token.add_argument("--folder", type=Path, default=Path("var/up"), help="the stack's files")
+    token.set_defaults(module="cloud.cli.stack", function="token")
 
     clock = commands.add_parser("clock", help="the clock of a stack that is not running: see, jump")
     clock.add_argument("--folder", type=Path, default=Path("var/demo"), help="the stack's files")

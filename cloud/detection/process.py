@@ -145,13 +145,20 @@ def _look(records: Records, chunks: Chunks, site: Site, at: datetime) -> Looked:
 
 
 def _first_unjudged(site: Site, state: SiteState, today: date) -> date:
-    """Give the first day that has no verdict.
+    """Give the first day that has no verdict, or whose energy was unknown and may have come since.
 
-    A site that was never looked at begins with what would be remembered of it: it may be older than
-    the platform and its rules.
+    A gateway that was cut off sends its newest chunks first, so that a day in the past can become
+    known after a later one. A site that was never looked at begins with what would be remembered
+    of it: it may be older than the platform and its rules.
     """
     if state.judged:
-        return state.judged[-1].day + _DAY
+        gaps = (
+            verdict.day
+            for verdict in state.judged
+            if verdict.actual_wh is None and today - verdict.day <= _WAIT_FOR_DATA
+        )
+        after = state.judged[-1].day + _DAY
+        return next(gaps, after) if state.scale is not None else after
     return max(site.commissioned_on, today - _REMEMBERED_DAYS * _DAY)
 
 
@@ -179,7 +186,8 @@ def _judge_days(one: Looked, fleet: Sequence[Looked], at: datetime) -> SiteState
     state = one.stored.record
     today = standard_day(at, one.site.utc_offset_hours)
     day = _first_unjudged(one.site, state, today)
-    ratios, judged = list(state.ratios), list(state.judged)
+    ratios = list(state.ratios)
+    judged = [verdict for verdict in state.judged if verdict.day < day]
     scale = state.scale
     while day < today:
         actual_wh, completeness = one.energy.get(day, (None, 0.0))

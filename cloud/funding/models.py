@@ -256,6 +256,7 @@ class RunPlan:
     remittance_email: str
     routing_number: str
     account_number: Secret
+    bank_details_version: int
     payables: tuple[PlannedPayable, ...]
     held: tuple[PlannedPayable, ...]
     deductions: tuple[PlannedDeduction, ...]

@@ -81,6 +81,7 @@ def plan_of(
         remittance_email=partner.remittance_email,
         routing_number=partner.routing_number,
         account_number=partner.account_number,
+        bank_details_version=partner.bank_details_version,
         payables=tuple(free),
         held=tuple(one for one in planned if one.held_for),
         deductions=tuple(
@@ -103,14 +104,19 @@ def plan_of(
 
 
 def _digest(plan: RunPlan) -> str:
-    """Give what stands for a plan; whatever an approver relies on is in it."""
+    """Give what stands for a plan; whatever an approver relies on is in it.
+
+    The account number is not: a digest is shown beside its last digits, and could be searched for
+    the rest. The version of the bank details stands for it, which rises with every change of them.
+    """
     said = [
         plan.run_id,
         plan.partner_id,
         plan.partner_name,
         plan.remittance_email,
         plan.routing_number,
-        plan.account_number.value,
+        plan.account_number.last4,
+        plan.bank_details_version,
         [[one.id, one.amount.cents] for one in plan.payables],
         [[one.id, one.amount.cents, one.held_for] for one in plan.held],
         [[one.id, one.applied.cents, one.left.cents, one.paused] for one in plan.deductions],

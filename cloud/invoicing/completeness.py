@@ -53,6 +53,7 @@ class WorkDone:
     Attributes:
         cause: what a person found, empty before.
         authorized_at: when the work was authorised in writing; None when it never was.
+        departed_at: when the technician left; nothing was performed after it. None is not known.
     """
 
     number: str
@@ -61,6 +62,7 @@ class WorkDone:
     cause: str
     authorized_at: datetime | None
     is_report_complete: bool
+    departed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +228,21 @@ def _forbidden(draft: InvoiceDraft, work: WorkDone, used_numbers: Collection[str
         yield "duplicate_invoice_number"
     if any(_is_before_authorization(line, work) for line in draft.lines):
         yield "work_before_authorization"
+    if any(_is_after_departure(line, work) for line in draft.lines):
+        yield "work_after_departure"
     if work.cause == WORKMANSHIP and work.partner_id == work.original_installer_id:
         yield "covered_by_workmanship_warranty"
+
+
+def _is_after_departure(line: DraftLine, work: WorkDone) -> bool:
+    """Tell whether a line claims an instant at which nobody was there any more.
+
+    The instant decides whether an approval came before the work (I-62): it cannot be moved behind
+    one.
+    """
+    if work.departed_at is None or line.performed_at is None:
+        return False
+    return line.performed_at > work.departed_at
 
 
 def _is_before_authorization(line: DraftLine, work: WorkDone) -> bool:

@@ -1,5 +1,6 @@
 """The whole stack on one machine: what the template names, made of SQLite, files and sockets."""
 
+import fcntl
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from cloud.kernel.errors import BadInput
 from cloud.local import iot
@@ -30,6 +31,8 @@ from cloud.local.template import QUEUE_URL, Mapped, Scheduled, load
 
 log = logging.getLogger(__name__)
 
+ATTEMPTS = 3
+"""How often a schedule calls a function that fails: Lambda tries an event twice more."""
 SWEEP_AGAIN = timedelta(minutes=1)
 """When a sweep that moved nothing is tried again: when its minute schedule would next fire."""
 EXPIRY = timedelta(days=1)
@@ -43,6 +46,13 @@ class _Armed:
     scheduled: Scheduled
     schedule: Schedule
     due: datetime | None
+    attempts: int = 0
+    again_from: datetime | None = None
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When it fires, or is tried again."""
+        return self.again_from or self.due
 
 
 class Runtime:
@@ -98,6 +108,7 @@ class Runtime:
 
     def _open(self, undo: ExitStack, folder: Path, starts_at: datetime | None) -> None:
         """Open everything, and note how each is let go of again, the latest first."""
+        undo.callback(_locked(folder).close)
         self.clock = SimulatedClock(folder / "clock.sqlite", starts_at=starts_at)
         undo.callback(self.clock.close)
         self.engine = Engine(folder / "tables.sqlite", clock=self.clock.now)
@@ -182,7 +193,7 @@ class Runtime:
     # ------------------------------------------------------------------ on
     def next_due(self) -> datetime | None:
         """Give the next instant at which something happens by itself, None when nothing will."""
-        instants = [armed.due for armed in self._armed if armed.due is not None]
+        instants = [armed.next_at for armed in self._armed if armed.next_at is not None]
         waiting = self.queues.next_due()
         if waiting is not None:
             instants.append(waiting)
@@ -252,13 +263,18 @@ class Runtime:
         while due := [
             (armed.due, armed.scheduled.name, armed)
             for armed in self._armed
-            if armed.due is not None and armed.due <= self.clock.now()
+            if armed.due is not None and (armed.again_from or armed.due) <= self.clock.now()
         ]:
             at, name, armed = min(due, key=lambda one: one[:2])
-            self._invoke(armed.scheduled.function, _input(armed.scheduled, at))
+            fired += 1
+            answer = self._invoke(armed.scheduled.function, _input(armed.scheduled, at))
+            armed.attempts += 1
+            if isinstance(answer, Failed) and armed.attempts < ATTEMPTS:
+                armed.again_from = self.clock.now() + SWEEP_AGAIN
+                continue
             self._fired.remember(name, at)
             armed.due = armed.schedule.next_after(at)
-            fired += 1
+            armed.attempts, armed.again_from = 0, None
         return fired
 
     def _due_rows(self) -> list[datetime]:
@@ -303,6 +319,22 @@ def _input(scheduled: Scheduled, at: datetime) -> dict[str, Any]:
         name: instant if value == "<aws.scheduler.scheduled-time>" else value
         for name, value in scheduled.input.items()
     }
+
+
+def _locked(folder: Path) -> TextIO:
+    """Hold a data folder for this process alone; the hold ends with the process, however it ends.
+
+    Raises:
+        BadInput: another runtime holds it.
+    """
+    held = (folder / "lock").open("w")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as taken:
+        held.close()
+        msg = f"opening {folder}: another runtime works there; stop it, or name another folder"
+        raise BadInput(msg) from taken
+    return held
 
 
 class _Fired:

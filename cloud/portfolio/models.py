@@ -84,6 +84,7 @@ class Partner:
         performance: 0..100, from the scorecard.
         opted_in: takes service work on systems that others built.
         routing_number, account_number: where it is paid; nine digits with check digit, up to 17.
+        bank_details_version: rises with every change of those two.
         w9_on_file, bank_authorization_on_file, bank_account_blocked: the gates of a payment (F05).
     """
 
@@ -107,6 +108,7 @@ class Partner:
     w9_on_file: bool = False
     bank_authorization_on_file: bool = False
     bank_account_blocked: bool = False
+    bank_details_version: int = 1
 
 
 class Milestone(StrEnum):

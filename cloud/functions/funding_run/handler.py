@@ -26,7 +26,11 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
             _carry_out(json.loads(record["body"])["run_id"])
         return {"batchItemFailures": []}
     cutoff = datetime.fromisoformat(event["scheduled_for"])
-    partners = [stored.record for stored in RECORDS.find(Partner, by="active", value="True")]
+    partners = [
+        stored.record
+        for active in ("True", "False")  # who is not active any more is still owed
+        for stored in RECORDS.find(Partner, by="active", value=active)
+    ]
     run = process.prepare(RECORDS, cutoff=cutoff, partners=partners, at=CLOCK.now(), by=PREPARER)
     logger.info("prepared", run=run.id, net_cents=run.net.cents)
     return {"run_id": run.id}

@@ -65,6 +65,15 @@ def _shown(record: object) -> One:
     return One(item=json.loads(codec.to_text(allowed(record))))
 
 
+def _partners() -> list[Partner]:
+    """Give all partners: who is not active any more is still owed what was earned."""
+    return [
+        stored.record
+        for active in ("True", "False")
+        for stored in RECORDS.find(Partner, by="active", value=active)
+    ]
+
+
 def _listed(kind: type[Any], by: str, value: str) -> Listed:
     found = RECORDS.find(kind, by=by, value=value)
     return Listed(items=[json.loads(codec.to_text(stored.record)) for stored in found])
@@ -196,6 +205,22 @@ def list_plans(run_id: str) -> Listed:
     return Listed(items=items)
 
 
+@app.post("/ops/runs/<run_id>/prepare", responses=PROBLEMS, tags=["Funding"])
+def prepare_run(run_id: str) -> One:
+    """Prepare a run again, after something changed; who does that cannot approve it (D03)."""
+    _only(ACCOUNTING)
+    run = require(RECORDS.load(FundingRun, run_id), "funding run", run_id).record
+    prepared = funding.prepare(
+        RECORDS,
+        cutoff=run.cut_off_at,
+        partners=_partners(),
+        at=CLOCK.now(),
+        by=app.context["by"],
+        programme=run.programme,
+    )
+    return _shown(prepared)
+
+
 @app.post("/ops/runs/<run_id>/approve", responses=PROBLEMS, tags=["Funding"])
 def approve_run(run_id: str, body: RunApprovalIn) -> One:
     """Approve exactly the plans that were shown; never by who prepared them (D03)."""
@@ -204,7 +229,7 @@ def approve_run(run_id: str, body: RunApprovalIn) -> One:
         RECORDS,
         run_id=run_id,
         plans_hash=body.plans_hash,
-        partners=[s.record for s in RECORDS.find(Partner, by="active", value="True")],
+        partners=_partners(),
         by=app.context["by"],
         roles=app.context["roles"],
         at=CLOCK.now(),

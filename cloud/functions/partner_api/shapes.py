@@ -107,7 +107,7 @@ class LineIn(_In):
 class InvoiceIn(_In):
     """An invoice for a work order; everything that stands against it is named in one answer."""
 
-    invoice_number: Short
+    invoice_number: Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
     customer_name: Short = ""
     site_address: Short = ""
     work_order_number: Short

@@ -129,6 +129,7 @@ def _check(
             cause="" if order.cause is Cause.UNDETERMINED else order.cause,
             authorized_at=order.assignment.offered_at,
             is_report_complete=order.report_id is not None,
+            departed_at=order.departed_at,
         ),
         spend_limit=order.spend_limit,
         approvals=spend_approvals(order),

@@ -29,6 +29,14 @@ from cloud.local.issuer import LIFETIME, Issuer
 Json = dict[str, Any]
 Claims = Mapping[str, str | list[str]]
 
+PEOPLE: Mapping[str, str] = {
+    COORDINATOR.id: "spc",
+    "pat.projects": "projects",
+    "ada.accounting": "accounting_admin",
+    "otto.audit": "auditor",
+}
+"""The owner's people, each with the one role that the token carries."""
+
 _OFFICE = BusinessCalendar(US_BANK, LOCAL, time(8), time(17))
 _VISIT_FROM, _VISIT_UNTIL = time(10), time(12)
 _GATEWAYS = {household.site.id: household.site.gateway_id for household in HOUSEHOLDS}

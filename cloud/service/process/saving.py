@@ -51,13 +51,21 @@ def settle(
     letters: Sequence[Letter] = (),
     saves: Sequence[Save] = (),
 ) -> WorkOrder:
-    """Write a work order with what follows from its clocks, and give it as it was written."""
+    """Write a work order with what follows from its clocks, and give it as it was written.
+
+    Its timers follow from this version of it and are written with it, never beside a newer one;
+    where nothing changed they stand already, and nothing is written.
+
+    Raises:
+        Conflict: somebody else changed the work order meanwhile.
+    """
     final, breaches = judged(after, now=at)
+    if final == stored.record and not (events or letters or saves):
+        return final
     timers, cancelled = timers_of(final, now=at)
-    written = () if final == stored.record else (stored.replaced_by(final),)
     records.commit(
         Change(
-            saves=(*written, *saves),
+            saves=(stored.replaced_by(final), *saves),
             events=(*events, *breaches),
             letters=tuple(letters),
             timers=timers,

@@ -453,3 +453,19 @@ def test_low_days_found_with_the_fault_that_explains_them_join_it_also_after_a_p
         ("finding", "INVERTER", "dispatch"),
         ("finding", "INVERTER", "dispatch"),
     ]
+
+
+def test_a_day_that_becomes_known_after_a_later_one_is_judged() -> None:
+    """A gateway that was cut off sends its newest chunks first."""
+    from datetime import date, timedelta
+
+    from cloud.detection.models import JudgedDay, SiteState
+    from cloud.detection.process import _first_unjudged
+
+    today = date(2026, 6, 10)
+    known = [JudgedDay(today - timedelta(days=n), 20_000, 20_000) for n in (6, 5, 4)]
+    gap = JudgedDay(today - timedelta(days=3), None, None, reason="unknown")
+    late = JudgedDay(today - timedelta(days=2), 20_000, 20_000)
+    state = SiteState("S", scale=1.0, judged=(*known, gap, late))
+    assert _first_unjudged(None, state, today) == gap.day
+    assert _first_unjudged(None, state, today + timedelta(days=1)) == late.day + timedelta(days=1)

@@ -398,3 +398,56 @@ def test_what_the_installer_owes(paid, facts, expected):
     )
     amounts = (found.cost, found.markup, found.total, found.to_post)
     assert (found.is_eligible, *(amount.cents for amount in amounts)) == expected
+
+
+@pytest.mark.rule("I-62")
+@pytest.mark.parametrize(
+    ("performed_at", "errors"),
+    [
+        pytest.param("2026-06-10T15:59:59+00:00", (), id="while the technician was there"),
+        pytest.param("2026-06-10T16:00:00+00:00", (), id="at the moment of departure"),
+        pytest.param(
+            "2026-06-10T16:00:01+00:00", ("work_after_departure",), id="after the departure"
+        ),
+    ],
+)
+def test_an_instant_cannot_be_moved_behind_an_approval(performed_at, errors):
+    from cloud.invoicing.completeness import (
+        DraftLine,
+        InvoiceDraft,
+        WorkDone,
+        check,
+    )
+
+    at = datetime.fromisoformat(performed_at)
+    draft = InvoiceDraft(
+        invoice_number="INV-1",
+        customer_name="Sample Customer",
+        site_address="1 Example St",
+        work_order_number="WO-1",
+        service_dates=(at.date(),),
+        description="Mended it.",
+        photo_count=2,
+        lines=(DraftLine("labor", "labor", 10_000, at),),
+        total_cents=10_000,
+    )
+    work = WorkDone(
+        number="WO-1",
+        partner_id="p_a",
+        original_installer_id="p_orig",
+        cause="product_failure",
+        authorized_at=datetime.fromisoformat("2026-06-01T00:00:00+00:00"),
+        is_report_complete=True,
+        departed_at=datetime.fromisoformat("2026-06-10T16:00:00+00:00"),
+    )
+    found = check(
+        draft,
+        caller_partner_id="p_a",
+        work=work,
+        spend_limit=Money(50_000),
+        approvals=[],
+        others=[],
+        used_numbers=[],
+        on=at.date(),
+    )
+    assert found.errors == errors
