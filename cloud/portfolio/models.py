@@ -1,7 +1,7 @@
 """What is known of homes and of the partners who build and mend them."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -9,6 +9,7 @@ from cloud.kernel.errors import BadInput
 from cloud.kernel.ids import derived
 from cloud.kernel.money import Money
 from cloud.kernel.secret import Secret
+from cloud.portfolio.policy import SERVED_OFFSETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Site:
         customer_name, customer_email, address: whom to tell, and where to go.
         state: two letters of the US state, for licences and scope.
         latitude, longitude: degrees, WGS 84.
-        utc_offset_hours: standard time, all year; days of energy are cut on this clock.
+        utc_offset_hours: standard time, all year; days of energy are cut on this clock (P-02).
         time_zone: IANA name, for people's appointments and deadlines.
         commissioned_on: first day of data.
         dc_rating_w: sum of the planes at standard test conditions, in watts.
@@ -52,12 +53,17 @@ class Site:
 
     def __post_init__(self) -> None:
         try:
-            ZoneInfo(self.time_zone)
+            zone = ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as wrong:
             msg = f"site {self.id}: {self.time_zone!r} is no time zone: use an IANA name"
             raise BadInput(msg) from wrong
-        if not -12 <= self.utc_offset_hours <= 14:
-            msg = f"site {self.id}: no clock on Earth is {self.utc_offset_hours} h from UTC"
+        served = SERVED_OFFSETS.on(max(self.commissioned_on, min(SERVED_OFFSETS.values)))
+        if self.utc_offset_hours not in served:
+            msg = f"site {self.id}: no sweep is scheduled {self.utc_offset_hours} h from UTC (P-02)"
+            raise BadInput(msg)
+        seasons = [datetime(2026, month, 1, tzinfo=zone).utcoffset() for month in (1, 7)]
+        if timedelta(hours=self.utc_offset_hours) not in seasons:
+            msg = f"site {self.id}: {self.time_zone} never is {self.utc_offset_hours} h from UTC"
             raise BadInput(msg)
         if not (-90 <= self.latitude <= 90 and -180 <= self.longitude <= 180):
             msg = f"site {self.id}: {self.latitude}, {self.longitude} is not a place on Earth"

@@ -11,3 +11,11 @@ MILESTONE_INSTANT = Rule(
     says="a milestone counts from the instant at which the server first recorded it",
     values={date(2025, 1, 1): 1},
 )
+SERVED_OFFSETS = Rule(
+    id="P-02",
+    unit="hours of standard time from UTC",
+    source=Source(DESIGN, "0005 Energy comes from counters"),
+    says="homes are served where standard time is Eastern, Central, Mountain or Pacific",
+    values={date(2025, 1, 1): (-5, -6, -7, -8)},
+    note="A sweep is scheduled for each of them; a home elsewhere would never be judged.",
+)

@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import json
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import cloud
 from cloud.adapters.wiring import TOPICS
 from cloud.local.template import load, translate
+from cloud.portfolio.policy import SERVED_OFFSETS
 
 ROOT = Path(cloud.__file__).parents[1]
 TEMPLATE = ROOT / "template.yaml"
@@ -195,3 +197,13 @@ def test_the_due_index_of_a_sweeper_is_an_index_of_its_table(tmp_path):
             if one["IndexName"] == sweeper.due_index["Index"]
         )
         assert index["KeySchema"][1]["AttributeName"] == sweeper.due_index["Key"]
+
+
+@pytest.mark.rule("P-02")
+def test_every_clock_on_which_homes_are_served_is_swept():
+    swept = [
+        json.loads(schedule["Properties"]["Target"]["Input"])["utc_offset_hours"]
+        for name, schedule in RESOURCES.items()
+        if schedule["Type"] == "AWS::Scheduler::Schedule" and name.startswith("SweepFunction")
+    ]
+    assert sorted(swept) == sorted(SERVED_OFFSETS.on(date(2026, 6, 1)))

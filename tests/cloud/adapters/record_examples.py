@@ -13,6 +13,7 @@ from cloud.kernel.secret import Secret
 
 FITTING: dict[str, Any] = {
     "time_zone": "America/Denver",
+    "utc_offset_hours": -7,
     "share_bps": 10_000,
     "latitude": 39.7,
     "longitude": -105.1,

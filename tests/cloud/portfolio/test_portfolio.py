@@ -58,10 +58,15 @@ PROJECT = Project("project-1", "site-1", "partner-1", Money(3_000_000), PLAN)
         pytest.param({"latitude": 90.0, "longitude": 180.0}, id="on the edge of the map"),
         pytest.param({"latitude": -90.0, "longitude": -180.0}, id="on its other edge"),
         pytest.param({"dc_rating_w": 1}, id="one watt"),
-        pytest.param({"utc_offset_hours": -12}, id="the last clock"),
-        pytest.param({"utc_offset_hours": 14}, id="the first clock"),
+        pytest.param(
+            {"utc_offset_hours": -8, "time_zone": "America/Los_Angeles"}, id="the western clock"
+        ),
+        pytest.param(
+            {"utc_offset_hours": -7, "time_zone": "America/Phoenix"}, id="no summer time at all"
+        ),
     ],
 )
+@pytest.mark.rule("P-02")
 def test_site_is_taken(changes):
     replace(SITE, **changes)
 
@@ -76,10 +81,15 @@ def test_site_is_taken(changes):
         pytest.param({"time_zone": "America/Nowhere"}, "time zone", id="no such zone"),
         pytest.param({"time_zone": "../etc/passwd"}, "time zone", id="a path"),
         pytest.param({"time_zone": ""}, "time zone", id="no zone"),
-        pytest.param({"utc_offset_hours": -13}, "clock", id="no such clock"),
-        pytest.param({"utc_offset_hours": 15}, "clock", id="nor on the other side"),
+        pytest.param(
+            {"utc_offset_hours": -10, "time_zone": "Pacific/Honolulu"},
+            "no sweep is scheduled",
+            id="where nothing is swept",
+        ),
+        pytest.param({"utc_offset_hours": -7}, "never is", id="another zone's clock"),
     ],
 )
+@pytest.mark.rule("P-02")
 def test_site_is_refused(changes, says):
     with pytest.raises(BadInput, match=says):
         replace(SITE, **changes)
