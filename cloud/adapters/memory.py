@@ -50,12 +50,14 @@ class MemoryRecords:
     def commit(self, change: Change) -> None:
         """See `Records.commit`."""
         require_fitting(change)
-        for save in change.saves:
-            key = (type(save.record), save.record.id)
+        expected = [(save.record, save.expected_version) for save in change.saves]
+        expected += [(relied.record, relied.version) for relied in change.relies_on]
+        for record, expected_version in expected:
+            key = (type(record), record.id)
             version = self._records[key].version if key in self._records else 0
-            if version != save.expected_version:
+            if version != expected_version:
                 name = f"{key[0].__name__} {key[1]}"
-                msg = f"{name} is at version {version}, not {save.expected_version}"
+                msg = f"{name} is at version {version}, not {expected_version}"
                 raise Conflict(msg)
         for save in change.saves:
             key = (type(save.record), save.record.id)

@@ -25,6 +25,9 @@ TRANSACTION_ITEMS = 100
 """The most items of one TransactWriteItems call (DynamoDB API reference, TransactWriteItems)."""
 
 
+_CANCELLED, _RELIED_ON = "_cancelled", "_relied_on"
+"""Kinds of rows that are not written: one is deleted, the other only looked at."""
+
 _TOLD = count(1)
 """Tells events of one instant apart, in the order in which this process wrote them."""
 
@@ -119,8 +122,10 @@ class DynamoRecords:
         try:
             with TransactWrite(connection=self._connection) as transaction:
                 for row, condition in written:
-                    if row.kind == "_cancelled":
+                    if row.kind == _CANCELLED:
                         transaction.delete(row)
+                    elif row.kind == _RELIED_ON:
+                        transaction.condition_check(type(row), row.pk, row.sk, condition)
                     else:
                         transaction.save(row, condition=condition)
         except TransactWriteError as failed:
@@ -149,6 +154,11 @@ class DynamoRecords:
     ) -> Iterator[tuple[Row, Condition | None]]:
         for save in change.saves:
             yield self._record_row(save), _expects(save)
+        for relied in change.relies_on:
+            kind = type(relied.record)
+            table, _ = self._place(kind)
+            row = table(_key(kind, relied.record.id), "-", kind=_RELIED_ON, body="")
+            yield row, Row.version == relied.version
         for event in change.events:
             yield _event_row(event), None
         outgoings: tuple[Letter | Message, ...] = (*change.letters, *change.messages)
@@ -159,7 +169,7 @@ class DynamoRecords:
         for timer in reversed(change.timers):  # of one that is set twice, the last stands
             yield _timer_row(timer), None
         for cancelled in set(change.cancelled_timers) - {timer.id for timer in change.timers}:
-            yield OperationsRow(f"TIMER#{cancelled}", "-", kind="_cancelled", body=""), None
+            yield OperationsRow(f"TIMER#{cancelled}", "-", kind=_CANCELLED, body=""), None
 
     def _record_row(self, save: Save) -> Row:
         kind = type(save.record)
@@ -201,14 +211,16 @@ def require_fitting(change: Change) -> None:
         *change.messages,
         *change.timers,
         *change.cancelled_timers,
+        *change.relies_on,
     )
     if len(items) > TRANSACTION_ITEMS:
         msg = f"a change of {len(items)} items does not fit one transaction: split it"
         raise BrokenInvariant(msg)
-    keys = [_key(type(save.record), save.record.id) for save in change.saves]
+    records = [save.record for save in change.saves] + [r.record for r in change.relies_on]
+    keys = [_key(type(record), record.id) for record in records]
     twice = sorted(key for key in set(keys) if keys.count(key) > 1)
     if twice:
-        msg = f"a change saves {twice[0]} twice: decide what it becomes"
+        msg = f"a change names {twice[0]} twice: decide what it becomes"
         raise BrokenInvariant(msg)
 
 
@@ -264,10 +276,11 @@ def _timer_row(timer: Timer) -> OperationsRow:
 def _failed(lost: TransactWriteError, written: Sequence[tuple[Row, Condition | None]]) -> list[Row]:
     """Name the rows whose condition failed; the reasons stand in the order of the items.
 
-    pynamodb sends deletes before saves, whatever the order they were given in.
+    pynamodb sends checks, then deletes, then saves, whatever the order they were given in.
     """
-    sent = [row for row, _ in written if row.kind == "_cancelled"]
-    sent += [row for row, _ in written if row.kind != "_cancelled"]
+    sent = [row for row, _ in written if row.kind == _RELIED_ON]
+    sent += [row for row, _ in written if row.kind == _CANCELLED]
+    sent += [row for row, _ in written if row.kind not in {_RELIED_ON, _CANCELLED}]
     return [
         row
         for row, reason in zip(sent, lost.cancellation_reasons, strict=False)

@@ -28,6 +28,19 @@ class Save:
 
 
 @dataclass(frozen=True, slots=True)
+class Reliance:
+    """A record that a decision rests on and does not change: it must not have changed either.
+
+    Attributes:
+        record: as it was loaded.
+        version: the version it was loaded with.
+    """
+
+    record: Any
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One entry of the log: who did what to which thing, by which rule, because of what.
 
@@ -112,6 +125,7 @@ class Change:
     messages: tuple[Message, ...] = ()
     timers: tuple[Timer, ...] = ()
     cancelled_timers: tuple[str, ...] = ()
+    relies_on: tuple[Reliance, ...] = ()
 
     def __bool__(self) -> bool:
         return any(
@@ -133,4 +147,5 @@ class Change:
             self.messages + other.messages,
             self.timers + other.timers,
             self.cancelled_timers + other.cancelled_timers,
+            self.relies_on + other.relies_on,
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from cloud.kernel.change import Change, Event, Save
+from cloud.kernel.change import Change, Event, Reliance, Save
 from cloud.kernel.errors import NotFound
 
 R = TypeVar("R")
@@ -20,6 +20,10 @@ class Stored(Generic[R]):
     def replaced_by(self, record: R) -> Save:
         """Give the save that puts a new state in the place of this one."""
         return Save(record, self.version)
+
+    def relied_on(self) -> Reliance:
+        """Give the condition that this record stays as it is until the change is written."""
+        return Reliance(self.record, self.version)
 
 
 class Records(Protocol):
@@ -43,7 +47,7 @@ class Records(Protocol):
         same change may be offered twice.
 
         Raises:
-            Conflict: a record's stored version is not the expected one.
+            Conflict: a record's stored version is not the expected one, be it written or relied on.
         """
         ...
 

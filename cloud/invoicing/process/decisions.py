@@ -44,7 +44,10 @@ def approve(records: Records, *, invoice_id: str, by: str, at: datetime) -> Invo
         return _conflict(invoice)
     if by == invoice.submitted_by:
         return Refused("I-66", "who submitted an invoice cannot approve it", "same_person")
-    order = _order(records, invoice)
+    known = require(
+        records.load(WorkOrder, invoice.work_order_id), "work order", invoice.work_order_id
+    )
+    order = known.record
     spend = load_spend(records, order.id)
     refused = _may_not_be_paid(invoice, order, spend.record)
     if refused is not None:
@@ -69,7 +72,8 @@ def approve(records: Records, *, invoice_id: str, by: str, at: datetime) -> Invo
     letter = letters.approved(after, partner=_partner(records, invoice.partner_id), at=at)
     event = Event(invoice_id, "approved", at, by, "I-66", (order.id,), says)
     change = _decided(stored, spend, after, event, letter)
-    records.commit(change + Change(messages=(payable,)))
+    # Cause and approvals stand in the work order: a finding that comes meanwhile stops this.
+    records.commit(change + Change(messages=(payable,), relies_on=(known.relied_on(),)))
     return after
 
 

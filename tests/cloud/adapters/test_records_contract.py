@@ -299,3 +299,21 @@ def test_every_record_is_kept_and_found_by_all_of_its_chart(kept):
 def test_text_that_holds_no_such_record_is_a_broken_invariant(text):
     with pytest.raises(BrokenInvariant, match="stored ApiClient"):
         codec.from_text(ApiClient, text)
+
+
+def test_what_a_change_relies_on_must_not_have_changed(kept):
+    project, partner = replace(example(Project), id="one"), replace(example(Partner), id="two")
+    kept.records.commit(Change(saves=(Save(project), Save(partner))))
+    relied = kept.records.load(Partner, "two")
+    stored = kept.records.load(Project, "one")
+    after = replace(project, cancelled=not project.cancelled)
+    kept.records.commit(Change(saves=(relied.replaced_by(replace(partner, name="Other")),)))
+    with pytest.raises(Conflict):
+        kept.records.commit(
+            Change(saves=(stored.replaced_by(after),), relies_on=(relied.relied_on(),))
+        )
+    assert kept.records.load(Project, "one") == stored
+    now = kept.records.load(Partner, "two")
+    kept.records.commit(Change(saves=(stored.replaced_by(after),), relies_on=(now.relied_on(),)))
+    assert kept.records.load(Project, "one").record == after
+    assert kept.records.load(Partner, "two") == now

@@ -11,7 +11,7 @@ from cloud.invoicing.completeness import DraftLine, InvoiceDraft
 from cloud.invoicing.models import BackBillState, Invoice, InvoiceState, Rejected, WorkOrderSpend
 from cloud.kernel.change import Change, Save, Timer
 from cloud.kernel.decision import Refused
-from cloud.kernel.errors import BadInput, NotFound
+from cloud.kernel.errors import BadInput, Conflict, NotFound
 from cloud.kernel.money import Money
 from cloud.kernel.secret import Secret
 from cloud.portfolio.models import Partner, Site
@@ -457,3 +457,31 @@ def test_a_back_bill_is_its_partners_only(records):
     assess(records, order)
     with pytest.raises(NotFound, match="is not known here"):
         dispute(records, order, who="other")
+
+
+class Raced:
+    """Records in which somebody else is faster, once, between reading and writing."""
+
+    def __init__(self, records, somebody_else):
+        self._records = records
+        self._somebody_else = somebody_else
+
+    def __getattr__(self, name):
+        return getattr(self._records, name)
+
+    def commit(self, change):
+        somebody_else, self._somebody_else = self._somebody_else, lambda: None
+        somebody_else()
+        self._records.commit(change)
+
+
+@pytest.mark.rule("B-51")
+def test_a_finding_that_comes_meanwhile_stops_an_approval(records):
+    order = done(records)
+    invoice = submit(records, draft(order, 20_000))
+    before = dict(records.messages)
+    raced = Raced(records, lambda: find_cause(records, order, Cause.UNDETERMINED))
+    with pytest.raises(Conflict):
+        approve(raced, invoice)
+    assert records.messages == before
+    assert approve(records, invoice).state is InvoiceState.APPROVED
