@@ -278,8 +278,3 @@ def _plain(response: Response[str]) -> Answer:
         "isBase64Encoded": False,
         "cookies": [],
     }
-
-
-def as_plain(value: object, to_text: Callable[[object], str]) -> Any:
-    """Give a record as plain JSON values."""
-    return json.loads(to_text(value))

@@ -68,3 +68,12 @@ def record_milestone(
         Change(saves=(stored.replaced_by(reached),), events=(event,), messages=(message,))
     )
     return reached
+
+
+def all_partners(records: Records) -> list[Partner]:
+    """Give all partners: who is not active any more is still owed what was earned."""
+    return [
+        stored.record
+        for active in ("True", "False")
+        for stored in records.find(Partner, by="active", value=active)
+    ]

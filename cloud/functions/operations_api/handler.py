@@ -34,8 +34,7 @@ from cloud.invoicing import process as invoicing
 from cloud.invoicing.models import Invoice
 from cloud.kernel.money import Money
 from cloud.kernel.ports import require
-from cloud.portfolio.models import Partner
-from cloud.portfolio.process import record_milestone
+from cloud.portfolio.process import all_partners, record_milestone
 from cloud.service import process as service
 from cloud.service.models import Case, WorkOrder
 
@@ -63,15 +62,6 @@ def _only(*roles: str) -> None:
 
 def _shown(record: object) -> One:
     return One(item=json.loads(codec.to_text(allowed(record))))
-
-
-def _partners() -> list[Partner]:
-    """Give all partners: who is not active any more is still owed what was earned."""
-    return [
-        stored.record
-        for active in ("True", "False")
-        for stored in RECORDS.find(Partner, by="active", value=active)
-    ]
 
 
 def _listed(kind: type[Any], by: str, value: str) -> Listed:
@@ -213,7 +203,7 @@ def prepare_run(run_id: str) -> One:
     prepared = funding.prepare(
         RECORDS,
         cutoff=run.cut_off_at,
-        partners=_partners(),
+        partners=all_partners(RECORDS),
         at=CLOCK.now(),
         by=app.context["by"],
         programme=run.programme,
@@ -229,7 +219,7 @@ def approve_run(run_id: str, body: RunApprovalIn) -> One:
         RECORDS,
         run_id=run_id,
         plans_hash=body.plans_hash,
-        partners=_partners(),
+        partners=all_partners(RECORDS),
         by=app.context["by"],
         roles=app.context["roles"],
         at=CLOCK.now(),

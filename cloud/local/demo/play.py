@@ -24,6 +24,7 @@ from cloud.local.demo.story import Step, Story, chunk_of, steps
 from cloud.local.homes.street import Street
 from cloud.local.http import Door
 from cloud.local.runtime import Runtime
+from cloud.portfolio.models import ApiClient, Partner, Project, Site
 from cloud.portfolio.process import register
 from cloud.service import process as service
 from cloud.telemetry.chunk import decode
@@ -104,15 +105,17 @@ def staged(
 def seed(stage: Stage) -> None:
     """Put the cast on record and send the three weeks before the story; twice changes nothing."""
     at = cast.STARTS_AT
-    for household in cast.HOUSEHOLDS:
-        register(stage.records, household.site, at=at, by=_SEEDER)
+    known: tuple[Site | Partner | ApiClient | Project, ...] = (
+        *(household.site for household in cast.HOUSEHOLDS),
+        *cast.PARTNERS,
+        *cast.CLIENTS,
+        cast.PROJECT,
+    )
+    for record in known:
+        if stage.records.load(type(record), record.id) is None:  # it may have changed since
+            register(stage.records, record, at=at, by=_SEEDER)
     for partner in cast.PARTNERS:
-        register(stage.records, partner, at=at, by=_SEEDER)
         service.enlist(stage.records, partner_id=partner.id, at=at, by=_SEEDER)
-    for client in cast.CLIENTS:
-        register(stage.records, client, at=at, by=_SEEDER)
-    if stage.records.load(type(cast.PROJECT), cast.PROJECT.id) is None:
-        register(stage.records, cast.PROJECT, at=at, by=_SEEDER)
     if stage.records.load(type(cast.COORDINATOR), cast.COORDINATOR.id) is None:
         stage.records.commit(Change(saves=(Save(cast.COORDINATOR, NEW),)))
     if stage.runtime.clock.now() == cast.STARTS_AT:
