@@ -4,7 +4,6 @@ import base64
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -15,29 +14,10 @@ from cloud.kernel.errors import BadInput
 from cloud.local.dynamodb.wire import answer_http
 from cloud.local.lambdas import Failed
 from cloud.local.runtime import Runtime
+from cloud.local.web import Request, Response, as_json
 
 LARGEST_BODY = 10 * 1024 * 1024
 """The payload limit of an HTTP API (API Gateway developer guide, quotas)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One HTTP request, read whole."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What goes back."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
 
 
 class Door:
@@ -73,18 +53,18 @@ class Door:
         """
         host = request.headers.get("host", "").rpartition(":")[0]
         if host not in {"127.0.0.1", "localhost"}:
-            return _json(421, {"message": "Misdirected Request"})
+            return as_json(421, {"message": "Misdirected Request"})
         if "x-amz-target" in request.headers:
             status, headers, body = answer_http(
                 self._runtime.engine, request.headers["x-amz-target"], request.body
             )
             return Response(status, body, headers)
         if request.path == "/.well-known/jwks.json":
-            return _json(200, self._runtime.issuer.jwks())
+            return as_json(200, self._runtime.issuer.jwks())
         for route in self._runtime.stack.routes:
             if request.path.startswith(route.prefix) and request.path != route.prefix:
                 return self._api(request, route.prefix, route.function, route.authorizer)
-        return _json(404, {"message": "Not Found"})
+        return as_json(404, {"message": "Not Found"})
 
     def _api(
         self, request: Request, prefix: str, function: str, authorizer: str | None
@@ -107,7 +87,7 @@ class Door:
         event = as_event(request, prefix, claims, self._runtime.clock.now())
         answer = self._runtime.call_http(function, event)
         if isinstance(answer, Failed) or not isinstance(answer, Mapping):
-            return _json(500, {"message": "Internal Server Error"})
+            return as_json(500, {"message": "Internal Server Error"})
         return from_answer(answer)
 
 
@@ -125,11 +105,11 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("content-length") or "0"
         refused = None
         if "transfer-encoding" in self.headers:  # read as no body, it would be the next request
-            refused = _json(411, {"message": "Length Required"})
+            refused = as_json(411, {"message": "Length Required"})
         elif not (length.isascii() and length.isdigit()):
-            refused = _json(400, {"message": "Bad Request"})
+            refused = as_json(400, {"message": "Bad Request"})
         elif int(length) > LARGEST_BODY:
-            refused = _json(413, {"message": "Request Entity Too Large"})
+            refused = as_json(413, {"message": "Request Entity Too Large"})
         if refused is not None:
             self.close_connection = True
             self._send(refused)
@@ -216,7 +196,3 @@ def _is_text(body: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _json(status: int, value: Mapping[str, Any]) -> Response:
-    return Response(status, json.dumps(value).encode(), {"content-type": "application/json"})

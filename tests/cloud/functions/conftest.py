@@ -18,8 +18,9 @@ from cloud.detection.models import Tier
 from cloud.kernel.change import Change, Save
 from cloud.local.demo import cast
 from cloud.local.dynamodb import hook
-from cloud.local.http import Door, Request, Response
+from cloud.local.http import Door
 from cloud.local.runtime import Runtime
+from cloud.local.web import Request, Response
 from cloud.portfolio.models import ApiClient, Partner, Site
 from cloud.portfolio.process import register
 from cloud.service import process as service
