@@ -77,16 +77,52 @@ lock: $(READY) ## pins the dependencies anew, with hashes
 clean: ## removes what was played and built, not the environment
 	@rm -rf var .aws-sam .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
+# What would be deployed. `sam` pins libraries that we have newer ones of, so it has an environment of
+# its own; it writes below .aws-sam only, asks AWS for nothing and reports to nobody.
+SAM_BIN := .venv-sam/bin
+SAM_READY := .venv-sam/.ready
+SAM := env SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=$(CURDIR)/.aws-sam/cli AWS_EC2_METADATA_DISABLED=true \
+  AWS_DEFAULT_REGION=us-east-1 $(SAM_BIN)/sam
+INSTALL_LAYER := $(BIN)/uv pip install --quiet --link-mode copy --only-binary :all: \
+  --require-hashes --no-deps -r requirements/layer.txt
+
+$(SAM_READY): requirements/sam.txt $(READY)
+	@test -x $(SAM_BIN)/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-sam
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(SAM_BIN)/python requirements/sam.txt
+	@touch $@
+
+.PHONY: package
+package: $(SAM_READY) ## builds what would be deployed, and imports every handler from it
+	@mkdir -p .aws-sam/cli
+	$(SAM) validate --lint --region us-east-1 --template template.yaml
+	$(SAM) build --build-in-source --template template.yaml
+	@rm -rf .aws-sam/here
+	$(INSTALL_LAYER) --python $(BIN)/python --target .aws-sam/here
+	@du -sm .aws-sam/build/*/ | awk '{sub(".aws-sam/build/", "", $$2); print $$1 " MB\t" $$2; \
+	  if ($$2 ~ /^Libraries/) layer = $$1; else if ($$1 > most) most = $$1} \
+	  END {print layer + most " MB\tof 250 that Lambda allows for a function with its layer"}'
+	SUNREEVE_BUILT=.aws-sam $(BIN)/pytest -q tests/infra/test_built_functions.py -p no:cacheprovider
+
+.PHONY: bench-peers
+bench-peers: $(READY) ## an environment for peers of the benchmarks that ours cannot hold
+	@test -x .venv-peers/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-peers
+	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-peers/bin/python bench/peers.txt
+
+lock: lock-apart
+.PHONY: lock-apart
+lock-apart: $(READY)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  requirements/sam.in -o requirements/sam.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  bench/peers.in -o bench/peers.txt
+
 # `sam build --build-in-source` calls these: the layer carries third-party code, each function our
 # own `cloud/` package only, so that path = import = path in the zip.
 .PHONY: build-Libraries
 build-Libraries: $(READY)
-	$(BIN)/uv pip install --quiet --link-mode copy --python-platform aarch64-manylinux_2_28 \
-	  --python-version 3.11 --only-binary :all: --require-hashes --no-deps \
-	  --target $(ARTIFACTS_DIR)/python -r requirements/layer.txt
+	$(INSTALL_LAYER) --python-platform aarch64-manylinux_2_28 --python-version 3.11 \
+	  --target $(ARTIFACTS_DIR)/python
 
-FUNCTIONS := Ingest Sweep Dispatch Timers SendOutbox PartnerApi OperationsApi Accrue FundingRun
-.PHONY: $(FUNCTIONS:%=build-%Function)
-$(FUNCTIONS:%=build-%Function):
-	mkdir -p $(ARTIFACTS_DIR)
-	tar -c --exclude __pycache__ --exclude cloud/local --exclude cloud/cli cloud | tar -x -C $(ARTIFACTS_DIR)
+build-%Function:
+	@mkdir -p $(ARTIFACTS_DIR)
+	@tar -c --exclude __pycache__ --exclude cloud/local --exclude cloud/cli cloud | tar -x -C $(ARTIFACTS_DIR)

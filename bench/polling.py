@@ -1,5 +1,6 @@
 """CPU of one poll: the agent's reader beside pysunspec2, on the same simulated house."""
 
+import sys
 import time
 from dataclasses import dataclass
 
@@ -61,3 +62,18 @@ def run() -> list[Polled]:
         Polled(reader, 1000 * seconds / POLLS, asked[reader] / POLLS)
         for reader, seconds in spent.items()
     ]
+
+
+def main() -> int:
+    """Print what a poll costs beside the peer's."""
+    ours, peer = run()
+    for what, mine, theirs in (
+        ("CPU of a poll, ms", ours.cpu_ms, peer.cpu_ms),
+        ("requests of a poll", ours.requests, peer.requests),
+    ):
+        print(f"{what:20}{mine:8.2f}   {peer.reader} {theirs:8.2f}   {mine / theirs:.2f}x")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

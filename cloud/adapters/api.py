@@ -185,16 +185,16 @@ def _unreadable(event: Mapping[str, Any]) -> str:
 
 
 def claims_of(event: Mapping[str, Any]) -> Mapping[str, str]:
-    """Give the claims of the token, as the authorizer checked them."""
+    """Give the claims of the token, as `cloud.functions.authorize` checked them."""
     claims: Mapping[str, str] = (
-        event.get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims", {})
+        event.get("requestContext", {}).get("authorizer", {}).get("lambda") or {}
     )
     return claims
 
 
 def groups_of(claims: Mapping[str, str]) -> frozenset[str]:
-    """Give the roles of a person; an HTTP API hands a list over as ``[one two]``."""
-    return frozenset(claims.get("cognito:groups", "").strip("[]").split())
+    """Give the roles of a person."""
+    return frozenset(claims.get("groups", "").split())
 
 
 class Once:

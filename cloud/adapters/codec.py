@@ -1,20 +1,119 @@
-"""Records to text and back, by their type hints.
+"""Records to text and back, by their type hints; secrets leave this process sealed.
 
 msgspec does the work: it knows dataclasses, dates, enums and tuples, and it checks on the way back
 in. What is stored carries the number of its shape, so that a later shape can still read it.
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from cloud.kernel.errors import BrokenInvariant
+from cloud.kernel.secret import Sealed, Secret
 
 R = TypeVar("R")
 
-SHAPE = 1
-"""Number of the stored shape; it rises when old text could not be read as a record any more."""
+SHAPE = 2
+"""Number of the stored shape; it rises when old text could not be read as a record any more.
+
+1: secrets in clear, under `value`. 2: secrets sealed.
+"""
+
+
+class Seals(Protocol):
+    """Whoever holds the key of the secrets (`cloud.adapters.vault`)."""
+
+    def seal(self, plain: str, *, context: Mapping[str, str]) -> str:
+        """Give text that opens for this context alone."""
+        ...
+
+    def open(self, sealed: str, *, context: Mapping[str, str]) -> str:
+        """Give what was sealed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """Writes and reads records.
+
+    Attributes:
+        vault: seals and opens secrets; without one, what is sealed stays locked and nothing new
+            can be sealed.
+    """
+
+    vault: Seals | None = None
+
+    def to_text(self, record: object, *, about: str = "") -> str:
+        """Give the record as JSON; equal records give equal text, but for how secrets are sealed.
+
+        A secret that lay sealed in this place is written as it lay.
+
+        Args:
+            record: what is to be stored.
+            about: the place where it is stored; its secrets open nowhere else.
+
+        Raises:
+            BrokenInvariant: it holds a secret that nobody here can seal.
+        """
+
+        def plain(value: Any) -> Any:
+            if isinstance(value, Secret):
+                return self._sealed(value, about)
+            return _plain(value)
+
+        return msgspec.json.encode(record, enc_hook=plain, order="deterministic").decode()
+
+    def from_text(self, kind: type[R], text: str, *, about: str = "") -> R:
+        """Give the record that the text holds.
+
+        Raises:
+            BrokenInvariant: the text does not hold such a record, or a secret was moved here.
+        """
+
+        def secret(wanted: type, value: Any) -> Any:
+            if wanted is Secret and isinstance(value, Mapping):
+                return self._secret(value, about)
+            msg = f"a {wanted.__name__} cannot be read"
+            raise NotImplementedError(msg)
+
+        try:
+            return msgspec.json.decode(text, type=kind, dec_hook=secret)
+        except (msgspec.MsgspecError, UnicodeError, LookupError) as wrong:
+            msg = f"a stored {kind.__name__} cannot be read: {wrong}"
+            raise BrokenInvariant(msg) from wrong
+
+    def _sealed(self, secret: Secret, about: str) -> dict[str, str]:
+        sealed = secret.sealed
+        if sealed is None or sealed.context != about:
+            if self.vault is None:
+                msg = f"storing {about}: it holds a new secret, and the key to seal it is not here"
+                raise BrokenInvariant(msg)
+            text = self.vault.seal(secret.value, context=_context(about))
+            sealed = Sealed(text, about, secret.last4)
+        return {"sealed": sealed.text, "last4": sealed.last4}
+
+    def _secret(self, stored: Mapping[str, Any], about: str) -> Secret:
+        if "value" in stored:  # shape 1
+            return Secret(stored["value"])
+        sealed = Sealed(stored["sealed"], about, stored["last4"])
+        if self.vault is None:
+            return Secret(None, sealed=sealed)
+        return Secret(self.vault.open(sealed.text, context=_context(about)), sealed=sealed)
+
+
+def to_shown(record: object) -> Any:
+    """Give the record as an API may show it: of a secret only its last four characters."""
+
+    def plain(value: Any) -> Any:
+        return value.last4 if isinstance(value, Secret) else _plain(value)
+
+    return msgspec.to_builtins(record, enc_hook=plain, str_keys=True, order="deterministic")
+
+
+def _context(about: str) -> Mapping[str, str]:
+    return {"record": about}
 
 
 def _plain(value: Any) -> Any:
@@ -22,21 +121,3 @@ def _plain(value: Any) -> Any:
         return dict(value)
     msg = f"a {type(value).__name__} cannot be stored"
     raise NotImplementedError(msg)
-
-
-def to_text(record: object) -> str:
-    """Give the record as JSON; equal records give equal text."""
-    return msgspec.json.encode(record, enc_hook=_plain, order="deterministic").decode()
-
-
-def from_text(kind: type[R], text: str) -> R:
-    """Give the record that the text holds.
-
-    Raises:
-        BrokenInvariant: the text does not hold such a record.
-    """
-    try:
-        return msgspec.json.decode(text, type=kind)
-    except (msgspec.MsgspecError, UnicodeError) as wrong:
-        msg = f"a stored {kind.__name__} cannot be read: {wrong}"
-        raise BrokenInvariant(msg) from wrong

@@ -1,15 +1,14 @@
 """What is due: letters and messages that must leave, and timers that must wake somebody."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from pynamodb.exceptions import UpdateError
 
-from cloud.adapters import codec
 from cloud.adapters.outside import reaching
-from cloud.adapters.records import sortable
+from cloud.adapters.records import PLAIN, sortable
 from cloud.adapters.tables import DUE_SHARDS, OperationsRow, Row
 from cloud.kernel.change import Letter, Message, Timer
 
@@ -51,23 +50,30 @@ class DynamoOutbox:
         Raises:
             Unavailable: the table did not answer.
         """
-        until = sortable(now + LEASE)
         for shard in range(DUE_SHARDS):
             with reaching("reading what is due"):
                 rows = list(
                     OperationsRow.due.query(f"due-{shard}", OperationsRow.due_at <= sortable(now))
                 )
-            for row in rows:
-                if row.kind in kinds and _is_updated(
-                    row,
-                    [
-                        OperationsRow.due_at.set(until),
-                        OperationsRow.attempts.set(row.attempts + 1),
-                    ],
-                    if_due_at=row.due_at,
-                ):
-                    what = codec.from_text(KINDS[row.kind], row.body)
-                    yield Due(what, row.pk, until, int(row.attempts) - 1)
+            yield from _claimed((row for row in rows if row.kind in kinds), now)
+
+    def claim_rows(self, row_ids: Sequence[str], now: datetime) -> Iterator[Due]:
+        """Give those of some rows that are due, each claimed for `LEASE`.
+
+        This is how what was just written leaves at once. A row that is due later, that is gone or
+        that somebody else claimed is passed over: `claim` comes to it in its time.
+
+        Raises:
+            Unavailable: the table did not answer.
+        """
+        for row_id in row_ids:
+            with reaching(f"reading {row_id}"):
+                try:
+                    row = OperationsRow.get(row_id, "-", consistent_read=True)
+                except OperationsRow.DoesNotExist:
+                    continue
+            if row.due_at and row.due_at <= sortable(now):
+                yield from _claimed([row], now)
 
     def done(self, due: Due, now: datetime) -> None:
         """Take a row off the index of what is due; it stays as a record of what was sent."""
@@ -89,6 +95,19 @@ class DynamoOutbox:
             [OperationsRow.due_at.set(sortable(now + wait))],
             if_due_at=due.claimed_until,
         )
+
+
+def _claimed(rows: Iterable[Row], now: datetime) -> Iterator[Due]:
+    """Claim rows one after another, passing over those that somebody else claimed first."""
+    until = sortable(now + LEASE)
+    for row in rows:
+        if _is_updated(
+            row,
+            [OperationsRow.due_at.set(until), OperationsRow.attempts.set(row.attempts + 1)],
+            if_due_at=row.due_at,
+        ):
+            what = PLAIN.from_text(KINDS[row.kind], row.body)
+            yield Due(what, row.pk, until, int(row.attempts) - 1)
 
 
 def _is_updated(row: Row, actions: list[Any], *, if_due_at: str) -> bool:

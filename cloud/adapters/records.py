@@ -12,7 +12,7 @@ from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
-from cloud.adapters import codec
+from cloud.adapters.codec import SHAPE, Codec
 from cloud.adapters.outside import reaching
 from cloud.adapters.tables import DUE_SHARDS, Chart, OperationsRow, Row
 from cloud.kernel.change import NEW, Change, Event, Letter, Message, Save, Timer
@@ -27,6 +27,9 @@ TRANSACTION_ITEMS = 100
 
 _CANCELLED, _RELIED_ON = "_cancelled", "_relied_on"
 """Kinds of rows that are not written: one is deleted, the other only looked at."""
+
+PLAIN = Codec()
+"""For what holds no secrets: events, letters, messages, timers."""
 
 _TOLD = count(1)
 """Tells events of one instant apart, in the order in which this process wrote them."""
@@ -49,9 +52,10 @@ def shard_of(row_id: str, shards: int = DUE_SHARDS) -> str:
 class DynamoRecords:
     """`cloud.kernel.ports.Records` over pynamodb."""
 
-    def __init__(self, chart: Chart, connection: Connection) -> None:
+    def __init__(self, chart: Chart, connection: Connection, codec: Codec | None = None) -> None:
         self._chart = chart
         self._connection = connection
+        self._codec = codec or Codec()
 
     def load(self, kind: type[R], record_id: str) -> Stored[R] | None:
         """See `Records.load`; the read is strongly consistent."""
@@ -63,7 +67,7 @@ class DynamoRecords:
                 row = table.get(_key(kind, record_id), "-", consistent_read=True)
             except table.DoesNotExist:
                 return None
-        return Stored(codec.from_text(kind, row.body), int(row.version))
+        return self._stored(kind, row)
 
     def find(self, kind: type[R], *, by: str, value: str) -> Sequence[Stored[R]]:
         """See `Records.find`."""
@@ -76,19 +80,19 @@ class DynamoRecords:
         index = getattr(table, f"by_{attributes.index(by) + 1}")
         with reaching(f"finding {kind.__name__} by {by} {value}"):
             rows = list(index.query(_lookup(kind, by, value)))
-        return tuple(Stored(codec.from_text(kind, row.body), int(row.version)) for row in rows)
+        return tuple(self._stored(kind, row) for row in rows)
 
     def history(self, subject: str) -> Sequence[Event]:
         """See `Records.history`."""
         with reaching(f"reading the log of {subject}"):
             rows = list(OperationsRow.query(f"LOG#{subject}", consistent_read=True))
-        return tuple(codec.from_text(Event, row.body) for row in rows)
+        return tuple(PLAIN.from_text(Event, row.body) for row in rows)
 
     def events_of(self, day: date) -> Sequence[Event]:
         """Give all events of one UTC day, in order of time: the day's page of the audit log."""
         with reaching(f"reading the log of {day}"):
             rows = list(OperationsRow.by_1.query(f"Event.day={day.isoformat()}"))
-        told = [(codec.from_text(Event, row.body), int(row.version)) for row in rows]
+        told = [(PLAIN.from_text(Event, row.body), int(row.version)) for row in rows]
         return [event for event, _ in sorted(told, key=lambda one: (one[0].at, one[1]))]
 
     def commit(self, change: Change) -> None:
@@ -142,6 +146,9 @@ class DynamoRecords:
             rows.setdefault((type(row), row.pk, row.sk), (row, condition))
         return tuple(rows.values())
 
+    def _stored(self, kind: type[R], row: Row) -> Stored[R]:
+        return Stored(self._codec.from_text(kind, row.body, about=row.pk), int(row.version))
+
     def _place(self, kind: type[Any]) -> tuple[type[Row], tuple[str, ...]]:
         try:
             return self._chart[kind]
@@ -179,13 +186,14 @@ class DynamoRecords:
             for place, attribute in enumerate(attributes, 1)
             if getattr(save.record, attribute) not in {None, ""}
         }
+        key = _key(kind, save.record.id)
         return table(
-            _key(kind, save.record.id),
+            key,
             "-",
             kind=kind.__name__,
             version=save.expected_version + 1,
-            shape=codec.SHAPE,
-            body=codec.to_text(save.record),
+            shape=SHAPE,
+            body=self._codec.to_text(save.record, about=key),
             **lookups,
         )
 
@@ -239,7 +247,7 @@ def _expects(save: Save) -> Condition:
 
 
 def _event_row(event: Event) -> OperationsRow:
-    body = codec.to_text(event)
+    body = PLAIN.to_text(event)
     digest = hashlib.sha256(body.encode()).hexdigest()[:12]
     return OperationsRow(
         f"LOG#{event.subject}",
@@ -256,7 +264,7 @@ def _outgoing_row(outgoing: Letter | Message) -> OperationsRow:
         f"OUT#{type(outgoing).__name__}#{outgoing.id}",
         "-",
         kind=type(outgoing).__name__,
-        body=codec.to_text(outgoing),
+        body=PLAIN.to_text(outgoing),
         due_shard=shard_of(outgoing.id),
         due_at=sortable(outgoing.at),
     )
@@ -267,7 +275,7 @@ def _timer_row(timer: Timer) -> OperationsRow:
         f"TIMER#{timer.id}",
         "-",
         kind="Timer",
-        body=codec.to_text(timer),
+        body=PLAIN.to_text(timer),
         due_shard=shard_of(timer.id),
         due_at=sortable(timer.due_at),
     )

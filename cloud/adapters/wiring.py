@@ -9,11 +9,13 @@ from functools import cache
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from pynamodb.connection import Connection
 
 from cloud.adapters.chart import CHART
 from cloud.adapters.chunks import DynamoChunks
 from cloud.adapters.clock import CurrentClock
+from cloud.adapters.codec import Codec, Seals
 from cloud.adapters.documents import S3Documents
 from cloud.adapters.mail import SesMail
 from cloud.adapters.outbox import DynamoOutbox
@@ -28,7 +30,10 @@ Environment = Mapping[str, str]
 
 @cache
 def _client(service: str) -> Any:
-    return boto3.client(service)
+    # What lies encrypted under KMS is only shown to a signature of version 4; left to itself boto3
+    # presigns S3's URLs with version 2 in one region.
+    config = Config(signature_version="s3v4") if service == "s3" else None
+    return boto3.client(service, config=config)
 
 
 @cache
@@ -53,7 +58,17 @@ def records(environment: Environment) -> DynamoRecords:
     for table, variable in ((SitesRow, "SITES_TABLE"), (MoneyRow, "MONEY_TABLE")):
         if variable in environment:
             bind(table, environment[variable], _connection())
-    return DynamoRecords(CHART, _connection())
+    return DynamoRecords(CHART, _connection(), Codec(vault(environment)))
+
+
+def vault(environment: Environment) -> Seals | None:
+    """Give the key of the secrets, None where the environment names none: there they are locked."""
+    if "SECRETS_KEY" not in environment:
+        return None
+    # Only who pays needs it, and its library takes longer to import than all the rest of us.
+    from cloud.adapters.vault import Vault  # noqa: PLC0415
+
+    return Vault(_client("kms"), environment["SECRETS_KEY"], clock=clock())
 
 
 def outbox(environment: Environment) -> DynamoOutbox:

@@ -76,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--folder", type=Path, default=Path("var/up"), help="where its data lies")
     up.add_argument("--port", type=int, default=8787, help="HTTP port on 127.0.0.1")
     up.add_argument("--mqtt-port", type=int, default=8883, help="MQTT port on 127.0.0.1")
+    up.add_argument("--smtp-port", type=int, default=8025, help="SMTP port on 127.0.0.1")
     up.add_argument("--speed", type=float, default=60.0, help="simulated seconds for each real one")
+    up.add_argument("--homes", type=int, default=0, help="so many more homes, over real sockets")
     up.set_defaults(module="cloud.cli.stack", function="up")
 
     rules = commands.add_parser("rules", help="the rule book: every number, with its source")
@@ -90,18 +92,41 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("--json", action="store_true", help="as JSON")
     trace.set_defaults(module="cloud.cli.stack", function="trace")
 
-    token = commands.add_parser("token", help="an access token of a local stack, to call its API")
-    token.add_argument("name", help="a client (client-alder) or a person (sam.spc)")
-    token.add_argument("--folder", type=Path, default=Path("var/up"), help="the stack's files")
-    token.set_defaults(module="cloud.cli.stack", function="token")
-
-    clock = commands.add_parser("clock", help="the clock of a stack that is not running: see, jump")
-    clock.add_argument("--folder", type=Path, default=Path("var/demo"), help="the stack's files")
-    clock.add_argument("--jump", metavar="DAYS", type=float, help="let so many days pass")
-    clock.set_defaults(module="cloud.cli.stack", function="clock")
+    _add_of_running(commands)
 
     for name, what in NOT_YET.items():
         later = commands.add_parser(name, help=f"{what} (not built yet)")
         later.add_argument("rest", nargs="*")
         later.set_defaults(module="cloud.cli", function="not_yet")
     return parser
+
+
+def _add_of_running(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands that talk to a stack while it runs."""
+    clock = commands.add_parser("clock", help="the clock of a stack: see it, let days pass")
+    clock.add_argument("--jump", metavar="DAYS", type=float, help="let so many days pass at once")
+    clock.add_argument("--to", metavar="INSTANT", help="let time pass up to 2026-11-08T12:00Z")
+    clock.add_argument("--speed", type=float, help="simulated seconds for each real one")
+    clock.add_argument("--pause", action="store_true", help="let it stand; ends a jump")
+    clock.add_argument("--resume", action="store_true", help="let it run on")
+    clock.set_defaults(module="cloud.cli.stack", function="clock")
+
+    token = commands.add_parser("token", help="an access token of a running stack, for its API")
+    token.add_argument("name", help="a client (client-alder) or a person (sam.spc)")
+    token.set_defaults(module="cloud.cli.local", function="token")
+
+    logs = commands.add_parser("logs", help="what the functions of a running stack wrote")
+    logs.add_argument("--follow", action="store_true", help="and what they write, until Ctrl-C")
+    logs.add_argument("--function", help="only of this one")
+    logs.add_argument("--level", help="only of this level: INFO, WARNING, ERROR")
+    logs.set_defaults(module="cloud.cli.local", function="logs")
+
+    queues = commands.add_parser("queues", help="the queues of a running stack")
+    queues.add_argument("--redrive", metavar="QUEUE", help="send its dead letters back")
+    queues.set_defaults(module="cloud.cli.local", function="queues")
+
+    for command in (clock, token, logs, queues):
+        command.add_argument(
+            "--folder", type=Path, default=Path("var/up"), help="the stack's files"
+        )
+        command.add_argument("--json", action="store_true", help="as JSON")

@@ -3,20 +3,19 @@
 import argparse
 import json
 import shutil
-import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 
 from rich.console import Console
 
+from cloud.cli import local
 from cloud.kernel.errors import BadInput
-from cloud.local.clock import Pace, SimulatedClock
+from cloud.local.address import announced
 from cloud.local.demo import cast
-from cloud.local.demo.people import PEOPLE, Claims, person_api
-from cloud.local.demo.play import CACHE, TEMPLATE, play, seed, staged
+from cloud.local.demo.people import PEOPLE, person_api
+from cloud.local.demo.play import Ports, Stage, play, seed, staged
 from cloud.local.demo.story import steps
-from cloud.local.issuer import Issuer
-from cloud.local.template import load
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -30,26 +29,45 @@ def demo(options: argparse.Namespace) -> int:
 def up(options: argparse.Namespace) -> int:
     """Run the stack with the demo's street until Ctrl-C, at a speed."""
     console = Console(soft_wrap=True)
-    with staged(
-        options.folder / "data", console, http_port=options.port, mqtt_port=options.mqtt_port
-    ) as stage:
-        seed(stage)
-        console.print(f"HTTP  http://127.0.0.1:{stage.door.port}  (API below /v1 and /ops)")
-        console.print(
-            f"MQTT  mqtts://127.0.0.1:{stage.runtime.mqtt_port}  (CA in {options.folder}/data/ca)"
-        )
-        console.print(f"mail  {options.folder}/data/mail")
-        names = ", ".join(client.id for client in cast.CLIENTS)
-        console.print(f"clients {names}; people {', '.join(PEOPLE)}")
-        console.print(f"token sunreeve token NAME --folder {options.folder}")
-        console.print(
-            f"the clock runs {options.speed:g} times as fast; Ctrl-C stops it, nothing is lost"
-        )
-        pace = Pace(stage.runtime.clock, speed=options.speed, real=time.monotonic)
-        while True:
-            stage.conductor.advance_to(max(pace.due(), stage.runtime.clock.now()))
-            stage.story.tell(stage.runtime.clock.now())
-            time.sleep(0.2)
+    households = (*cast.HOUSEHOLDS, *cast.more_households(options.homes))
+    ports = Ports(options.port, options.mqtt_port, options.smtp_port)
+    with (
+        staged(
+            options.folder / "data",
+            console,
+            ports=ports,
+            households=households,
+            speed=options.speed,
+        ) as stage,
+        announced(options.folder, stage.runtime),
+    ):
+        seed(stage, households)
+        _say_where(stage, options, console)
+        worker = Thread(target=stage.controls.run, args=(stage.story.tell,), name="clock")
+        worker.start()
+        try:
+            worker.join()
+        finally:
+            stage.controls.stop()
+            worker.join()
+    return 0
+
+
+def _say_where(stage: Stage, options: argparse.Namespace, console: Console) -> None:
+    runtime = stage.runtime
+    console.print(f"page   {runtime.address}/_local/")
+    console.print(f"API    {runtime.address}/v1 and /ops")
+    console.print(f"tables {runtime.address} (DynamoDB's protocol)")
+    console.print(f"MQTT   mqtts://127.0.0.1:{runtime.mqtt_port}  (CA in {options.folder}/data/ca)")
+    console.print(f"SMTP   127.0.0.1:{runtime.smtp_port}  (mail to anybody at MailDomain)")
+    console.print(f"mail   {options.folder}/data/mail")
+    names = ", ".join(client.id for client in cast.CLIENTS)
+    console.print(f"clients {names}; people {', '.join(PEOPLE)}")
+    console.print(f"token  sunreeve token NAME --folder {options.folder}")
+    console.print(
+        f"the clock runs {options.speed:g} times as fast (sunreeve clock --help moves it); "
+        "Ctrl-C stops it, nothing is lost"
+    )
 
 
 def trace(options: argparse.Namespace) -> int:
@@ -70,37 +88,38 @@ def trace(options: argparse.Namespace) -> int:
     return 0
 
 
-def token(options: argparse.Namespace) -> int:
-    """Print an access token for a client or a person of the demo, good for an hour of its clock."""
-    _must_exist(options.folder)
-    data = options.folder / "data"
-    stack = load(TEMPLATE, cache=CACHE)
-    now = SimulatedClock(data / "clock.sqlite")
-    issuer = Issuer(data / "secrets", issuer=stack.issuer, audience=stack.audience, clock=now)
-    roles: dict[str, Claims] = {
-        name: {"username": name, "cognito:groups": [role]} for name, role in PEOPLE.items()
-    }
-    clients: dict[str, Claims] = {
-        client.id: {"client_id": client.id, "scope": "sunreeve/partner"} for client in cast.CLIENTS
-    }
-    claims = {**roles, **clients}.get(options.name)
-    if claims is None:
-        msg = f"nobody here is called {options.name}: {', '.join([*clients, *roles])} are"
-        raise BadInput(msg)
-    print(issuer.token(options.name, **claims))
-    return 0
-
-
 def clock(options: argparse.Namespace) -> int:
-    """Show the clock, or let days pass: every schedule and timer on the way is passed in order."""
+    """Show or move the clock: of the stack that runs in a folder, else of the one that lies there.
+
+    Every schedule and timer on the way is passed in order.
+    """
+    if local.is_running(options.folder):
+        return local.clock(options)
+    if options.speed is not None or options.pause or options.resume:
+        msg = f"no stack runs in {options.folder}: its clock can only jump; start it with up"
+        raise BadInput(msg)
     _must_exist(options.folder)
     with staged(options.folder / "data", Console(soft_wrap=True)) as stage:
-        if options.jump:
-            until = stage.runtime.clock.now() + timedelta(days=options.jump)
-            stage.conductor.advance_to(until)
+        now = stage.runtime.clock.now()
+        until = now + timedelta(days=options.jump or 0)
+        if options.to:
+            until = _instant(options.to)
+        if until > now:
+            with stage.conductor.jumping():
+                stage.conductor.advance_to(until)
             stage.story.tell(stage.runtime.clock.now())
-        print(stage.runtime.clock.now().isoformat())
+        shown = stage.runtime.clock.now().isoformat()
+        print(json.dumps({"now": shown}) if options.json else shown)
     return 0
+
+
+def _instant(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as wrong:
+        msg = f"reading --to {text}: {wrong}; write it like 2026-11-08T12:00Z"
+        raise BadInput(msg) from wrong
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _clear(folder: Path) -> None:

@@ -1,8 +1,9 @@
 """Moves the clock from one thing that happens to the next, with homes and people in step."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cloud.local.runtime import Runtime
 
@@ -16,6 +17,19 @@ class Player(Protocol):
 
     def act(self, now: datetime) -> None:
         """Act: whatever is asked of the stack goes over its real doors."""
+        ...
+
+
+@runtime_checkable
+class Jumper(Protocol):
+    """A player that has a faster way while nobody watches."""
+
+    def begin_jump(self) -> None:
+        """Go over to the faster way."""
+        ...
+
+    def end_jump(self) -> None:
+        """Come back, with nothing left undone up to the clock's instant."""
         ...
 
 
@@ -53,6 +67,22 @@ class Conductor:
             for player, wish in zip(self.players, wishes, strict=True):
                 if wish is not None and wish <= after:
                     player.act(after)
+            self.settle()
+
+    @contextmanager
+    def jumping(self) -> Iterator[None]:
+        """Let the players take their faster way within the block.
+
+        Everything is passed in the same order and means the same; only sockets are left out.
+        """
+        jumpers = [player for player in self.players if isinstance(player, Jumper)]
+        for jumper in jumpers:
+            jumper.begin_jump()
+        try:
+            yield
+        finally:
+            for jumper in jumpers:
+                jumper.end_jump()
             self.settle()
 
     def _begin(self) -> None:

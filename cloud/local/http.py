@@ -1,39 +1,56 @@
-"""The HTTP door of the local runtime: the API, the token issuer's keys, DynamoDB's protocol."""
+"""The HTTP door of the local runtime: API, pages, tokens, documents, DynamoDB."""
 
 import base64
-import json
 import secrets
+import socket
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any
+from threading import Lock, Thread
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-from cloud.kernel.errors import BadInput
 from cloud.local.dynamodb.wire import answer_http
 from cloud.local.lambdas import Failed
 from cloud.local.runtime import Runtime
+from cloud.local.template import ACCOUNT, REGION, Authorizer, Route
 from cloud.local.web import Request, Response, as_json
 
 LARGEST_BODY = 10 * 1024 * 1024
 """The payload limit of an HTTP API (API Gateway developer guide, quotas)."""
+MOST_CALLERS = 1000
+"""How many tokens are remembered before all are forgotten and asked for again."""
+
+
+class Answers(Protocol):
+    """Whoever answers for some of the paths."""
+
+    def answer(self, request: Request) -> Response | None:
+        """Answer, or give None for a path that is nothing of its own."""
+        ...
 
 
 class Door:
-    """Answers HTTP requests on loopback, each in a thread of its own."""
+    """Answers HTTP requests on the runtime's loopback port, each in a thread of its own."""
 
-    def __init__(self, runtime: Runtime, *, port: int = 0) -> None:
+    def __init__(self, runtime: Runtime, *, face: Answers | None = None) -> None:
+        """Take the runtime's port over; nothing is answered before `start`.
+
+        Args:
+            runtime: what is behind the door.
+            face: answers for the pages below `/_local`.
+        """
         self._runtime = runtime
+        self._face = face
+        self._callers = _Callers()
         handler = type("Handler", (_Handler,), {"door": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(runtime.http_socket, handler)
         self._thread = Thread(target=self._server.serve_forever, name="http", daemon=True)
 
     @property
     def port(self) -> int:
         """The port that it answers on."""
-        return int(self._server.server_address[1])
+        return self._runtime.http_port
 
     def start(self) -> None:
         """Begin to answer."""
@@ -59,36 +76,94 @@ class Door:
                 self._runtime.engine, request.headers["x-amz-target"], request.body
             )
             return Response(status, body, headers)
-        if request.path == "/.well-known/jwks.json":
-            return as_json(200, self._runtime.issuer.jwks())
         for route in self._runtime.stack.routes:
             if request.path.startswith(route.prefix) and request.path != route.prefix:
-                return self._api(request, route.prefix, route.function, route.authorizer)
+                return self._api(request, route)
+        for answers in (self._face, self._runtime.issuer, self._runtime.buckets):
+            found = answers.answer(request) if answers is not None else None
+            if found is not None:
+                return found
+        if request.path == "/" and self._face is not None:
+            return Response(302, b"", {"location": "/_local/"})
         return as_json(404, {"message": "Not Found"})
 
-    def _api(
-        self, request: Request, prefix: str, function: str, authorizer: str | None
-    ) -> Response:
-        claims: Mapping[str, Any] = {}
-        if authorizer is not None:
-            token = request.headers.get("authorization", "").removeprefix("Bearer ")
-            try:
-                claims = self._runtime.issuer.claims(token)
-            except BadInput as refused:
-                return Response(
-                    401,
-                    b'{"message":"Unauthorized"}',
-                    {
-                        "content-type": "application/json",
-                        "www-authenticate": 'Bearer error="invalid_token", error_description='
-                        + json.dumps(str(refused)),
-                    },
-                )
-        event = as_event(request, prefix, claims, self._runtime.clock.now())
-        answer = self._runtime.call_http(function, event)
+    def _api(self, request: Request, route: Route) -> Response:
+        event = as_event(request, route.prefix, self._runtime.clock.now())
+        if route.authorizer is not None:
+            caller = self._caller(request, route, route.authorizer, event)
+            if isinstance(caller, Response):
+                return caller
+            event["requestContext"]["authorizer"] = {"lambda": caller}
+        answer = self._runtime.invoke(route.function, event)
         if isinstance(answer, Failed) or not isinstance(answer, Mapping):
             return as_json(500, {"message": "Internal Server Error"})
         return from_answer(answer)
+
+    def _caller(
+        self, request: Request, route: Route, authorizer: Authorizer, event: Mapping[str, Any]
+    ) -> Mapping[str, Any] | Response:
+        """Ask the authorizer who calls, or remember what it said of the same token.
+
+        API Gateway developer guide, "Control access to HTTP APIs with AWS Lambda authorizers":
+        without the header nothing is asked, an error that says Unauthorized is a 401, any other a
+        500, and `isAuthorized: false` a 403.
+        """
+        token = request.headers.get("authorization", "")
+        if not token:
+            return as_json(401, {"message": "Unauthorized"})
+        now = self._runtime.clock.now()
+        known = self._callers.of(authorizer.function, token, now)
+        if known is not None:
+            return known
+        asked = {
+            **{k: v for k, v in event.items() if k not in {"body", "isBase64Encoded"}},
+            "type": "REQUEST",
+            "routeArn": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:local/$default/ANY{route.prefix}*",
+            "identitySource": [token],
+        }
+        answer = self._runtime.functions.invoke(authorizer.function, asked)
+        if isinstance(answer, Failed):
+            if answer.message == "Unauthorized":
+                return as_json(401, {"message": "Unauthorized"})
+            return as_json(500, {"message": "Internal Server Error"})
+        if not isinstance(answer, Mapping) or answer.get("isAuthorized") is not True:
+            return as_json(403, {"message": "Forbidden"})
+        caller: Mapping[str, Any] = answer.get("context") or {}
+        until = now + timedelta(seconds=authorizer.kept_s)
+        self._callers.remember(authorizer.function, token, caller, until)
+        return caller
+
+
+class _Callers:
+    """What authorizers said of tokens, for as long as the template lets it be kept."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[datetime, Mapping[str, Any]]] = {}
+        self._lock = Lock()
+
+    def of(self, function: str, token: str, now: datetime) -> Mapping[str, Any] | None:
+        with self._lock:
+            until, caller = self._known.get((function, token), (now, {}))
+        return caller if until > now else None
+
+    def remember(
+        self, function: str, token: str, caller: Mapping[str, Any], until: datetime
+    ) -> None:
+        with self._lock:
+            if len(self._known) >= MOST_CALLERS:
+                self._known.clear()
+            self._known[function, token] = (until, caller)
+
+
+class _Server(ThreadingHTTPServer):
+    """A server on a socket that listens already."""
+
+    daemon_threads = True
+
+    def __init__(self, listening: socket.socket, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(listening.getsockname(), handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listening
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -135,9 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the functions write their own structured logs."""
 
 
-def as_event(
-    request: Request, prefix: str, claims: Mapping[str, Any], now: datetime
-) -> dict[str, Any]:
+def as_event(request: Request, prefix: str, now: datetime) -> dict[str, Any]:
     """Give the event that an HTTP API sends (API Gateway developer guide, payload format 2.0)."""
     is_text = _is_text(request.body)
     body = request.body.decode() if is_text else base64.b64encode(request.body).decode()
@@ -160,15 +233,6 @@ def as_event(
                 "protocol": "HTTP/1.1",
                 "sourceIp": "127.0.0.1",
                 "userAgent": request.headers.get("user-agent", ""),
-            },
-            "authorizer": {
-                "jwt": {
-                    "claims": {
-                        name: f"[{' '.join(value)}]" if isinstance(value, list) else str(value)
-                        for name, value in claims.items()
-                    },
-                    "scopes": None,
-                }
             },
             "requestId": secrets.token_hex(8),
             "routeKey": route,

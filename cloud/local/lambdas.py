@@ -1,19 +1,40 @@
-"""Lambda in this process: each function's module sees its own environment, once, at import."""
+"""Lambda in this process: sandboxes that are warm or cold, each with one call at a time.
 
+After the AWS Lambda developer guide ("Lambda execution environment", "Understanding Lambda function
+scaling", "Lambda quotas"). A sandbox is a thread with a module of its own, imported under its
+function's environment and nothing else; two calls at once get two sandboxes, so that a handler's
+module is never entered twice. What is shared, unlike on Lambda, are the modules below the handler.
+"""
+
+import ctypes
 import importlib
+import json
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as StillRunning
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
-from threading import Lock
-from typing import Any, TextIO
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from threading import Lock, get_ident
+from typing import Any, TextIO, cast
 
+from cloud.kernel.clock import Clock
 from cloud.kernel.errors import BadInput
+from cloud.local.function_log import FunctionLog
 from cloud.local.template import REGION, Function
 
 Handler = Callable[[Any, Any], Any]
+
+LARGEST_PAYLOAD = 6 * 1024 * 1024
+"""Of a call that waits for its answer, and of the answer ("Lambda quotas")."""
+MOST_SANDBOXES = 10
+"""Of one function on one machine; a function's own reserved concurrency may be less."""
+GRACE_S = 1.0
+"""How long a sandbox that overran its time is waited for after it was told to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +44,7 @@ class Context:
     function_name: str
     aws_request_id: str
     timeout_s: int
+    ends_at: float
     memory_limit_in_mb: int = 256
     function_version: str = "$LATEST"
 
@@ -32,52 +54,309 @@ class Context:
         return f"arn:aws:lambda:{REGION}:000000000000:function:{self.function_name}"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Give the whole time-out: nothing is cut off here."""
-        return self.timeout_s * 1000
+        """Give the real time that is left: a handler runs in it, however the clock is moved."""
+        return max(0, int((self.ends_at - time.monotonic()) * 1000))
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The handler raised; what it raised, as Lambda would report it."""
+    """A call without an answer; what went wrong, as Lambda would report it.
+
+    Attributes:
+        error_type: the exception's name, or Lambda's own (`Sandbox.Timedout`, `Runtime.ExitError`,
+            `TooManyRequestsException`).
+        is_throttled: nothing was run; on AWS such a call is tried again without counting.
+    """
 
     error_type: str
     message: str
-    trace: str
+    trace: str = ""
+    is_throttled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What a function has done since this process began.
+
+    Attributes:
+        last_at: instant of the clock at which it was last called.
+        last_error: one line; empty when none failed.
+    """
+
+    invocations: int = 0
+    errors: int = 0
+    throttles: int = 0
+    last_at: datetime | None = None
+    last_ms: float = 0.0
+    total_ms: float = 0.0
+    last_error: str = ""
+
+
+class TimedOut(BaseException):
+    """Told to a handler that overran its time; on Lambda its sandbox would simply be gone."""
+
+
+class _Sandbox:
+    """A thread that has imported a handler's module for itself alone."""
+
+    def __init__(self, function: Function, log: FunctionLog, beside: Mapping[str, str]) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=function.name)
+        self._ident = 0
+        try:
+            self._handler = self._thread.submit(self._begin, function, log, beside).result()
+        except BaseException:
+            self._thread.shutdown(wait=False)
+            raise
+
+    def _begin(self, function: Function, log: FunctionLog, beside: Mapping[str, str]) -> Handler:
+        self._ident = get_ident()
+        with redirect_stdout(cast("TextIO", log)):
+            return _load(function, beside)
+
+    def call(self, event: str, context: Context, log: FunctionLog) -> str:
+        """Give the answer as JSON.
+
+        Raises:
+            TimedOut: it overran; the sandbox must not be used again.
+            BaseException: whatever the handler raised.
+        """
+        future = self._thread.submit(self._run, event, context, log)
+        try:
+            return future.result(timeout=context.timeout_s)
+        except StillRunning:
+            if future.done():  # the handler itself raised a time-out
+                raise
+            # The one way to end a thread from outside: an exception at its next instruction.
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(self._ident), ctypes.py_object(TimedOut)
+            )
+            self._thread.shutdown(wait=False)
+            _wait_for_end(future.done)
+            raise TimedOut from None
+
+    def _run(self, event: str, context: Context, log: FunctionLog) -> str:
+        with log.of(context.function_name, context.aws_request_id):
+            answer = self._handler(json.loads(event), context)
+            try:
+                return json.dumps(answer)
+            except (TypeError, ValueError) as unfit:
+                msg = f"Unable to marshal response: {unfit}"
+                raise MarshalError(msg) from unfit
+
+    def abandon(self) -> None:
+        """Let the thread go without waiting for what it does."""
+        self._thread.shutdown(wait=False)
+
+    def end(self) -> None:
+        """Let the thread go."""
+        self._thread.shutdown()
+
+
+class MarshalError(Exception):
+    """A handler's answer is no JSON."""
+
+
+@dataclass(slots=True)
+class _Pool:
+    """The sandboxes of one function."""
+
+    function: Function
+    idle: list[_Sandbox] = field(default_factory=list)
+    busy: int = 0
+    statistics: Statistics = field(default_factory=Statistics)
+
+    @property
+    def most(self) -> int:
+        """How many there may be."""
+        reserved = self.function.reserved_concurrency
+        return MOST_SANDBOXES if reserved is None else min(reserved, MOST_SANDBOXES)
 
 
 class Functions:
     """All functions of a stack, loaded by the template's Handler strings."""
 
-    def __init__(self, functions: Mapping[str, Function], log: TextIO) -> None:
-        """Load every handler.
+    def __init__(
+        self,
+        functions: Mapping[str, Function],
+        log: FunctionLog,
+        clock: Clock,
+        *,
+        beside: Mapping[str, str],
+    ) -> None:
+        """Load every handler once: one that cannot be loaded stops the boot.
 
         Args:
             functions: as the template describes them.
             log: where their structured logs go, a line each, as to CloudWatch.
+            clock: tells when a function was last called.
+            beside: variables that every function sees beside its own, as Lambda sets some.
+
+        Raises:
+            BadInput: a handler cannot be found, or its environment lacks a variable.
         """
-        self._functions = functions
-        with redirect_stdout(log):
-            self._handlers = {name: _load(function) for name, function in functions.items()}
+        self._log = log
+        self._clock = clock
+        self._beside = beside
         self._lock = Lock()
+        self._loading = Lock()
         self._invocations = 0
+        self._pools: dict[str, _Pool] = {}
+        try:
+            for name, function in functions.items():
+                self._pools[name] = _Pool(function, [self._sandbox(function)])
+        except BaseException:
+            self.close()
+            raise
 
     def invoke(self, name: str, event: Any) -> Any:
-        """Call a handler and give its answer, or `Failed` when it raised."""
+        """Call a handler and give its answer, or `Failed`.
+
+        The event and the answer pass as JSON, so that neither side sees the other's objects. A
+        handler that overruns its time-out is told to end and its sandbox is thrown away.
+        """
+        payload = json.dumps(event)
+        if len(payload) > LARGEST_PAYLOAD:
+            return self._failed(name, Failed("RequestTooLargeException", _too_large(len(payload))))
+        sandbox = self._take(name)
+        if isinstance(sandbox, Failed):
+            return self._failed(name, sandbox)
+        context = self._context(name)
+        began = time.perf_counter()
+        is_whole = False
+        try:
+            text = sandbox.call(payload, context, self._log)
+            is_whole = True
+            answer: Any = (
+                json.loads(text)
+                if len(text) <= LARGEST_PAYLOAD
+                else Failed("Function.ResponseSizeTooLarge", _too_large(len(text)))
+            )
+        except TimedOut:
+            message = f"Task timed out after {context.timeout_s:.2f} seconds"
+            answer = Failed("Sandbox.Timedout", f"RequestId: {context.aws_request_id} {message}")
+        except Exception as raised:  # noqa: BLE001 - Lambda's own border: report, never die
+            is_whole = True
+            kind = "Runtime.MarshalError" if isinstance(raised, MarshalError) else _name(raised)
+            answer = Failed(kind, str(raised), traceback.format_exc())
+        except (SystemExit, GeneratorExit) as ended:
+            answer = Failed("Runtime.ExitError", f"the handler ended its sandbox: {ended!r}")
+        finally:
+            self._give_back(name, sandbox, is_whole=is_whole)
+        spent_ms = (time.perf_counter() - began) * 1000
+        self._count(name, spent_ms, answer)
+        if isinstance(answer, Failed):
+            self._report(name, context, answer, spent_ms)
+        return answer
+
+    def statistics(self) -> Mapping[str, Statistics]:
+        """Give what each function has done."""
+        with self._lock:
+            return {name: pool.statistics for name, pool in self._pools.items()}
+
+    def close(self) -> None:
+        """Let all sandboxes go, and unload the handlers' modules for the next stack."""
+        for pool in self._pools.values():
+            for sandbox in pool.idle:
+                sandbox.end()
+            sys.modules.pop(pool.function.handler.rpartition(".")[0], None)
+        self._pools.clear()
+
+    def _take(self, name: str) -> _Sandbox | Failed:
+        """Give an idle sandbox, or a new one while there may be more."""
+        with self._lock:
+            pool = self._pools[name]
+            if pool.busy >= pool.most:
+                return Failed("TooManyRequestsException", "Rate Exceeded.", is_throttled=True)
+            pool.busy += 1
+            if pool.idle:
+                return pool.idle.pop()
+        try:
+            return self._sandbox(pool.function)
+        except BaseException:
+            with self._lock:
+                pool.busy -= 1
+            raise
+
+    def _sandbox(self, function: Function) -> _Sandbox:
+        with self._loading:  # the process has one environment, and one table of modules
+            return _Sandbox(function, self._log, self._beside)
+
+    def _give_back(self, name: str, sandbox: _Sandbox, *, is_whole: bool) -> None:
+        if not is_whole:
+            sandbox.abandon()
+        with self._lock:
+            pool = self._pools.get(name)
+            if pool is None:
+                return
+            pool.busy -= 1
+            if is_whole:
+                pool.idle.append(sandbox)
+
+    def _context(self, name: str) -> Context:
         with self._lock:
             self._invocations += 1
             request = f"local-{self._invocations:08d}"
-        context = Context(name, request, self._functions[name].timeout_s)
-        try:
-            return self._handlers[name](event, context)
-        except Exception as raised:  # noqa: BLE001 - Lambda's own border: report, never die
-            return Failed(type(raised).__name__, str(raised), traceback.format_exc())
+        timeout_s = self._pools[name].function.timeout_s
+        return Context(name, request, timeout_s, time.monotonic() + timeout_s)
+
+    def _failed(self, name: str, failed: Failed) -> Failed:
+        self._count(name, 0.0, failed)
+        return failed
+
+    def _count(self, name: str, spent_ms: float, answer: Any) -> None:
+        is_failed = isinstance(answer, Failed)
+        is_throttled = is_failed and answer.is_throttled
+        with self._lock:
+            pool = self._pools.get(name)
+            if pool is None:
+                return
+            now = pool.statistics
+            pool.statistics = replace(
+                now,
+                invocations=now.invocations + (not is_throttled),
+                errors=now.errors + (is_failed and not is_throttled),
+                throttles=now.throttles + is_throttled,
+                last_at=self._clock.now(),
+                last_ms=spent_ms,
+                total_ms=now.total_ms + spent_ms,
+                last_error=f"{answer.error_type}: {answer.message}".splitlines()[0]
+                if is_failed
+                else now.last_error,
+            )
+
+    def _report(self, name: str, context: Context, failed: Failed, spent_ms: float) -> None:
+        """Write what Lambda writes of a failed call in its JSON log format."""
+        with self._log.of(name, context.aws_request_id):
+            self._log.write_line(
+                {
+                    "level": "ERROR",
+                    "message": failed.message,
+                    "errorType": failed.error_type,
+                    "stackTrace": failed.trace.splitlines(),
+                    "durationMs": round(spent_ms, 3),
+                }
+            )
 
 
-def _load(function: Function) -> Handler:
+def _wait_for_end(is_done: Callable[[], bool]) -> None:
+    until = time.monotonic() + GRACE_S
+    while not is_done() and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+def _too_large(length: int) -> str:
+    return f"{length} bytes of payload exceed the {LARGEST_PAYLOAD} that one call may carry"
+
+
+def _name(raised: BaseException) -> str:
+    return type(raised).__name__
+
+
+def _load(function: Function, beside: Mapping[str, str]) -> Handler:
     module_name, _, attribute = function.handler.rpartition(".")
-    # A module of its own for each function: one that was imported before saw another environment.
+    # A module of its own for each sandbox: one that was imported before saw another environment.
     sys.modules.pop(module_name, None)
-    with _only_environment(function.environment):
+    with _only_environment({**beside, **function.environment}):
         try:
             module = importlib.import_module(module_name)
         except (ImportError, ValueError, TypeError) as missing:
@@ -98,7 +377,11 @@ def _load(function: Function) -> Handler:
 
 @contextmanager
 def _only_environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Show a module that is being imported its function's variables, and not this machine's."""
+    """Show a module that is being imported its function's variables, and not this machine's.
+
+    After the import they are gone again: who reads its environment while it handles an event
+    finds nothing here.
+    """
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}
     before = dict(os.environ)
     os.environ.clear()
@@ -115,9 +398,3 @@ def _only_environment(variables: Mapping[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-
-
-def forget(functions: Mapping[str, Function]) -> None:
-    """Unload the handlers' modules, so that another stack in this process imports them afresh."""
-    for function in functions.values():
-        sys.modules.pop(function.handler.rpartition(".")[0], None)

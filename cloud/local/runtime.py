@@ -1,58 +1,49 @@
 """The whole stack on one machine: what the template names, made of SQLite, files and sockets."""
 
 import fcntl
+import json
 import logging
-import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import socket
+import uuid
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
+from cloud.adapters import clock as clock_in_use
+from cloud.adapters.clock import SystemClock
 from cloud.kernel.errors import BadInput
-from cloud.local import iot
+from cloud.local import borrowed_time, iot
 from cloud.local.authority import Authority
-from cloud.local.buckets import Buckets
 from cloud.local.clock import SimulatedClock
 from cloud.local.dynamodb import hook
 from cloud.local.dynamodb.engine import Engine
 from cloud.local.dynamodb.errors import EngineError
+from cloud.local.events import Buses, Delivery, s3_created
+from cloud.local.function_log import FunctionLog
+from cloud.local.invocations import Invocations
+from cloud.local.iot.data import DataPlane
 from cloud.local.issuer import Issuer
-from cloud.local.lambdas import Failed, Functions, forget
+from cloud.local.keys import Keys
+from cloud.local.lambdas import Failed, Functions
 from cloud.local.mailbox import Mailbox
 from cloud.local.mqtt.listener import Listener
 from cloud.local.mqtt.message import Publish
 from cloud.local.mqtt.policy import Policy
-from cloud.local.queues import QueueError, Queues, Received
-from cloud.local.schedules import Schedule, parse
-from cloud.local.template import QUEUE_URL, Mapped, Scheduled, load
+from cloud.local.post_office import Arrived, BounceAction, Decided, PostOffice, S3Action
+from cloud.local.queues import QueueError, Queues
+from cloud.local.s3.buckets import Buckets
+from cloud.local.sources import Marks, QueueSource, Source, StreamSource
+from cloud.local.template import QUEUE_URL, Mapped, load
+from cloud.local.timetable import ScheduleState, Timetable, Upcoming, parsed
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 3
-"""How often a schedule calls a function that fails: Lambda tries an event twice more."""
-SWEEP_AGAIN = timedelta(minutes=1)
-"""When a sweep that moved nothing is tried again: when its minute schedule would next fire."""
 EXPIRY = timedelta(days=1)
 """How often rows whose time to live is over are deleted; on AWS it takes up to a few days."""
-
-
-@dataclass(slots=True)
-class _Armed:
-    """A schedule with the instant at which it fires next."""
-
-    scheduled: Scheduled
-    schedule: Schedule
-    due: datetime | None
-    attempts: int = 0
-    again_from: datetime | None = None
-
-    @property
-    def next_at(self) -> datetime | None:
-        """When it fires, or is tried again."""
-        return self.again_from or self.due
+BACKLOG = 128
+"""Connections that wait for the HTTP door while it is not open yet."""
 
 
 class Runtime:
@@ -69,7 +60,9 @@ class Runtime:
         *,
         starts_at: datetime | None = None,
         parameters: Mapping[str, str] | None = None,
+        http_port: int = 0,
         mqtt_port: int = 0,
+        smtp_port: int = 0,
         cache: Path | None = None,
     ) -> None:
         """Open the data folder, or make it.
@@ -79,7 +72,9 @@ class Runtime:
             template: the SAM template.
             starts_at: first instant of the clock of a new folder.
             parameters: values for the template's parameters.
+            http_port: that the door of `cloud.local.http` answers on; any free one when 0.
             mqtt_port: of the MQTT listener; any free one when 0.
+            smtp_port: of the listener for mail; any free one when 0.
             cache: where the translated template is kept; within the folder when absent.
 
         Raises:
@@ -87,13 +82,33 @@ class Runtime:
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.stack = load(template, cache=cache or folder / "cache", parameters=parameters)
-        self._rules = [iot.TopicRule.from_properties(p) for p in self.stack.topic_rules.values()]
-        authorise = Policy(self.stack.gateway_policy)
-        schedules = [(one, _parsed(one)) for one in self.stack.schedules if one.is_enabled]
         with ExitStack() as undo:
+            undo.callback(_locked(folder).close)
+            # Bound before the functions are loaded: their environment names the port.
+            self.http_socket = undo.enter_context(_bound(http_port))
+            self.http_port: int = self.http_socket.getsockname()[1]
+            self.address = f"http://127.0.0.1:{self.http_port}"
+            self.stack = load(
+                template,
+                cache=cache or folder / "cache",
+                parameters=parameters,
+                address=self.address,
+            )
+            self._rules = [
+                iot.TopicRule.from_properties(properties)
+                for properties in self.stack.topic_rules.values()
+            ]
+            authorise = Policy(self.stack.gateway_policy)
+            schedules = parsed(self.stack)
             self._open(undo, folder, starts_at)
-            self._armed = [self._arm(scheduled, parsed) for scheduled, parsed in schedules]
+            self.timetable = Timetable(
+                self.stack,
+                schedules,
+                clock=self.clock,
+                invocations=self._invocations,
+                engine=self.engine,
+                buses=self.buses,
+            )
             self.listener = Listener(
                 database=folder / "mqtt.sqlite",
                 tls=self.authority.server_context(),
@@ -103,43 +118,75 @@ class Runtime:
                 port=mqtt_port,
             )
             undo.callback(self.listener.stop)
+            hook.register("iot-data-plane", DataPlane(self.listener.publish).call)
+            self.post_office = PostOffice(
+                self.stack.receipt_rules, self.clock, accept=self._accept_mail, port=smtp_port
+            )
+            undo.callback(self.post_office.stop)
             self._undo = undo.pop_all()
-        self.mqtt_port = 0
+        self.mqtt_port = self.smtp_port = 0
 
     def _open(self, undo: ExitStack, folder: Path, starts_at: datetime | None) -> None:
         """Open everything, and note how each is let go of again, the latest first."""
-        undo.callback(_locked(folder).close)
         self.clock = SimulatedClock(folder / "clock.sqlite", starts_at=starts_at)
         undo.callback(self.clock.close)
+        clock_in_use.use(self.clock)
+        undo.callback(clock_in_use.use, SystemClock())
+        undo.callback(borrowed_time.install(self.clock).close)
         self.engine = Engine(folder / "tables.sqlite", clock=self.clock.now)
         undo.callback(self.engine.close)
         hook.install(self.engine)
         undo.callback(hook.uninstall)
         self.queues = Queues(folder / "queues.sqlite", self.clock)
         undo.callback(self.queues.close)
-        self.buckets = Buckets(folder / "buckets", self.stack.buckets)
+        self._invocations = Invocations(
+            folder / "schedules.sqlite", self.clock, self.stack.functions
+        )
+        undo.callback(self._invocations.close)
+        self.buses = Buses(self.stack.event_rules, self.clock, deliver=self._deliver)
+        self.buckets = Buckets(
+            folder / "buckets", self.stack.buckets, self.clock, on_created=self._tell_of_object
+        )
+        undo.callback(self.buckets.close)
         self.mailbox = Mailbox(folder / "mail", self.clock)
+        self.keys = Keys(
+            folder / "secrets" / "kms",
+            self.stack.keys,
+            self.clock,
+            aliases={
+                one["AliasName"]: one["TargetKeyId"] for one in self.stack.key_aliases.values()
+            },
+        )
         hook.register("sqs", self._call_sqs)
         hook.register("s3", self.buckets.call)
         hook.register("sesv2", self.mailbox.call)
+        hook.register("kms", self.keys.call)
+        hook.register("eventbridge", self.buses.call)
         self._create_resources()
-        self.issuer = Issuer(
-            folder / "secrets",
-            issuer=self.stack.issuer,
-            audience=self.stack.audience,
-            clock=self.clock,
-        )
+        self.buckets.announce()
+        self.issuer = Issuer(folder / "secrets", pools=self.stack.user_pools, clock=self.clock)
         self.authority = Authority(folder / "ca", clock=self.clock)
-        self._fired = _Fired(folder / "schedules.sqlite")
-        undo.callback(self._fired.close)
-        self._sweep_from = self._expire_from = self.clock.now()
-        self._log = (folder / "functions.jsonl").open("a", buffering=1)
-        undo.callback(self._log.close)
-        # Handlers run in one thread of their own: as on Lambda, one sandbox, one call at a time.
-        self._sandbox = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lambda")
-        undo.callback(self._sandbox.shutdown)
-        undo.callback(forget, self.stack.functions)
-        self.functions = self._sandbox.submit(Functions, self.stack.functions, self._log).result()
+        marks = Marks(folder / "streams.sqlite")
+        undo.callback(marks.close)
+        self._expire_from = self.clock.now()
+        self.log = FunctionLog(folder / "functions.jsonl", self.clock)
+        undo.callback(self.log.close)
+        environment = {"AWS_ENDPOINT_URL_S3": self.address}
+        self.functions = Functions(self.stack.functions, self.log, self.clock, beside=environment)
+        undo.callback(self.functions.close)
+        self._sources = [self._source(mapped, marks) for mapped in self.stack.mappings]
+
+    def _source(self, mapped: Mapped, marks: Marks) -> Source:
+        if mapped.is_stream:
+            return StreamSource(
+                mapped,
+                self.engine,
+                self.invoke,
+                marks=marks,
+                clock=self.clock,
+                give_up=self._give_up,
+            )
+        return QueueSource(mapped, self.queues, self.invoke)
 
     def _create_resources(self) -> None:
         """Make the tables and queues, or bring those that exist up to the template.
@@ -152,14 +199,17 @@ class Runtime:
             for name, definition in self.stack.tables.items():
                 self.engine.create_table({"TableName": name, **_honoured(definition)})
             for name, definition in self.stack.queues.items():
-                self.queues.create(name, definition)
+                settings = {key: value for key, value in definition.items() if key != "QueueName"}
+                self.queues.create(name, settings)
         except (EngineError, QueueError) as refused:
             msg = f"resource {name}: {refused}"
             raise BadInput(msg) from refused
 
     def start(self) -> None:
-        """Open the MQTT listener."""
+        """Open the listeners for MQTT and, where the template takes mail in, for SMTP."""
         self.mqtt_port = self.listener.start()
+        if self.stack.receipt_rules:
+            self.smtp_port = self.post_office.start()
 
     def close(self) -> None:
         """Stop listening and let go of the files; nothing is lost by not calling it."""
@@ -167,11 +217,62 @@ class Runtime:
 
     # ------------------------------------------------------------------ in
     def accept(self, publish: Publish) -> None:
-        """Take a message in: when this returns, its queue has it for good."""
+        """Take a message in: when this returns, its queue has it for good.
+
+        Raises:
+            QueueError: neither the rule's action nor its error action could be carried out.
+        """
         now_ms = int(publish.at.timestamp() * 1000)
-        for action, message in iot.route(self._rules, publish, now_ms):
-            name = action.queue_url.removeprefix(QUEUE_URL)
-            self.queues.send(name, message.decode())
+        iot.carry_out(self._rules, publish, now_ms, self._send_to)
+
+    def _send_to(self, queue_url: str, body: str) -> None:
+        self.queues.send(queue_url.removeprefix(QUEUE_URL), body)
+
+    def _accept_mail(self, mail: Arrived) -> None:
+        """Do as the receipt rules say, before the mail's sender is told that it was taken."""
+        for kept in self.post_office.kept(mail):
+            self.buckets.call(
+                "PutObject",
+                {
+                    "Bucket": kept.bucket,
+                    "Key": kept.key,
+                    "Body": kept.content,
+                    "ContentType": "message/rfc822",
+                },
+            )
+        for place, called in enumerate(self.post_office.calls(mail)):
+            name = called.function_arn.rpartition(":")[2]
+            self._invocations.accept(f"{mail.message_id}#{place}", name, called.event)
+        for bounced in self.post_office.bounces(mail):
+            self.mailbox.call("SendEmail", _bounce(mail, bounced))
+
+    def _tell_of_object(self, bucket: str, key: str, size: int, etag: str) -> None:
+        """Tell the bus of an object, where the bucket's properties ask for it."""
+        notifies = self.stack.buckets[bucket].get("NotificationConfiguration", {})
+        wanted = notifies.get("EventBridgeConfiguration", {}).get("EventBridgeEnabled", False)
+        if str(wanted).lower() == "true":
+            now = self.clock.now()
+            event = s3_created(
+                bucket=bucket, key=key, size=size, etag=etag, now=now, id=str(uuid.uuid4())
+            )
+            self.buses.publish(event)
+
+    def _deliver(self, delivery: Delivery) -> None:
+        """Keep what a rule of the bus sends: in a queue, or as a call that nobody waits for.
+
+        Raises:
+            QueueError: the queue did not take it, and there is none for what cannot be delivered.
+        """
+        name = delivery.target_arn.rpartition(":")[2]
+        if ":lambda:" in delivery.target_arn:
+            self._invocations.accept(str(uuid.uuid4()), name, json.loads(delivery.body))
+            return
+        try:
+            self.queues.send(name, delivery.body, group_id=delivery.group_id)
+        except QueueError:
+            if delivery.dead_letter_arn is None:
+                raise
+            self.queues.send(delivery.dead_letter_arn.rpartition(":")[2], delivery.body)
 
     def _call_sqs(self, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
@@ -179,26 +280,26 @@ class Runtime:
         except QueueError as refused:
             raise hook.ServiceError(refused.code, str(refused)) from refused
 
-    def call_http(self, function: str, event: Mapping[str, Any]) -> Any:
-        """Invoke an API's function."""
-        return self._invoke(function, event)
-
-    def _invoke(self, function: str, event: Mapping[str, Any]) -> Any:
-        answer = self._sandbox.submit(self.functions.invoke, function, event).result()
+    def invoke(self, function: str, event: Any) -> Any:
+        """Call a function and wait for its answer; `Failed` when it has none."""
+        answer = self.functions.invoke(function, event)
         if isinstance(answer, Failed):
             log.error("%s failed: %s: %s", function, answer.error_type, answer.message)
-            self._log.write(answer.trace)
         return answer
+
+    def _give_up(self, queue: str, record: str) -> None:
+        self.queues.send(queue, record)
 
     # ------------------------------------------------------------------ on
     def next_due(self) -> datetime | None:
         """Give the next instant at which something happens by itself, None when nothing will."""
-        instants = [armed.next_at for armed in self._armed if armed.next_at is not None]
-        waiting = self.queues.next_due()
-        if waiting is not None:
-            instants.append(waiting)
-        instants += [max(due, self._sweep_from) for due in self._due_rows()]
-        return min(instants, default=None)
+        waiting = (
+            self.timetable.next_due(),
+            self.queues.next_due(),
+            self._invocations.next_due(),
+            *(source.next_due() for source in self._sources),
+        )
+        return min((at for at in waiting if at is not None), default=None)
 
     def run_due(self) -> int:
         """Do everything that is due at the clock's instant, until quiet; give how much it was."""
@@ -206,119 +307,85 @@ class Runtime:
         if self.clock.now() >= self._expire_from:
             self.engine.expire(self.clock.now())
             self._expire_from = self.clock.now() + EXPIRY
-        while step := self._pump() + self._fire_schedules() + self._sweep_due_rows():
+        while step := self._step():
             done += step
         return done
 
-    def _pump(self) -> int:
-        """Deliver what the queues hold to the functions behind them."""
-        delivered = 0
-        for mapped in self.stack.mappings:
-            while batch := self.queues.receive(mapped.queue, limit=mapped.batch_size):
-                delivered += len(batch)
-                self._deliver(mapped, batch)
-        return delivered
+    def _step(self) -> int:
+        pumped = sum(source.pump() for source in self._sources)
+        called = self.timetable.fire_due()
+        called += self._invocations.run_due(self.invoke, self._give_up)
+        return pumped + called + self.timetable.sweep_due_rows(self.invoke)
 
-    def _deliver(self, mapped: Mapped, batch: Sequence[Received]) -> None:
-        records = [
-            {
-                "messageId": message.id,
-                "receiptHandle": message.receipt,
-                "body": message.body,
-                "attributes": dict(message.system),
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-                "eventSourceARN": f"arn:aws:sqs:us-east-1:000000000000:{mapped.queue}",
-                "awsRegion": "us-east-1",
-            }
-            for message in batch
+    # ------------------------------------------------------------------ to look at
+    def schedule_states(self) -> Sequence[ScheduleState]:
+        """Give every schedule with its next and its last instant."""
+        return self.timetable.states()
+
+    def upcoming(self, limit: int) -> Sequence[Upcoming]:
+        """Give what happens next by itself, the soonest first."""
+        found = self.timetable.upcoming()
+        found += [
+            Upcoming(call.next_at, f"call of {call.function}, try {call.attempts + 1}")
+            for call in self._invocations.pending(limit)
         ]
-        answer = self._invoke(mapped.function, {"Records": records})
-        if isinstance(answer, Failed):
-            return
-        failures = (answer or {}).get("batchItemFailures", []) if mapped.reports_failures else []
-        failed = {failure["itemIdentifier"] for failure in failures}
-        for message_id in failed:
-            log.warning("%s put back message %s", mapped.function, message_id)
-        done = [message.receipt for message in batch if message.id not in failed]
-        self.queues.delete_batch(mapped.queue, done)
+        back = self.queues.next_due()
+        if back is not None:
+            found.append(Upcoming(back, "a message comes back to its queue"))
+        return sorted(found, key=lambda one: (one.at, one.what))[:limit]
 
-    def _arm(self, scheduled: Scheduled, parsed: Callable[[datetime], Schedule]) -> _Armed:
-        """Arm a schedule from its last firing, or, when it is new here, from now.
-
-        A schedule that a template gains later does not make up for the time before it.
-        """
-        schedule = parsed(self._fired.first(self.clock.now()))
-        if self.stack.functions[scheduled.function].due_index is not None:
-            return _Armed(scheduled, schedule, None)
-        last = self._fired.last(scheduled.name)
-        if last is None:
-            last = self.clock.now()
-            self._fired.remember(scheduled.name, last)
-        return _Armed(scheduled, schedule, schedule.next_after(last))
-
-    def _fire_schedules(self) -> int:
-        """Fire whatever is due, in the order of their instants over all schedules."""
-        fired = 0
-        while due := [
-            (armed.due, armed.scheduled.name, armed)
-            for armed in self._armed
-            if armed.due is not None and (armed.again_from or armed.due) <= self.clock.now()
-        ]:
-            at, name, armed = min(due, key=lambda one: one[:2])
-            fired += 1
-            answer = self._invoke(armed.scheduled.function, _input(armed.scheduled, at))
-            armed.attempts += 1
-            if isinstance(answer, Failed) and armed.attempts < ATTEMPTS:
-                armed.again_from = self.clock.now() + SWEEP_AGAIN
-                continue
-            self._fired.remember(name, at)
-            armed.due = armed.schedule.next_after(at)
-            armed.attempts, armed.again_from = 0, None
-        return fired
-
-    def _due_rows(self) -> list[datetime]:
-        """Give the earliest due instant of each sparse index that a minute schedule sweeps."""
-        found = []
-        for index in {
-            (f.due_index["Table"], f.due_index["Index"], f.due_index["Key"])
-            for f in self.stack.functions.values()
-            if f.due_index is not None
-        }:
-            earliest = self.engine.earliest(*index)
-            if earliest is not None:
-                found.append(datetime.fromisoformat(earliest))
-        return found
-
-    def _sweep_due_rows(self) -> int:
-        """Fire the minute schedules of functions that sweep an index, if a row there is due.
-
-        Firing them every simulated minute would find nothing 43,200 times a month. A sweep that
-        moves nothing, because its function fails, is tried again a minute later.
-        """
-        now = self.clock.now()
-        before = self._due_rows()
-        if now < self._sweep_from or not any(due <= now for due in before):
-            return 0
-        for name, function in sorted(self.stack.functions.items()):
-            if function.due_index is not None:
-                self._invoke(name, {})
-        if self._due_rows() == before:
-            self._sweep_from = now + SWEEP_AGAIN
-            return 0
-        return 1
+    def inbound(self) -> Sequence[Path]:
+        """Give the files of the mails that came in, oldest first."""
+        places = {
+            (action.bucket, action.prefix)
+            for rule in self.post_office.rules
+            for action in rule.actions
+            if isinstance(action, S3Action)
+        }
+        found = [
+            path
+            for bucket, prefix in sorted(places)
+            for path in (self.folder / "buckets" / bucket).glob(f"{prefix}*")
+            if path.is_file()
+        ]
+        return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))
 
 
-def _input(scheduled: Scheduled, at: datetime) -> dict[str, Any]:
-    """Give a schedule's input with the instant it fires for in the place of AWS's keyword.
-
-    See EventBridge Scheduler user guide, "Adding context attributes".
-    """
-    instant = f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+def _bounce(mail: Arrived, decided: Decided) -> dict[str, Any]:
+    """Give the mail by which a bounce action tells a sender no."""
+    action = decided.action
+    if not isinstance(action, BounceAction):
+        msg = f"receipt rule {decided.rule}: {action} bounces nothing"
+        raise BadInput(msg)
+    text = f"{action.smtp_code} {action.status_code} {action.message}\n{decided.recipients}"
     return {
-        name: instant if value == "<aws.scheduler.scheduled-time>" else value
-        for name, value in scheduled.input.items()
+        "FromEmailAddress": action.sender,
+        "Destination": {"ToAddresses": [mail.sender]},
+        "Content": {
+            "Simple": {
+                "Subject": {"Data": "Delivery Status Notification (Failure)"},
+                "Body": {"Text": {"Data": text}},
+            }
+        },
     }
+
+
+def _bound(port: int) -> socket.socket:
+    """Listen on a loopback port.
+
+    Raises:
+        BadInput: somebody else does already.
+    """
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+        listening.listen(BACKLOG)
+    except OSError as taken:
+        listening.close()
+        msg = f"opening port {port} for HTTP: {taken.strerror}; name another port"
+        raise BadInput(msg) from taken
+    return listening
 
 
 def _locked(folder: Path) -> TextIO:
@@ -335,62 +402,6 @@ def _locked(folder: Path) -> TextIO:
         msg = f"opening {folder}: another runtime works there; stop it, or name another folder"
         raise BadInput(msg) from taken
     return held
-
-
-class _Fired:
-    """Remembers when each schedule fired last, so that a restart misses none and repeats none."""
-
-    def __init__(self, database: Path) -> None:
-        self._connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")  # as the clock, for its reason
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS fired (name TEXT PRIMARY KEY, at TEXT)"
-        )
-
-    def first(self, now: datetime) -> datetime:
-        """Give the instant at which this stack was first started."""
-        self._connection.execute(
-            "INSERT OR IGNORE INTO fired VALUES ('first start', ?)", (now.isoformat(),)
-        )
-        started = self.last("first start")
-        return started or now
-
-    def last(self, name: str) -> datetime | None:
-        """Give the instant for which a schedule fired last."""
-        row = self._connection.execute("SELECT at FROM fired WHERE name = ?", (name,)).fetchone()
-        return datetime.fromisoformat(row[0]) if row else None
-
-    def remember(self, name: str, at: datetime) -> None:
-        """Note that a schedule fired for an instant."""
-        self._connection.execute(
-            "INSERT INTO fired VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at",
-            (name, at.isoformat()),
-        )
-
-    def close(self) -> None:
-        """Close the database."""
-        self._connection.close()
-
-
-def _parsed(scheduled: Scheduled) -> Callable[[datetime], Schedule]:
-    """Read a schedule's expression; what comes back makes the schedule, given the first start.
-
-    A local time that a clock change leaves out is left out, as EventBridge Scheduler does.
-
-    Raises:
-        BadInput: the expression or the zone is not one; the message names the schedule.
-    """
-
-    def made(start: datetime | None) -> Schedule:
-        return parse(scheduled.expression, scheduled.timezone, start=start, in_gap="skip")
-
-    try:
-        made(None)
-    except ValueError as wrong:
-        msg = f"resource {scheduled.name}: {wrong}"
-        raise BadInput(msg) from wrong
-    return made
 
 
 def _honoured(definition: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,6 +64,37 @@ def parse(
     return _parse_cron(inside, zone, in_gap)
 
 
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The instants of a schedule from its StartDate to its EndDate, both included."""
+
+    schedule: Schedule
+    start: datetime | None
+    end: datetime | None
+
+    def next_after(self, instant: datetime) -> datetime | None:
+        """Give the next due instant of the schedule that lies within."""
+        if self.start is not None and instant < self.start:
+            instant = self.start - timedelta(microseconds=1)
+        due = self.schedule.next_after(instant)
+        return None if due is None or (self.end is not None and due > self.end) else due
+
+
+def within(
+    schedule: Schedule, *, start: datetime | None = None, end: datetime | None = None
+) -> Schedule:
+    """Keep a schedule to the time between a StartDate and an EndDate, either of which may lack.
+
+    A rate with a StartDate counts from it: give it to `parse`, too.
+
+    Raises:
+        ValueError: The end is not after the start.
+    """
+    if start is not None and end is not None and end <= start:
+        raise ValueError(f"EndDate {end.isoformat()} is not after StartDate {start.isoformat()}")
+    return Within(schedule, start, end)
+
+
 def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)

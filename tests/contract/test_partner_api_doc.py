@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from cloud.adapters import clock as clock_in_use
 from cloud.adapters import wiring
 from cloud.local.demo import cast
 from cloud.local.http import Door
@@ -55,17 +54,16 @@ class World:
         self.runtime = Runtime(
             folder, ROOT / "template.yaml", starts_at=STARTS_AT, cache=ROOT / "var/cache"
         )
-        clock_in_use.use(self.runtime.clock)
         self.door = Door(self.runtime)
         self.door.start()
         tables = ("OPERATIONS_TABLE", "SITES_TABLE", "MONEY_TABLE")
-        self.records = wiring.records({name: name.title().replace("_", "") for name in tables})
+        named = {name: name.title().replace("_", "") for name in tables}
+        self.records = wiring.records({**named, "SECRETS_KEY": "SecretsKey"})
         self._seed()
 
     def close(self) -> None:
         self.door.stop()
         self.runtime.close()
-        clock_in_use.use(clock_in_use.SystemClock())
         wiring.forget()
 
     def _seed(self) -> None:
@@ -108,7 +106,7 @@ class World:
         head, _, body = request.partition("\n\n")
         first, *lines = head.splitlines()
         method, path = first.split()
-        token = self.runtime.issuer.token(CALLER, client_id=CALLER, scope="sunreeve/partner")
+        token = self.runtime.issuer.client_token(CALLER)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         headers |= dict(line.split(": ", 1) for line in lines)
         connection = http.client.HTTPConnection("127.0.0.1", self.door.port, timeout=30)

@@ -3,7 +3,6 @@
 Who it is and which roles they have stands in the token, never in the request.
 """
 
-import json
 import os
 from typing import Any
 
@@ -61,12 +60,12 @@ def _only(*roles: str) -> None:
 
 
 def _shown(record: object) -> One:
-    return One(item=json.loads(codec.to_text(allowed(record))))
+    return One(item=codec.to_shown(allowed(record)))
 
 
 def _listed(kind: type[Any], by: str, value: str) -> Listed:
     found = RECORDS.find(kind, by=by, value=value)
-    return Listed(items=[json.loads(codec.to_text(stored.record)) for stored in found])
+    return Listed(items=[codec.to_shown(stored.record) for stored in found])
 
 
 @app.get("/ops/cases", responses=PROBLEMS, tags=["Service"])
@@ -185,14 +184,7 @@ def list_plans(run_id: str) -> Listed:
     _only(ACCOUNTING, AUDITOR)
     run = require(RECORDS.load(FundingRun, run_id), "funding run", run_id).record
     found = [require(RECORDS.load(RunPlan, one), "plan", one) for one in run.plan_ids]
-    items = [
-        {
-            **json.loads(codec.to_text(plan.record)),
-            "account_number": plan.record.account_number.last4,
-        }
-        for plan in found
-    ]
-    return Listed(items=items)
+    return Listed(items=[codec.to_shown(plan.record) for plan in found])
 
 
 @app.post("/ops/runs/<run_id>/prepare", responses=PROBLEMS, tags=["Funding"])
@@ -232,4 +224,4 @@ def trace(trace_number: str) -> Listed:
     """Walk a line of a bank file back to what it was earned with."""
     _only(ACCOUNTING, AUDITOR)
     steps = funding.trace(RECORDS, DOCUMENTS, trace_number=trace_number)
-    return Listed(items=[json.loads(codec.to_text(step)) for step in steps])
+    return Listed(items=[codec.to_shown(step) for step in steps])

@@ -16,13 +16,19 @@ RECORDS = wiring.records(os.environ)
 OUTBOX = wiring.outbox(os.environ)
 MAIL = wiring.mail(os.environ)
 QUEUES = wiring.queues(os.environ)
+LEAVING = frozenset({"Letter", "Message"})
+"""Kinds of rows that leave the house; timers stay."""
 
 
-def handle(_event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Send what is due; what cannot be sent now is tried again later, and harms nothing else."""
+def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Send what was just written, or, each minute, all that is due.
+
+    What cannot be sent now is tried again later, and harms nothing else.
+    """
     now = CLOCK.now()
+    written = [record["dynamodb"]["Keys"]["pk"]["S"] for record in event.get("Records", ())]
     sent = 0
-    for due in OUTBOX.claim(now, kinds=frozenset({"Letter", "Message"})):
+    for due in OUTBOX.claim_rows(written, now) if written else OUTBOX.claim(now, kinds=LEAVING):
         try:
             _send(due.what)
         except SunreeveError as wrong:

@@ -131,6 +131,14 @@ HOUSEHOLDS = (
 """Three that tell the story, over real sockets, and six quiet neighbours."""
 
 
+def more_households(count: int) -> tuple[Household, ...]:
+    """Give so many further homes of the street, healthy ones, each over real sockets."""
+    return tuple(
+        _household(20 + number % 60, f"home{number:03}", is_talking=True)
+        for number in range(1, count + 1)
+    )
+
+
 def _partner(partner_id: str, name: str, *, performance: int, account: str) -> Partner:
     mailbox = partner_id.removeprefix("P-").lower()
     return Partner(

@@ -10,11 +10,14 @@ import json
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 from cloud.kernel.calendar import US_BANK, BusinessCalendar, wall_time
 from cloud.kernel.clock import Clock
+from cloud.kernel.errors import BadInput
 from cloud.local.demo.cast import (
+    CLIENTS,
     COORDINATOR,
     HOUSEHOLDS,
     LOCAL,
@@ -27,7 +30,6 @@ from cloud.local.homes.street import Street
 from cloud.local.issuer import LIFETIME, Issuer
 
 Json = dict[str, Any]
-Claims = Mapping[str, str | list[str]]
 
 PEOPLE: Mapping[str, str] = {
     COORDINATOR.id: "spc",
@@ -288,29 +290,41 @@ def _visit(day: date) -> tuple[datetime, datetime]:
 class _Token:
     """A caller's access token, asked for anew when half of its life is over."""
 
-    def __init__(self, issuer: Issuer, clock: Clock, subject: str, claims: Claims) -> None:
-        self._issuer, self._subject, self._claims = issuer, subject, claims
+    def __init__(self, clock: Clock, ask: Callable[[], str]) -> None:
         self._clock = clock
+        self._ask = ask
         self._token = ""
         self._good_until = clock.now()
 
     def __call__(self) -> str:
         if self._clock.now() >= self._good_until:
-            self._token = self._issuer.token(self._subject, **self._claims)
+            self._token = self._ask()
             self._good_until = self._clock.now() + LIFETIME / 2
         return self._token
 
 
 def partner_api(port: int, issuer: Issuer, clock: Clock, client_id: str) -> Api:
     """Give a connection with a partner's program's tokens."""
-    claims: Claims = {"client_id": client_id, "scope": "sunreeve/partner"}
-    return Api(port, _Token(issuer, clock, client_id, claims))
+    return Api(port, _Token(clock, partial(issuer.client_token, client_id)))
 
 
 def person_api(port: int, issuer: Issuer, clock: Clock, username: str, role: str) -> Api:
     """Give a connection with the tokens of one of the owner's people."""
-    claims: Claims = {"username": username, "cognito:groups": [role]}
-    return Api(port, _Token(issuer, clock, username, claims))
+    return Api(port, _Token(clock, partial(issuer.person_token, username, role)))
+
+
+def token_for(issuer: Issuer, name: str) -> str:
+    """Give an access token for a partner's program or one of the owner's people, by name.
+
+    Raises:
+        BadInput: nobody is called that.
+    """
+    if name in PEOPLE:
+        return issuer.person_token(name, PEOPLE[name])
+    if name in {client.id for client in CLIENTS}:
+        return issuer.client_token(name)
+    msg = f"nobody here is called {name}: {', '.join([*(c.id for c in CLIENTS), *PEOPLE])} are"
+    raise BadInput(msg)
 
 
 def operations(port: int, issuer: Issuer, clock: Clock) -> Operations:

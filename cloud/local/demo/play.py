@@ -6,21 +6,30 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from cloud.adapters import clock as clock_in_use
 from cloud.adapters import wiring
 from cloud.adapters.records import DynamoRecords
 from cloud.funding import ach
 from cloud.kernel.change import NEW, Change, Save
 from cloud.kernel.errors import BrokenInvariant
 from cloud.local.conductor import Conductor
+from cloud.local.controls import Controls
 from cloud.local.demo import cast
-from cloud.local.demo.people import PartnerOffice, operations, partner_api, person_api
+from cloud.local.demo.cast import Household
+from cloud.local.demo.people import (
+    PartnerOffice,
+    operations,
+    partner_api,
+    person_api,
+    token_for,
+)
 from cloud.local.demo.story import Step, Story, chunk_of, steps
+from cloud.local.face.face import Face
 from cloud.local.homes.street import Street
 from cloud.local.http import Door
 from cloud.local.runtime import Runtime
@@ -46,33 +55,55 @@ class Stage:
     street: Street
     door: Door
     conductor: Conductor
+    controls: Controls
     records: DynamoRecords
     story: Story
 
 
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where a stack answers on 127.0.0.1; any free port where it is 0."""
+
+    http: int = 0
+    mqtt: int = 0
+    smtp: int = 0
+
+
 @contextmanager
 def staged(
-    folder: Path, console: Console, *, http_port: int = 0, mqtt_port: int = 0
+    folder: Path,
+    console: Console,
+    *,
+    ports: Ports = Ports(),
+    households: Sequence[Household] = cast.HOUSEHOLDS,
+    speed: float | None = None,
 ) -> Iterator[Stage]:
     """Boot the stack over a data folder, with the demo's cast; everything ends with the block.
 
     A folder that was played in before goes on from where it was, even after ``kill -9``.
+
+    Args:
+        folder: where its data lies.
+        console: where the story is told.
+        ports: where it answers.
+        households: who lives in the street.
+        speed: of the clock that somebody will let run; None when it is moved by hand, and then
+            the pages show it and cannot move it.
     """
     runtime = Runtime(
         folder,
         TEMPLATE,
         starts_at=cast.STARTS_AT,
         parameters={"Coordinator": cast.COORDINATOR.id},
-        mqtt_port=mqtt_port,
+        http_port=ports.http,
+        mqtt_port=ports.mqtt,
+        smtp_port=ports.smtp,
         cache=CACHE,
     )
-    clock_in_use.use(runtime.clock)
     runtime.start()
-    door = Door(runtime, port=http_port)
-    door.start()
     street = Street(
         runtime,
-        (household.home for household in cast.HOUSEHOLDS),
+        (household.home for household in households),
         first_day=cast.HISTORY_FROM,
         utc_offset_hours=cast.UTC_OFFSET_HOURS,
         chunk_rule=f"sunreeve_{_STAGE}_chunks",
@@ -80,33 +111,39 @@ def staged(
     )
     street.open()
     offices = [
-        PartnerOffice(partner_api(door.port, runtime.issuer, runtime.clock, client.id), street)
+        PartnerOffice(
+            partner_api(runtime.http_port, runtime.issuer, runtime.clock, client.id), street
+        )
         for client in cast.CLIENTS
     ]
-    people = operations(door.port, runtime.issuer, runtime.clock)
+    people = operations(runtime.http_port, runtime.issuer, runtime.clock)
+    conductor = Conductor(runtime, (street, *offices, people))
+    controls = Controls(conductor, speed=speed or 1.0)
+    mover = None if speed is None else controls
+    door = Door(runtime, face=Face(runtime, mover, partial(token_for, runtime.issuer)))
+    door.start()
     records = wiring.records(
         {
             "OPERATIONS_TABLE": "OperationsTable",
             "SITES_TABLE": "SitesTable",
             "MONEY_TABLE": "MoneyTable",
+            "SECRETS_KEY": "SecretsKey",
         }
     )
     story = Story(records, console, from_day=runtime.clock.now().date())
     try:
-        yield Stage(
-            runtime, street, door, Conductor(runtime, (street, *offices, people)), records, story
-        )
+        yield Stage(runtime, street, door, conductor, controls, records, story)
     finally:
         street.close()
         door.stop()
         runtime.close()
 
 
-def seed(stage: Stage) -> None:
+def seed(stage: Stage, households: Sequence[Household] = cast.HOUSEHOLDS) -> None:
     """Put the cast on record and send the three weeks before the story; twice changes nothing."""
     at = cast.STARTS_AT
     known: tuple[Site | Partner | ApiClient | Project, ...] = (
-        *(household.site for household in cast.HOUSEHOLDS),
+        *(household.site for household in households),
         *cast.PARTNERS,
         *cast.CLIENTS,
         cast.PROJECT,

@@ -40,6 +40,9 @@ _VALUES = "ExpressionAttributeValues"
 _IN_ORDER = ("<", "<=", ">", ">=")
 _ORDERED_KINDS = ("S", "N", "B")
 _SET_KINDS = ("SS", "NS", "BS")
+_HOLDING_KINDS = ("S", "B", "L", *_SET_KINDS)
+# AWS, DynamoDB Developer Guide, "Quotas": the mark and the name after it.
+_LONGEST_PLACEHOLDER = 255
 
 
 class Binder:
@@ -138,6 +141,11 @@ class Binder:
         for name in given:
             if not _PLACEHOLDER[mark].fullmatch(name):
                 raise invalid(f'{parameter} contains invalid key: Syntax error; key: "{name}"')
+            if len(name) > _LONGEST_PLACEHOLDER:
+                raise invalid(
+                    f"{parameter} contains invalid key: The expression attribute map contains a "
+                    f"key that is too long; key length: {len(name)}"
+                )
 
     def _condition(self, node: Condition) -> Condition:
         if isinstance(node, Compare):
@@ -168,6 +176,8 @@ class Binder:
             _refuse_kinds(node.function, ("S", "B"), *operands)
         if len(operands) == 2:
             _refuse_same(node.function, operands[0], operands[1])
+        if node.function == "contains":
+            _refuse_kinds(node.function, _HOLDING_KINDS, operands[0])
         if node.function == "attribute_type":
             _check_type_name(operands[1])
         return Test(node.function, operands)

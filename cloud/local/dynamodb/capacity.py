@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloud.local.dynamodb.schema import Index, Table
-from cloud.local.dynamodb.values import Item, item_size
+from cloud.local.dynamodb.values import Item, is_equal, item_size
 
 _READ_UNIT = 4096
 _WRITE_UNIT = 1024
@@ -76,12 +76,16 @@ class Meter:
         if self._is_transaction:
             report[self._kinds[name]] = self._total[name]
         if self._mode == "INDEXES":
-            report["Table"] = {"CapacityUnits": self._table.get(name, 0.0)}
+            report["Table"] = self._units(name, self._table.get(name, 0.0))
             if name in self._indexes:
                 report["GlobalSecondaryIndexes"] = {
-                    index: {"CapacityUnits": units} for index, units in self._indexes[name].items()
+                    index: self._units(name, units) for index, units in self._indexes[name].items()
                 }
         return report
+
+    def _units(self, name: str, units: float) -> dict[str, float]:
+        kind = {self._kinds[name]: units} if self._is_transaction else {}
+        return {"CapacityUnits": units, **kind}
 
     def _add(self, table: Table, units: float, index: Index | None) -> None:
         name = table.name
@@ -97,7 +101,9 @@ class Meter:
     ) -> float:
         old = table.entry(index, before) if before is not None else None
         new = table.entry(index, after) if after is not None else None
-        if old == new:
+        if old is None and new is None:
+            return 0.0
+        if old is not None and new is not None and is_equal({"M": old}, {"M": new}):
             return 0.0
         if old is None or new is None or index.keys.encoded(old) == index.keys.encoded(new):
             return self._write_units(old, new)

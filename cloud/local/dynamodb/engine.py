@@ -6,14 +6,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cloud.local.dynamodb import reads, tables, writes
+from cloud.local.dynamodb import changes, reads, streams, tables, writes
+from cloud.local.dynamodb.changes import Change, Image
 from cloud.local.dynamodb.errors import EngineError
-from cloud.local.dynamodb.parameters import OPERATIONS
-from cloud.local.dynamodb.schema import no_such_index
+from cloud.local.dynamodb.parameters import OPERATIONS, STREAM_OPERATIONS
+from cloud.local.dynamodb.schema import Table, no_such_index
 from cloud.local.dynamodb.store import Store, decode_item
 
 # AWS, DynamoDB Developer Guide, "Using time to live": what expired over five years ago stays.
 _LONGEST_EXPIRED = timedelta(days=5 * 365)
+# Expired items of a table with a stream are deleted in transactions of so many.
+_EXPIRED_AT_ONCE = 1000
 
 _Operation = Callable[[Store, Mapping[str, Any]], dict[str, Any]]
 _OPERATIONS: dict[str, _Operation] = {
@@ -21,9 +24,13 @@ _OPERATIONS: dict[str, _Operation] = {
     "BatchWriteItem": writes.batch_write,
     "DeleteItem": writes.delete_item,
     "DeleteTable": tables.delete_table,
+    "DescribeStream": streams.describe_stream,
     "DescribeTable": tables.describe_table,
     "DescribeTimeToLive": tables.describe_time_to_live,
     "GetItem": reads.get_item,
+    "GetRecords": streams.get_records,
+    "GetShardIterator": streams.get_shard_iterator,
+    "ListStreams": streams.list_streams,
     "ListTables": tables.list_tables,
     "PutItem": writes.put_item,
     "Query": reads.query,
@@ -43,8 +50,7 @@ class Engine:
     """DynamoDB on one SQLite file.
 
     Several threads may use one engine, and several processes the same file. What `call` has
-    answered is on the disk. Streams, PartiQL, local secondary indexes and legacy parameters are
-    not here.
+    answered is on the disk. PartiQL, local secondary indexes and legacy parameters are not here.
     """
 
     def __init__(self, path: Path | str, *, clock: Callable[[], datetime]) -> None:
@@ -52,26 +58,26 @@ class Engine:
 
         Args:
             path: the SQLite file; its folder must exist.
-            clock: tells the moment by which request tokens grow old.
+            clock: tells the moment by which request tokens and changes grow old.
         """
-        self._store = Store(path)
+        self._store = Store(path, clock)
         self._clock = clock
 
     def create_table(self, definition: Mapping[str, Any]) -> None:
         """Make a table from its CloudFormation properties, or bring an existing one up to them.
 
-        Items are kept when indexes or the time to live change.
+        Items are kept when indexes, the time to live or the stream change.
 
         Raises:
             EngineError: the key differs from that of the existing table, or a property is unknown.
         """
-        self._store.ensure(definition, self._clock().timestamp())
+        self._store.ensure(definition, self._store.now())
 
     def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Do one operation of the API of version 2012-08-10.
+        """Do one operation of the APIs of version 2012-08-10: DynamoDB, and DynamoDB Streams.
 
         Args:
-            operation: its name in the API, such as `PutItem`.
+            operation: its name in its API, such as `PutItem` or `GetRecords`.
             request: its parameters in the API's JSON; binary values in base64.
 
         Returns:
@@ -80,7 +86,7 @@ class Engine:
         Raises:
             EngineError: as AWS would refuse it, or because the local engine cannot do it.
         """
-        parameters = OPERATIONS.get(operation)
+        parameters = OPERATIONS.get(operation) or STREAM_OPERATIONS.get(operation)
         if parameters is None:
             raise EngineError(
                 "UnknownOperationException", f"{operation} is not supported by the local engine"
@@ -108,12 +114,44 @@ class Engine:
             table = self._store.table(name)
             if table.ttl_name is None:
                 continue
+            if table.stream is not None:
+                deleted += self._expire_noted(table, earliest=earliest, latest=latest)
+                continue
             with self._store.writing() as connection:
                 deleted += connection.execute(
                     f"DELETE FROM {table.rows} WHERE expires_at < ? AND expires_at >= ?",
                     (latest, earliest),
                 ).rowcount
         return deleted
+
+    def changes(self, table: str, after: int, limit: int) -> list[Change]:
+        """Give the changes of a table after a number, in their order, none older than 24 hours.
+
+        Args:
+            table: its name.
+            after: the number of the last change that the caller is done with; 0 for the oldest.
+            limit: how many at most.
+
+        Raises:
+            EngineError: the table has no stream.
+        """
+        with self._store.reading() as connection:
+            kept = changes.open_stream(connection, table)
+            return changes.changes_after(
+                connection, kept, sequence=after, limit=limit, now=self._store.now()
+            )
+
+    def last_change(self, table: str) -> int:
+        """Give the number of a table's latest change; 0 when there was none ever."""
+        return changes.last_of(self._store.connection, table)
+
+    def stream_arn(self, table: str) -> str:
+        """Give the ARN of the stream that takes a table's changes.
+
+        Raises:
+            EngineError: the table has no stream.
+        """
+        return changes.open_stream(self._store.connection, table).arn
 
     def earliest(self, table: str, index: str, sort_key: str) -> str | None:
         """Find the smallest sort key of an index over all its partitions.
@@ -153,6 +191,25 @@ class Engine:
     def close(self) -> None:
         """Close the file; no thread may be using the engine."""
         self._store.close()
+
+    def _expire_noted(self, table: Table, *, earliest: float, latest: float) -> int:
+        """Delete the expired items of a table with a stream, each with its change."""
+        deleted, found = 0, _EXPIRED_AT_ONCE
+        while found == _EXPIRED_AT_ONCE:
+            with self._store.writing() as connection:
+                rows = connection.execute(
+                    f"SELECT pk, sk, item FROM {table.rows} "
+                    "WHERE expires_at < ? AND expires_at >= ? LIMIT ?",
+                    (latest, earliest, _EXPIRED_AT_ONCE),
+                ).fetchall()
+                self._store.trim_changes(connection, latest)
+                for pk, sk, encoded in rows:
+                    connection.execute(table.delete_one, (pk, sk))
+                    old = Image(decode_item(encoded), encoded)
+                    changes.note_expiry(connection, table, old, latest)
+            found = len(rows)
+            deleted += found
+        return deleted
 
     def _perform(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         timed = _TIMED_OPERATIONS.get(operation)

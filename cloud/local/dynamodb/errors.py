@@ -36,6 +36,14 @@ def invalid_parameter(message: str) -> EngineError:
     return invalid(f"One or more parameter values were invalid: {message}")
 
 
+def too_short(where: str) -> EngineError:
+    """Make the error for a list or map of the request which must not be empty."""
+    return invalid(
+        f"1 validation error detected: Value at '{where}' failed to satisfy constraint: "
+        "Member must have length greater than or equal to 1"
+    )
+
+
 def no_such_table(name: str) -> EngineError:
     """Make the error for a table which does not exist."""
     return EngineError(

@@ -43,6 +43,8 @@ TESTS = {
 Part = TypeVar("Part")
 _COMPARATORS = ("=", "<>", "<", "<=", ">", ">=")
 _MOST_OPTIONS = 100
+# An attribute, and the 32 levels of maps and lists in it.
+_DEEPEST_PATH = 33
 _REMEMBERED = 1024
 
 
@@ -54,6 +56,7 @@ def parse_condition(text: str) -> Condition:
         ExpressionError: the text does not follow the grammar.
     """
     tokens = Tokens(text)
+    tokens.limit_operators(*_COMPARATORS)
     condition = _either(tokens)
     tokens.expect_end()
     return condition
@@ -67,6 +70,8 @@ def parse_update(text: str) -> Update:
         ExpressionError: the text does not follow the grammar, or has a section twice.
     """
     tokens = Tokens(text)
+    # The `=` of an assignment is no operator.
+    tokens.limit_operators("+", "-")
     sets: tuple[tuple[Path, Source], ...] = ()
     removes: tuple[Path, ...] = ()
     adds: tuple[tuple[Path, Source], ...] = ()
@@ -248,6 +253,10 @@ def _path(tokens: Tokens) -> Path:
             raise tokens.unexpected()
         parts.append(int(tokens.take().text))
         tokens.expect("]")
+    if len(parts) > _DEEPEST_PATH:
+        raise ExpressionError(
+            f"The document path has too many nesting elements; nesting levels: {len(parts)}"
+        )
     return Path(tuple(parts))
 
 

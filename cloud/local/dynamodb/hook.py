@@ -19,10 +19,12 @@ from botocore import handlers, parsers
 
 from cloud.local.dynamodb.engine import Engine
 from cloud.local.dynamodb.errors import EngineError
+from cloud.local.dynamodb.parameters import STREAM_OPERATIONS
 from cloud.local.dynamodb.values import Value
 from cloud.local.dynamodb.wire import error_body
 
 DYNAMODB = "dynamodb"
+STREAMS = "dynamodb-streams"
 _PARAMS = "sunreeve.local.params"
 _CONTENT_TYPE = "application/x-amz-json-1.0"
 # Without a region or keys pynamodb would make a new client at each call, and botocore would look
@@ -57,8 +59,9 @@ class LeavesTheMachineError(Exception):
 
 
 # Their answers hold moments, which botocore's own parser reads; the others are read faster here.
-_TABLE_OPERATIONS = frozenset(
+_WITH_MOMENTS = frozenset(
     {
+        *STREAM_OPERATIONS,
         "CreateTable",
         "DeleteTable",
         "DescribeTable",
@@ -161,7 +164,7 @@ def _answer(
     if _installed.engine is None:
         return None
     service = model.service_model.service_id.hyphenize()
-    if service == DYNAMODB:
+    if service in (DYNAMODB, STREAMS):
         return _answer_dynamodb(_installed.engine, model, params)
     answer = _installed.services.get(service)
     if answer is None:
@@ -180,7 +183,7 @@ def _answer_dynamodb(
         response = engine.call(model.name, msgspec.json.decode(params["body"]))
     except EngineError as error:
         return _finished(400, _parsed_error(error, model))
-    if model.name not in _TABLE_OPERATIONS:
+    if model.name not in _WITH_MOMENTS:
         return _finished(200, _with_bytes(response))
     return _finished(200, _parsed(response, 200, model.output_shape))
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from cloud.local.dynamodb.errors import ExpressionError
 
@@ -9,6 +10,9 @@ from cloud.local.dynamodb.errors import ExpressionError
 LONGEST_EXPRESSION = 4096
 # Ours, not AWS's: far below what would exhaust Python's stack, far above what a person writes.
 DEEPEST_EXPRESSION = 40
+# AWS, the same chapter: operators and functions of one expression.
+_MOST_OPERATORS = 300
+_OPERATOR_WORDS = ("AND", "OR", "NOT", "IN")
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<word>[A-Za-z][A-Za-z0-9_]*)|(?P<name>\#[A-Za-z0-9_]+)|(?P<value>:[A-Za-z0-9_]+)"
@@ -43,7 +47,10 @@ class Tokens:
         if not text.strip():
             raise ExpressionError("The expression can not be empty;")
         if len(text.encode()) > LONGEST_EXPRESSION:
-            raise ExpressionError("Expression size has exceeded the maximum allowed size;")
+            raise ExpressionError(
+                "Expression size has exceeded the maximum allowed size; "
+                f"expression size: {len(text.encode())}"
+            )
         self._text = text
         self._at = 0
         self._depth = 0
@@ -111,6 +118,26 @@ class Tokens:
         """
         if self.next.kind != "end":
             raise self.unexpected()
+
+    def limit_operators(self, *marks: str) -> None:
+        """Check that there are at most 300 of the marks, operator words and functions.
+
+        The word BETWEEN is counted by its AND.
+
+        Raises:
+            ExpressionError: there are more.
+        """
+        count = 0
+        for token, following in pairwise(self._tokens):
+            if token.kind == "word":
+                is_function = following.text == "("
+                count += is_function or token.text.upper() in _OPERATOR_WORDS
+            else:
+                count += token.kind == "mark" and token.text in marks
+        if count > _MOST_OPERATORS:
+            raise ExpressionError(
+                f"The expression contains too many operators; operator count: {count}"
+            )
 
     def deeper(self) -> None:
         """Count one more level of nesting.

@@ -23,17 +23,25 @@ _CHOICES = {
     "ReturnItemCollectionMetrics": ("SIZE", "NONE"),
     "ReturnValues": ("ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"),
     "ReturnValuesOnConditionCheckFailure": ("ALL_OLD", "NONE"),
+    "ShardIteratorType": (
+        "AT_SEQUENCE_NUMBER",
+        "LATEST",
+        "AFTER_SEQUENCE_NUMBER",
+        "TRIM_HORIZON",
+    ),
     "Select": ("SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"),
 }
 _SMALLEST = {"Limit": 1, "Segment": 0, "TotalSegments": 1}
+_LARGEST = {"Segment": 999_999, "TotalSegments": 1_000_000}
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """The parameters of an operation and their JSON types."""
+    """The parameters of an operation, their JSON types, and the largest value of some."""
 
     required: Mapping[str, type]
     optional: Mapping[str, type] = field(default_factory=dict)
+    most: Mapping[str, int] = field(default_factory=dict)
 
     def check(self, given: Any) -> Mapping[str, Any]:
         """Check the shape of a request; what the values mean is left to the operation.
@@ -59,10 +67,18 @@ class Parameters:
             if name in _CHOICES and value not in _CHOICES[name]:
                 listed = ", ".join(_CHOICES[name])
                 raise _unfit(name, f"'{value}'", f"Member must satisfy enum value set: [{listed}]")
-            if name in _SMALLEST and isinstance(value, int) and value < _SMALLEST[name]:
-                least = f"Member must have value greater than or equal to {_SMALLEST[name]}"
-                raise _unfit(name, f"'{value}'", least)
+            if kind is int and isinstance(value, int):
+                self._check_range(name, value)
         return given
+
+    def _check_range(self, name: str, value: int) -> None:
+        least, most = _SMALLEST.get(name), self.most.get(name) or _LARGEST.get(name)
+        if least is not None and value < least:
+            shown = f"Member must have value greater than or equal to {least}"
+            raise _unfit(name, f"'{value}'", shown)
+        if most is not None and value > most:
+            shown = f"Member must have value less than or equal to {most}"
+            raise _unfit(name, f"'{value}'", shown)
 
 
 def _unfit(name: str, value: str, constraint: str) -> EngineError:
@@ -125,7 +141,7 @@ OPERATIONS = {
     "DescribeTable": Parameters(_TABLE),
     "DescribeTimeToLive": Parameters(_TABLE),
     "GetItem": Parameters(_ONE, {**_READ, **_CAPACITY}),
-    "ListTables": Parameters({}, {"ExclusiveStartTableName": str, "Limit": int}),
+    "ListTables": Parameters({}, {"ExclusiveStartTableName": str, "Limit": int}, {"Limit": 100}),
     "PutItem": Parameters({"TableName": str, "Item": dict}, _WRITE),
     "Query": Parameters(
         {"TableName": str, "KeyConditionExpression": str}, {**_SEARCH, "ScanIndexForward": bool}
@@ -138,6 +154,20 @@ OPERATIONS = {
     ),
     "UpdateItem": Parameters(_ONE, {**_WRITE, "UpdateExpression": str}),
     "UpdateTimeToLive": Parameters({"TableName": str, "TimeToLiveSpecification": dict}),
+}
+
+# Those of DynamoDB Streams, an API of its own.
+STREAM_OPERATIONS = {
+    "DescribeStream": Parameters(
+        {"StreamArn": str}, {"ExclusiveStartShardId": str, "Limit": int}, {"Limit": 100}
+    ),
+    "GetRecords": Parameters({"ShardIterator": str}, {"Limit": int}, {"Limit": 1000}),
+    "GetShardIterator": Parameters(
+        {"StreamArn": str, "ShardId": str, "ShardIteratorType": str}, {"SequenceNumber": str}
+    ),
+    "ListStreams": Parameters(
+        {}, {"ExclusiveStartStreamArn": str, "Limit": int, "TableName": str}, {"Limit": 100}
+    ),
 }
 
 # The actions inside a transaction, and the requests inside a batch.

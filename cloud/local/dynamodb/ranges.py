@@ -1,6 +1,7 @@
 """Turns a key condition into a range of rows, and a starting key into the place to go on from."""
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,13 @@ from cloud.local.dynamodb.syntax import And, Between, Compare, Condition, Litera
 from cloud.local.dynamodb.values import Item, key_bytes, kind_of, normalise
 
 _NOT_SUPPORTED = "Query key condition not supported"
+_COMPARISONS: dict[str, Callable[[bytes, bytes], bool]] = {
+    "=": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,9 @@ def key_clauses(condition: Condition, keys: KeySchema, columns: Columns) -> list
         raise invalid(f"Query condition missed key schema element: {keys.hash_name}")
     if not isinstance(hash_term, Compare) or hash_term.operator != "=":
         raise invalid(_NOT_SUPPORTED)
-    clauses = [Clause(f"{columns.pk} = ?", _values(keys.hash_kind, hash_term.right))]
+    clauses = [
+        Clause(f"{columns.pk} = ?", _values(keys.hash_name, keys.hash_kind, hash_term.right))
+    ]
     if not by_name:
         return clauses
     sort_term = by_name.pop(keys.sort_name or "", None)
@@ -67,7 +77,7 @@ def key_clauses(condition: Condition, keys: KeySchema, columns: Columns) -> list
         raise invalid(
             f"Query condition missed key schema element: {missed}" if missed else _NOT_SUPPORTED
         )
-    return [*clauses, *_sort_clauses(sort_term, keys.sort_kind, columns.sk)]
+    return [*clauses, *_sort_clauses(sort_term, keys, columns.sk)]
 
 
 def start_after(
@@ -89,6 +99,27 @@ def start_after(
     comparison = ">" if is_forward else "<"
     marks = ", ".join("?" * len(order))
     return Clause(f"({', '.join(order)}) {comparison} ({marks})", values)
+
+
+def check_start(after: Clause, clauses: list[Clause]) -> None:
+    """Check that a starting key could have come from the same search.
+
+    Raises:
+        EngineError: it lies outside of the hash key or the range that is searched.
+    """
+    for clause in clauses:
+        if not clause.values:
+            continue
+        column, sign, _ = clause.sql.split(" ", 2)
+        is_hash = column.endswith("pk")
+        given = after.values[0 if is_hash else 1]
+        if not _COMPARISONS[sign](given, clause.values[0]):
+            if is_hash:
+                raise invalid(
+                    "The provided starting key is outside query boundaries based on provided "
+                    "conditions"
+                )
+            raise invalid("The provided starting key does not match the range key predicate")
 
 
 def key_attributes(item: Item, table: Table, index: Index | None) -> Item:
@@ -113,36 +144,44 @@ def _tested_name(term: Condition) -> str:
 
 def _unsupported(term: Condition) -> EngineError:
     if isinstance(term, Test):
-        operator = term.function
+        used = term.function
     else:
-        operator = term.operator if isinstance(term, Compare) else type(term).__name__.upper()
+        used = term.operator if isinstance(term, Compare) else type(term).__name__.upper()
     return invalid(
-        "Invalid KeyConditionExpression: "
-        f"Invalid operator used in KeyConditionExpression: {operator}"
+        f"Invalid KeyConditionExpression: Invalid operator used in KeyConditionExpression: {used}"
     )
 
 
-def _sort_clauses(term: Condition, kind: str, column: str) -> list[Clause]:
+def _sort_clauses(term: Condition, keys: KeySchema, column: str) -> list[Clause]:
+    name, kind = str(keys.sort_name), keys.sort_kind
     if isinstance(term, Compare):
-        return [Clause(f"{column} {term.operator} ?", _values(kind, term.right))]
+        return [Clause(f"{column} {term.operator} ?", _values(name, kind, term.right))]
     if isinstance(term, Between):
-        return [Clause(f"{column} BETWEEN ? AND ?", _values(kind, term.low, term.high))]
+        low, high = _values(name, kind, term.low, term.high)
+        return [Clause(f"{column} >= ?", (low,)), Clause(f"{column} <= ?", (high,))]
     if not isinstance(term, Test):
         raise _unsupported(term)
-    (prefix,) = _values(kind, term.operands[1])
+    (prefix,) = _values(name, kind, term.operands[1])
     after = _after_prefix(prefix)
     clauses = [Clause(f"{column} >= ?", (prefix,))]
     return clauses if after is None else [*clauses, Clause(f"{column} < ?", (after,))]
 
 
-def _values(kind: str, *operands: object) -> tuple[bytes, ...]:
+def _values(name: str, kind: str, *operands: object) -> tuple[bytes, ...]:
     values = []
     for operand in operands:
         if not isinstance(operand, Literal):
             raise invalid(_NOT_SUPPORTED)
         if kind_of(operand.value) != kind:
             raise invalid_parameter("Condition parameter type does not match schema type")
-        values.append(key_bytes(operand.value))
+        encoded = key_bytes(operand.value)
+        if not encoded:
+            raise invalid(
+                "One or more parameter values are not valid. The AttributeValue for a key "
+                f"attribute cannot contain an empty {'binary' if kind == 'B' else 'string'} value."
+                f" Key: {name}"
+            )
+        values.append(encoded)
     return tuple(values)
 
 

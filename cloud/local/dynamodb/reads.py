@@ -8,10 +8,17 @@ from typing import Any
 
 from cloud.local.dynamodb.binding import Binder
 from cloud.local.dynamodb.capacity import Meter
-from cloud.local.dynamodb.errors import invalid, invalid_parameter
+from cloud.local.dynamodb.errors import invalid, invalid_parameter, too_short
 from cloud.local.dynamodb.evaluation import holds, projected
 from cloud.local.dynamodb.parameters import BATCH_GET, TRANSACT_GET
-from cloud.local.dynamodb.ranges import Clause, columns_of, key_attributes, key_clauses, start_after
+from cloud.local.dynamodb.ranges import (
+    Clause,
+    check_start,
+    columns_of,
+    key_attributes,
+    key_clauses,
+    start_after,
+)
 from cloud.local.dynamodb.schema import Index, Table, no_such_index
 from cloud.local.dynamodb.store import Store, decode_item
 from cloud.local.dynamodb.syntax import (
@@ -33,6 +40,7 @@ _PAGE_BYTES = 1024 * 1024
 _MOST_IN_BATCH = 100
 _BATCH_BYTES = 16 * 1024 * 1024
 _MOST_IN_TRANSACTION = 100
+_TRANSACTION_BYTES = 4 * 1024 * 1024
 
 
 def get_item(store: Store, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,7 +58,9 @@ def batch_get(store: Store, request: Mapping[str, Any]) -> dict[str, Any]:
     """Read up to 100 items and 16 MB; the keys beyond are given back (AWS, BatchGetItem)."""
     asked = {name: BATCH_GET.check(one) for name, one in request["RequestItems"].items()}
     count = sum(len(one["Keys"]) for one in asked.values())
-    if not 1 <= count <= _MOST_IN_BATCH:
+    if not asked or not all(one["Keys"] for one in asked.values()):
+        raise too_short("requestItems" if not asked else "requestItems.member.keys")
+    if count > _MOST_IN_BATCH:
         raise invalid("Too many items requested for the BatchGetItem call")
     meter = Meter(request)
     found: dict[str, list[Item]] = {}
@@ -94,11 +104,15 @@ def transact_get(store: Store, request: Mapping[str, Any]) -> dict[str, Any]:
         raise invalid("Transaction request cannot include multiple operations on one item")
     meter = Meter(request, is_transaction=True)
     responses: list[dict[str, Any]] = []
+    total = 0
     with store.reading() as connection:
         for table, key, shape in asked:
             row = connection.execute(table.select_one, key).fetchone()
             meter.read(table, row[1] if row else 0, is_consistent=True)
+            total += row[1] if row else 0
             responses.append({} if row is None else {"Item": shape(decode_item(row[0]))})
+    if total > _TRANSACTION_BYTES:
+        raise invalid("Aggregated size of the transaction's items exceeds 4 MB")
     return meter.listed_in({"Responses": responses})
 
 
@@ -171,11 +185,16 @@ def _check_select(
 ) -> None:
     select = request.get("Select")
     if paths is not None and select not in (None, "SPECIFIC_ATTRIBUTES"):
-        raise invalid(f"Cannot specify the ProjectionExpression when choosing to get {select}")
+        wanted = "only the Count" if select == "COUNT" else select
+        raise invalid(f"Cannot specify the ProjectionExpression when choosing to get {wanted}")
     if select == "SPECIFIC_ATTRIBUTES" and paths is None:
-        raise invalid("Must specify the ProjectionExpression when choosing SPECIFIC_ATTRIBUTES")
+        raise invalid(
+            "Must specify the ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
+        )
     if select == "ALL_PROJECTED_ATTRIBUTES" and index is None:
-        raise invalid_parameter("ALL_PROJECTED_ATTRIBUTES can be used only when Querying an index")
+        raise invalid_parameter(
+            "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"
+        )
     if select == "ALL_ATTRIBUTES" and index is not None and index.projection != "ALL":
         raise invalid_parameter(
             "Select type ALL_ATTRIBUTES is not supported for global secondary index "
@@ -193,15 +212,17 @@ def _read_page(
 ) -> dict[str, Any]:
     """Read up to the limit or 1 MB, whichever comes first; both count what the filter drops."""
     start = request.get("ExclusiveStartKey")
+    segment, segments = request.get("Segment"), request.get("TotalSegments")
     if start is not None:
         after = start_after(start, search.table, search.index, is_forward=is_forward)
-        if clauses and clauses[0].values and after.values[0] != clauses[0].values[0]:
+        check_start(after, clauses)
+        if segments is not None and zlib.crc32(after.values[-2]) % segments != segment:
             raise invalid(
-                "The provided starting key is outside query boundaries based on provided conditions"
+                "The provided Exclusive start key does not map to the provided Segment and "
+                "TotalSegments values."
             )
         clauses = [*clauses, after]
     limit = request.get("Limit")
-    segments = request.get("TotalSegments")
     columns = columns_of(search.index)
     direction = "" if is_forward else " DESC"
     where = " AND ".join(clause.sql for clause in clauses)
@@ -215,7 +236,7 @@ def _read_page(
     scanned = total = 0
     last: Item | None = None
     with closing(store.connection.execute(sql, values)) as rows:
-        for item, size in _entries(search, rows, request.get("Segment"), segments):
+        for item, size in _entries(search, rows, segment, segments):
             if scanned == limit or (scanned and total + size > _PAGE_BYTES):
                 break
             scanned, total, last = scanned + 1, total + size, item

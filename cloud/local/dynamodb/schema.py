@@ -34,6 +34,13 @@ _WITHOUT_EFFECT = {
 # AWS, DynamoDB Developer Guide, "Quotas": 1 to 2048 bytes and 1 to 1024 bytes.
 _LONGEST_HASH = 2048
 _LONGEST_SORT = 1024
+# Characters; one takes at most four bytes.
+_SURELY_SHORT = 256
+_MOST_INDEXES = 20
+# AWS, API reference of StreamSpecification.
+_VIEWS = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")
+REGION = "us-east-1"
+_ARN = f"arn:aws:dynamodb:{REGION}:000000000000:table/"
 
 Key = tuple[bytes, bytes]
 
@@ -76,6 +83,41 @@ class Index:
         return all(name in item for name in self.keys.kinds)
 
 
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A table's stream.
+
+    Attributes:
+        number: names it among all streams; never used again.
+        label: the moment it was made, which tells the streams of one table apart.
+        view: which of the keys and images its records show.
+    """
+
+    number: int
+    label: str
+    view: str
+
+    @property
+    def shows_old(self) -> bool:
+        """Tell whether a record holds the item as it was."""
+        return self.view in ("OLD_IMAGE", "NEW_AND_OLD_IMAGES")
+
+    @property
+    def shows_new(self) -> bool:
+        """Tell whether a record holds the item as it became."""
+        return self.view in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES")
+
+
+def table_arn(name: str) -> str:
+    """Give the ARN of a table."""
+    return _ARN + name
+
+
+def stream_arn(table: str, label: str) -> str:
+    """Give the ARN of a table's stream."""
+    return f"{_ARN}{table}/stream/{label}"
+
+
 @dataclass(frozen=True)
 class Table:
     """A table as the engine uses it, with the statements for its rows.
@@ -84,6 +126,7 @@ class Table:
         number: names the SQLite table of its rows; never used again after a table is gone.
         definition: the properties it was made from.
         created_at: seconds since 1970.
+        stream: None when its changes are not kept.
     """
 
     name: str
@@ -93,6 +136,7 @@ class Table:
     ttl_name: str | None
     definition: Mapping[str, Any]
     created_at: float
+    stream: Stream | None = None
 
     @cached_property
     def rows(self) -> str:
@@ -191,6 +235,8 @@ class Table:
                         f"attribute cannot contain an empty {_words(kind)} value. "
                         f"IndexName: {index.name}, IndexKey: {name}"
                     )
+                if len(content) > _SURELY_SHORT:
+                    _check_length(key_bytes(value), is_hash=name == index.keys.hash_name)
 
     def _check_not_empty(self, item: Mapping[str, Value]) -> None:
         for name, kind in self.keys.kinds.items():
@@ -202,14 +248,8 @@ class Table:
 
     def _measured(self, item: Mapping[str, Value]) -> Key:
         key = self.keys.encoded(item)
-        if len(key[0]) > _LONGEST_HASH:
-            raise invalid_parameter(
-                "Size of hashkey has exceeded the maximum size limit of2048 bytes"
-            )
-        if len(key[1]) > _LONGEST_SORT:
-            raise invalid_parameter(
-                "Aggregated size of all range keys has exceeded the size limit of 1024 bytes"
-            )
+        _check_length(key[0], is_hash=True)
+        _check_length(key[1], is_hash=False)
         return key
 
     def _expiry(self, item: Item) -> float | None:
@@ -218,7 +258,18 @@ class Table:
         return float(value["N"]) if value is not None and "N" in value else None
 
 
-def read_table(definition: Mapping[str, Any], number: int, created_at: float) -> Table:
+def _check_length(key: bytes, *, is_hash: bool) -> None:
+    if is_hash and len(key) > _LONGEST_HASH:
+        raise invalid_parameter("Size of hashkey has exceeded the maximum size limit of2048 bytes")
+    if not is_hash and len(key) > _LONGEST_SORT:
+        raise invalid_parameter(
+            "Aggregated size of all range keys has exceeded the size limit of 1024 bytes"
+        )
+
+
+def read_table(
+    definition: Mapping[str, Any], number: int, created_at: float, stream: Stream | None = None
+) -> Table:
     """Read a table's definition.
 
     Raises:
@@ -244,7 +295,40 @@ def read_table(definition: Mapping[str, Any], number: int, created_at: float) ->
             "Some AttributeDefinitions are not used. AttributeDefinitions: "
             f"[{', '.join(kinds)}], keys used: [{', '.join(sorted(used))}]"
         )
-    return Table(name, number, keys, indexes, _ttl_name(definition), definition, created_at)
+    stream_view(definition)
+    ttl_name = _ttl_name(definition)
+    return Table(name, number, keys, indexes, ttl_name, definition, created_at, stream)
+
+
+def stream_view(definition: Mapping[str, Any]) -> str | None:
+    """Give what a definition wants its stream to show; None when it wants no stream.
+
+    CloudFormation gives the view alone; the API also says whether the stream is on.
+
+    Raises:
+        EngineError: the specification contradicts itself.
+    """
+    specification = definition.get("StreamSpecification")
+    if specification is None:
+        return None
+    name, view = definition["TableName"], specification.get("StreamViewType")
+    unknown = sorted(specification.keys() - {"StreamEnabled", "StreamViewType"})
+    if unknown:
+        raise invalid(
+            f"Table {name}: {', '.join(unknown)} of StreamSpecification is not supported by the "
+            "local engine"
+        )
+    if specification.get("StreamEnabled", True) is not True:
+        if view is not None:
+            raise invalid_parameter(
+                "Table is being created with stream disabled so view type should not be specified"
+            )
+        return None
+    if view not in _VIEWS:
+        raise invalid_parameter(
+            f"StreamViewType of table {name} is {view}; it must be one of {', '.join(_VIEWS)}"
+        )
+    return str(view)
 
 
 def _attribute_kinds(name: str, definitions: list[Mapping[str, str]]) -> dict[str, str]:
@@ -275,6 +359,10 @@ def _read_indexes(
     table: str, definitions: list[Mapping[str, Any]], kinds: Mapping[str, str]
 ) -> Iterator[Index]:
     names = [definition.get("IndexName", "") for definition in definitions]
+    if len(names) > _MOST_INDEXES:
+        raise invalid_parameter(
+            f"GlobalSecondaryIndex count exceeds the per-table limit of {_MOST_INDEXES}"
+        )
     if len(set(names)) != len(names):
         raise invalid_parameter(f"Duplicate index name in table {table}")
     for place, definition in enumerate(definitions):

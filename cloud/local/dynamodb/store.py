@@ -3,21 +3,24 @@
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from cloud.local.dynamodb import changes
 from cloud.local.dynamodb.errors import EngineError, no_such_table
-from cloud.local.dynamodb.schema import Table, read_table
+from cloud.local.dynamodb.schema import Stream, Table, read_table, stream_view
 from cloud.local.dynamodb.values import Item
 
 # Another process may hold the file for as long as a table is rebuilt.
 _BUSY_SECONDS = 30.0
 _STATEMENTS_KEPT = 512
 _SECONDS_BETWEEN_FORGETTING = 60.0
+_SECONDS_BETWEEN_TRIMMING = 3600.0
 # 16 MB of log before it is copied into the file: fewer, larger copies than SQLite's default.
 _CHECKPOINT_PAGES = 4000
 
@@ -34,6 +37,11 @@ CREATE TABLE IF NOT EXISTS ddb_tokens (
     accepted_at REAL NOT NULL
 ) WITHOUT ROWID;
 """
+_TABLES = (
+    "SELECT one.name, one.definition, one.number, one.created_at, stream.number, stream.label, "
+    "stream.view FROM ddb_tables AS one LEFT JOIN ddb_streams AS stream "
+    "ON stream.table_name = one.name AND stream.closed_at IS NULL"
+)
 
 encode = msgspec.json.Encoder().encode
 decode_item = msgspec.json.Decoder(dict[str, dict[str, Any]]).decode
@@ -49,15 +57,21 @@ class Store:
     Every commit is on the disk when it returns (WAL, `synchronous=FULL`).
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, clock: Callable[[], datetime]) -> None:
         self._path = str(path)
+        self._clock = clock
         self._local = threading.local()
         self._connections: weakref.WeakSet[_Connection] = weakref.WeakSet()
         # Threads queue here rather than in SQLite, whose waiting is by sleeping and trying again.
         self._turn = threading.Lock()
         self._tables: dict[str, Table] = {}
         self._tokens_forgotten_to = float("-inf")
-        self.connection.executescript(_SETUP)
+        self._trimmed_at = float("-inf")
+        self.connection.executescript(_SETUP + changes.SETUP)
+
+    def now(self) -> float:
+        """Give the clock's instant in seconds since 1970."""
+        return self._clock().timestamp()
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -117,13 +131,8 @@ class Store:
 
     def reload(self) -> None:
         """Read the list of tables again; another process may have changed it."""
-        rows = self.connection.execute(
-            "SELECT number, name, definition, created_at FROM ddb_tables"
-        ).fetchall()
-        self._tables = {
-            name: read_table(msgspec.json.decode(definition), number, created_at)
-            for number, name, definition, created_at in rows
-        }
+        rows = self.connection.execute(_TABLES).fetchall()
+        self._tables = {row[0]: _read(row) for row in rows}
 
     def forget_tokens(self, connection: sqlite3.Connection, *, before: float) -> None:
         """Delete the request tokens of before a moment, but not more often than once a minute."""
@@ -132,33 +141,41 @@ class Store:
         connection.execute("DELETE FROM ddb_tokens WHERE accepted_at <= ?", (before,))
         self._tokens_forgotten_to = before
 
-    def create(self, definition: Mapping[str, Any], created_at: float) -> Table:
+    def trim_changes(self, connection: sqlite3.Connection, now: float) -> None:
+        """Delete the changes of more than a day ago, but not more often than once an hour."""
+        if now - self._trimmed_at < _SECONDS_BETWEEN_TRIMMING:
+            return
+        changes.trim(connection, now)
+        self._trimmed_at = now
+
+    def create(self, definition: Mapping[str, Any], now: float) -> Table:
         """Make a table that must not exist yet.
 
         Raises:
             EngineError: a table of this name exists, or the definition is wrong.
         """
-        wanted = read_table(definition, 0, created_at)
+        wanted = read_table(definition, 0, now)
         with self.writing() as connection:
             if self._stored(connection, wanted.name) is not None:
                 raise EngineError("ResourceInUseException", f"Table already exists: {wanted.name}")
-            table = _add(connection, definition, created_at)
+            table = _add(connection, definition, created_at=now, now=now)
         self._tables[table.name] = table
         return table
 
-    def ensure(self, definition: Mapping[str, Any], created_at: float) -> Table:
+    def ensure(self, definition: Mapping[str, Any], now: float) -> Table:
         """Make a table, or bring the one that exists up to a definition with the same key.
 
-        Items are kept: when indexes or the time to live changed, every row is laid out again.
+        Items are kept: when anything changed, every row is laid out again under another number, so
+        that a process which knows the old definition finds out and reads the new one.
 
         Raises:
             EngineError: the key differs from the existing table's, or the definition is wrong.
         """
-        wanted = read_table(definition, 0, created_at)
+        wanted = read_table(definition, 0, now)
         with self.writing() as connection:
             table = self._stored(connection, wanted.name)
             if table is None:
-                table = _add(connection, definition, created_at)
+                table = _add(connection, definition, created_at=now, now=now)
             elif table.keys != wanted.keys:
                 raise EngineError(
                     "ResourceInUseException",
@@ -166,8 +183,8 @@ class Store:
                     f"now says {wanted.keys.kinds}. A key cannot be changed: delete the table, or "
                     "give the new one another name.",
                 )
-            elif table.definition != wanted.definition:
-                old, table = table, _replace(connection, table, definition)
+            elif table.definition != wanted.definition or not _has_its_stream(table):
+                old, table = table, _replace(connection, table, definition, now)
                 _copy_rows(connection, old, table)
                 connection.execute(f"DROP TABLE {old.rows}")
         self._tables[table.name] = table
@@ -185,6 +202,7 @@ class Store:
                 raise no_such_table(name)
             connection.execute("DELETE FROM ddb_tables WHERE number = ?", (table.number,))
             connection.execute(f"DROP TABLE {table.rows}")
+            changes.shut(connection, name, self.now())
         self._tables.pop(name, None)
         return table
 
@@ -206,18 +224,32 @@ class Store:
 
     @staticmethod
     def _stored(connection: sqlite3.Connection, name: str) -> Table | None:
-        row = connection.execute(
-            "SELECT definition, number, created_at FROM ddb_tables WHERE name = ?", (name,)
-        ).fetchone()
-        return read_table(msgspec.json.decode(row[0]), row[1], row[2]) if row else None
+        row = connection.execute(f"{_TABLES} WHERE one.name = ?", (name,)).fetchone()
+        return _read(row) if row else None
 
 
-def _add(connection: sqlite3.Connection, definition: Mapping[str, Any], created_at: float) -> Table:
+def _read(row: tuple[Any, ...]) -> Table:
+    _, definition, number, created_at, stream, label, view = row
+    found = Stream(stream, label, view) if stream is not None else None
+    return read_table(msgspec.json.decode(definition), number, created_at, found)
+
+
+def _has_its_stream(table: Table) -> bool:
+    """Tell whether the stream is what the definition says; one in an older file may have none."""
+    return stream_view(table.definition) == (table.stream.view if table.stream else None)
+
+
+def _add(
+    connection: sqlite3.Connection, definition: Mapping[str, Any], *, created_at: float, now: float
+) -> Table:
     cursor = connection.execute(
         "INSERT INTO ddb_tables (name, definition, created_at) VALUES (?, ?, ?)",
         (definition["TableName"], encode(definition), created_at),
     )
-    table = read_table(definition, cursor.lastrowid or 0, created_at)
+    stream = changes.follow(
+        connection, definition["TableName"], definition, stream_view(definition), now
+    )
+    table = read_table(definition, cursor.lastrowid or 0, created_at, stream)
     index_columns = "".join(
         f", i{index.place}_pk BLOB, i{index.place}_sk BLOB" for index in table.indexes.values()
     )
@@ -239,9 +271,11 @@ def _add(connection: sqlite3.Connection, definition: Mapping[str, Any], created_
     return table
 
 
-def _replace(connection: sqlite3.Connection, table: Table, definition: Mapping[str, Any]) -> Table:
+def _replace(
+    connection: sqlite3.Connection, table: Table, definition: Mapping[str, Any], now: float
+) -> Table:
     connection.execute("DELETE FROM ddb_tables WHERE number = ?", (table.number,))
-    return _add(connection, definition, table.created_at)
+    return _add(connection, definition, created_at=table.created_at, now=now)
 
 
 def _copy_rows(connection: sqlite3.Connection, old: Table, new: Table) -> None:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cloud.local.dynamodb.schema import KeySchema, Table
-from cloud.local.dynamodb.store import Store
+from cloud.local.dynamodb.schema import Index, KeySchema, Table, stream_arn, table_arn
+from cloud.local.dynamodb.store import Store, decode_item
+from cloud.local.dynamodb.values import item_size
 
 _MOST_LISTED = 100
-_ARN = "arn:aws:dynamodb:local:000000000000:table/"
+_ENTRY_OVERHEAD = 100
 
 
 def create_table(store: Store, request: Mapping[str, Any], now: float) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def describe_time_to_live(store: Store, request: Mapping[str, Any]) -> dict[str,
 def update_time_to_live(store: Store, request: Mapping[str, Any]) -> dict[str, Any]:
     """Choose the attribute that items expire by (AWS, UpdateTimeToLive)."""
     table, ttl = store.table(request["TableName"]), request["TimeToLiveSpecification"]
-    store.ensure({**table.definition, "TimeToLiveSpecification": ttl}, table.created_at)
+    store.ensure({**table.definition, "TimeToLiveSpecification": ttl}, store.now())
     return {"TimeToLiveSpecification": ttl}
 
 
@@ -65,28 +66,53 @@ def _description(store: Store, table: Table) -> dict[str, Any]:
                 "KeySchema": _schema(index.keys),
                 "Projection": _projection(index.projection, index.included),
                 "IndexStatus": "ACTIVE",
-                "IndexArn": f"{_ARN}{table.name}/index/{index.name}",
+                **_extent(store, table, index),
+                "IndexArn": f"{table_arn(table.name)}/index/{index.name}",
             }
             for index in table.indexes.values()
         ]
-    if "StreamSpecification" in table.definition:
-        # CloudFormation gives only the view; the API says both.
-        stream = {"StreamEnabled": True, **table.definition["StreamSpecification"]}
-        description["StreamSpecification"] = stream
     return description
 
 
+def _extent(store: Store, table: Table, index: Index) -> dict[str, int]:
+    """Count an index's entries and bytes.
+
+    AWS, DynamoDB Developer Guide, "Using global secondary indexes", storage: each entry takes 100
+    bytes more than its attributes.
+    """
+    rows = f"FROM {table.rows} WHERE i{index.place}_pk IS NOT NULL"
+    if index.projection == "ALL":
+        count, total = store.connection.execute(
+            f"SELECT count(*), coalesce(sum(size), 0) {rows}"
+        ).fetchone()
+    else:
+        entries = [
+            item_size(table.entry(index, decode_item(item)) or {})
+            for (item,) in store.connection.execute(f"SELECT item {rows}")
+        ]
+        count, total = len(entries), sum(entries)
+    return {"ItemCount": count, "IndexSizeBytes": total + count * _ENTRY_OVERHEAD}
+
+
 def _frame(table: Table) -> dict[str, Any]:
-    return {
+    frame: dict[str, Any] = {
         "TableName": table.name,
         "TableStatus": "ACTIVE",
-        "TableArn": _ARN + table.name,
+        "TableArn": table_arn(table.name),
         "CreationDateTime": table.created_at,
         "KeySchema": _schema(table.keys),
         "AttributeDefinitions": table.definition["AttributeDefinitions"],
         "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
         "DeletionProtectionEnabled": False,
     }
+    if table.stream is not None:
+        frame["StreamSpecification"] = {
+            "StreamEnabled": True,
+            "StreamViewType": table.stream.view,
+        }
+        frame["LatestStreamArn"] = stream_arn(table.name, table.stream.label)
+        frame["LatestStreamLabel"] = table.stream.label
+    return frame
 
 
 def _schema(keys: KeySchema) -> list[dict[str, str]]:

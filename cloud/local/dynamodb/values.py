@@ -16,6 +16,7 @@ Item = dict[str, Value]
 # AWS, DynamoDB Developer Guide, "Quotas" and "DynamoDB item sizes and formats".
 LARGEST_ITEM = 400 * 1024
 DEEPEST_NESTING = 32
+LONGEST_NAME = 65535
 _CONTAINER_OVERHEAD = 3
 _ELEMENT_OVERHEAD = 1
 
@@ -69,13 +70,30 @@ def too_deep() -> EngineError:
     return invalid("Nesting Levels have exceeded supported limits")
 
 
+def check_names(item: Mapping[str, Value]) -> None:
+    """Check the length of an item's names; only a large item can hold one that is too long.
+
+    Raises:
+        EngineError: one is longer than 64 KB.
+    """
+    if any(_text_size(name) > LONGEST_NAME for name in item):
+        raise invalid_parameter(
+            f"Attribute name is too large, must be less than {LONGEST_NAME + 1} bytes"
+        )
+
+
 def item_size(item: Mapping[str, Value]) -> int:
     """Count the bytes of an item as AWS does: names and values (AWS, item sizes and formats)."""
+    # Most attributes are short text: joined, they are counted at once.
+    texts = list(item)
     total = 0
-    for name, value in item.items():
+    for value in item.values():
         text = value.get("S")
-        total += _text_size(name) + (size(value) if text is None else _text_size(text))
-    return total
+        if text is None:
+            total += size(value)
+        else:
+            texts.append(text)
+    return total + _text_size("".join(texts))
 
 
 def size(value: Value, depth: int = 0) -> int:

@@ -1,14 +1,21 @@
 """Speaks DynamoDB's JSON 1.0 protocol, so that any client may reach the engine over HTTP."""
 
+import secrets
 import zlib
+from collections.abc import Container, Mapping
 from typing import Any
 
 import msgspec
 
 from cloud.local.dynamodb.engine import Engine
 from cloud.local.dynamodb.errors import VALIDATION, EngineError
+from cloud.local.dynamodb.parameters import OPERATIONS, STREAM_OPERATIONS
 
-_TARGET = "DynamoDB_20120810."
+# The two APIs share the protocol; each has its own operations.
+_TARGETS: Mapping[str, Container[str]] = {
+    "DynamoDB_20120810": OPERATIONS,
+    "DynamoDBStreams_20120810": STREAM_OPERATIONS,
+}
 _SHAPES = "com.amazonaws.dynamodb.v20120810#"
 _PROTOCOL_SHAPES = "com.amazon.coral.service#"
 _VALIDATION_SHAPES = "com.amazon.coral.validate#"
@@ -40,6 +47,7 @@ def answer_http(engine: Engine, target_header: str, body: bytes) -> Answer:
         "Content-Type": "application/x-amz-json-1.0",
         "Content-Length": str(len(encoded)),
         "x-amz-crc32": str(zlib.crc32(encoded)),
+        "x-amzn-RequestId": secrets.token_hex(26).upper(),
     }
     return status, headers, encoded
 
@@ -55,9 +63,13 @@ def error_body(error: EngineError) -> dict[str, Any]:
 
 
 def _operation(target_header: str) -> str:
-    if not target_header.startswith(_TARGET):
-        raise EngineError("UnknownOperationException", f"X-Amz-Target {target_header!r}")
-    return target_header.removeprefix(_TARGET)
+    target, _, operation = target_header.partition(".")
+    if operation not in _TARGETS.get(target, ()):
+        raise EngineError(
+            "UnknownOperationException",
+            f"X-Amz-Target {target_header!r} is not supported by the local engine",
+        )
+    return operation
 
 
 def _decoded(body: bytes) -> dict[str, Any]:

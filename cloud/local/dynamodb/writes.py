@@ -10,19 +10,28 @@ import msgspec
 
 from cloud.local.dynamodb.binding import Binder
 from cloud.local.dynamodb.capacity import Meter
+from cloud.local.dynamodb.changes import Image, note
 from cloud.local.dynamodb.errors import (
     CONDITION_FAILED,
     VALIDATION,
     EngineError,
     invalid,
     invalid_parameter,
+    too_short,
 )
 from cloud.local.dynamodb.evaluation import holds, projected, updated
 from cloud.local.dynamodb.parameters import ACTIONS, BATCH_WRITES
 from cloud.local.dynamodb.schema import Key, Table
 from cloud.local.dynamodb.store import Store, decode_item, encode
 from cloud.local.dynamodb.syntax import Condition, Update
-from cloud.local.dynamodb.values import LARGEST_ITEM, Item, item_size, normalise_item
+from cloud.local.dynamodb.values import (
+    LARGEST_ITEM,
+    LONGEST_NAME,
+    Item,
+    check_names,
+    item_size,
+    normalise_item,
+)
 
 # AWS, API reference of BatchWriteItem and TransactWriteItems.
 _MOST_IN_BATCH = 25
@@ -52,11 +61,12 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an item was and what it becomes; None where there is no item."""
+    """What an item was, also as it is stored, and what it becomes; None where there is no item."""
 
     old: Item | None
     new: Item | None
     new_size: int
+    old_encoded: bytes = b""
 
 
 def put_item(store: Store, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,7 +94,9 @@ def batch_write(store: Store, request: Mapping[str, Any]) -> dict[str, Any]:
         for name, writes in request["RequestItems"].items()
         for write in _as_list(writes)
     ]
-    if not 1 <= len(actions) <= _MOST_IN_BATCH:
+    if not actions:
+        raise too_short("requestItems")
+    if len(actions) > _MOST_IN_BATCH:
         raise invalid(f"Too many items requested for the BatchWriteItem call: {len(actions)}")
     if _has_repeats(actions):
         raise invalid("Provided list of item keys contains duplicates")
@@ -92,7 +104,7 @@ def batch_write(store: Store, request: Mapping[str, Any]) -> dict[str, Any]:
     with store.writing() as connection:
         for action in actions:
             outcome = _decide(action, connection, needs_old=meter.is_on)
-            _save(action, outcome, connection)
+            _save(store, action, outcome, connection)
             meter.write(action.table, outcome.old, outcome.new)
     return meter.listed_in({"UnprocessedItems": {}})
 
@@ -122,7 +134,7 @@ def transact_write(store: Store, request: Mapping[str, Any], now: float) -> dict
             return meter.listed_in({})
         outcomes = _decide_all(actions, connection)
         for action, outcome in zip(actions, outcomes, strict=True):
-            _save(action, outcome, connection)
+            _save(store, action, outcome, connection)
             meter.write(action.table, outcome.old, outcome.new)
     return meter.listed_in({})
 
@@ -137,7 +149,7 @@ def _write(
     meter = Meter(request)
     with store.writing() as connection:
         outcome = _decide(action, connection, needs_old=meter.is_on or wanted != "NONE")
-        _save(action, outcome, connection)
+        _save(store, action, outcome, connection)
     meter.write(action.table, outcome.old, outcome.new)
     attributes = _returned(wanted, action, outcome)
     return meter.added_to({"Attributes": attributes} if attributes else {})
@@ -183,10 +195,12 @@ def _decide(action: Action, connection: sqlite3.Connection, *, needs_old: bool) 
     Raises:
         EngineError: the condition is not met, or the new item would not be valid.
     """
-    old, base = None, None
+    old, base, old_encoded = None, None, b""
+    needs_old = needs_old or action.table.stream is not None
     if needs_old or action.condition is not None or action.update is not None:
         row = connection.execute(action.table.select_one, action.key).fetchone()
         if row is not None:
+            old_encoded = row[0]
             old = decode_item(row[0])
             # An update changes its copy in place.
             base = decode_item(row[0]) if action.update is not None else old
@@ -194,9 +208,9 @@ def _decide(action: Action, connection: sqlite3.Connection, *, needs_old: bool) 
         shown = {"Item": old} if action.shows_old_on_failure and old is not None else {}
         raise EngineError(CONDITION_FAILED, "The conditional request failed", **shown)
     if action.verb == "Delete":
-        return Outcome(old, None, 0)
+        return Outcome(old, None, 0, old_encoded)
     if action.verb == "ConditionCheck":
-        return Outcome(old, old, 0)
+        return Outcome(old, old, 0, old_encoded)
     new = action.content
     if action.verb == "Update":
         new = base if base is not None else dict(action.content)
@@ -204,10 +218,12 @@ def _decide(action: Action, connection: sqlite3.Connection, *, needs_old: bool) 
             new = updated(action.update, new)
     action.table.check_index_keys(new)
     size = item_size(new)
+    if size > LONGEST_NAME:
+        check_names(new)
     if size > LARGEST_ITEM:
         to_update = " to update" if action.verb == "Update" else ""
         raise invalid(f"Item size{to_update} has exceeded the maximum allowed size")
-    return Outcome(old, new, size)
+    return Outcome(old, new, size, old_encoded)
 
 
 def _decide_all(actions: list[Action], connection: sqlite3.Connection) -> list[Outcome]:
@@ -237,15 +253,22 @@ def _reason(error: EngineError) -> dict[str, Any]:
     return {"Code": codes[error.code], "Message": error.message, **error.extra}
 
 
-def _save(action: Action, outcome: Outcome, connection: sqlite3.Connection) -> None:
+def _save(store: Store, action: Action, outcome: Outcome, connection: sqlite3.Connection) -> None:
     if action.verb == "ConditionCheck":
         return
-    table = action.table
+    table, encoded = action.table, b""
     if outcome.new is None:
         connection.execute(table.delete_one, action.key)
-        return
-    row = table.row(action.key, outcome.new, encode(outcome.new), outcome.new_size)
-    connection.execute(table.replace_one, row)
+    else:
+        encoded = encode(outcome.new)
+        row = table.row(action.key, outcome.new, encoded, outcome.new_size)
+        connection.execute(table.replace_one, row)
+    if table.stream is not None:
+        now = store.now()
+        store.trim_changes(connection, now)
+        old = Image(outcome.old, outcome.old_encoded) if outcome.old is not None else None
+        new = Image(outcome.new, encoded) if outcome.new is not None else None
+        note(connection, table, old, new, now)
 
 
 def _returned(wanted: str, action: Action, outcome: Outcome) -> Item | None:

@@ -16,9 +16,10 @@ from cloud.adapters import wiring
 from cloud.adapters.memory import MemoryDocuments, MemoryRecords
 from cloud.adapters.tables import OperationsRow
 from cloud.kernel.ports import Documents, Records
-from cloud.local.buckets import Buckets
 from cloud.local.dynamodb import hook
 from cloud.local.dynamodb.engine import Engine
+from cloud.local.keys import Keys
+from cloud.local.s3.buckets import Buckets
 from cloud.local.template import load
 
 # At collection, before a test of another folder can make boto3's default session.
@@ -32,8 +33,24 @@ ENVIRONMENT = {
     "MONEY_TABLE": "MoneyTable",
     "TELEMETRY_TABLE": "TelemetryTable",
     "DOCUMENTS_BUCKET": "DocumentsBucket",
+    "SECRETS_KEY": "alias/secrets",
 }
-AWS_ONLY = {"SSESpecification", "PointInTimeRecoverySpecification", "TimeToLiveSpecification"}
+AWS_ONLY = {
+    "SSESpecification",
+    "PointInTimeRecoverySpecification",
+    "StreamSpecification",
+    "TimeToLiveSpecification",
+}
+
+
+class At:
+    """A clock that stands still."""
+
+    def __init__(self, instant: datetime) -> None:
+        self._instant = instant
+
+    def now(self) -> datetime:
+        return self._instant
 
 
 @pytest.fixture(scope="session")
@@ -52,13 +69,17 @@ def a_client(service: str) -> Any:
 def on_engine(stack: Any, folder: Path) -> Iterator[None]:
     engine = Engine(folder / "tables.sqlite", clock=lambda: MONDAY)
     hook.install(engine)
-    hook.register("s3", Buckets(folder / "buckets", stack.buckets).call)
+    buckets = Buckets(folder / "buckets", stack.buckets, At(MONDAY))
+    keys = Keys(folder / "keys", stack.keys, At(MONDAY), aliases={"alias/secrets": "SecretsKey"})
+    hook.register("s3", buckets.call)
+    hook.register("kms", keys.call)
     for name, definition in stack.tables.items():
         left_out = AWS_ONLY | {"BillingMode"}
         honoured = {key: value for key, value in definition.items() if key not in left_out}
         engine.create_table({"TableName": name, **honoured})
     yield
     hook.uninstall()
+    buckets.close()
     engine.close()
 
 
@@ -73,6 +94,8 @@ def on_moto(stack: Any) -> Iterator[None]:
                 **{key: value for key, value in definition.items() if key not in AWS_ONLY},
             )
         a_client("s3").create_bucket(Bucket="documentsbucket")
+        made = a_client("kms").create_key()["KeyMetadata"]["KeyId"]
+        a_client("kms").create_alias(AliasName="alias/secrets", TargetKeyId=made)
         yield
 
 

@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 
-from cloud.adapters import clock as clock_in_use
 from cloud.adapters import wiring
-from cloud.adapters.clock import SystemClock
 from cloud.adapters.records import DynamoRecords
 from cloud.detection.models import Tier
 from cloud.kernel.change import Change, Save
@@ -53,16 +51,18 @@ class World:
                 "OPERATIONS_TABLE": "OperationsTable",
                 "SITES_TABLE": "SitesTable",
                 "MONEY_TABLE": "MoneyTable",
+                "SECRETS_KEY": "SecretsKey",
             }
         )
         self.door = Door(runtime)
+        self.door.start()
 
     @property
     def now(self) -> datetime:
         return self.runtime.clock.now()
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Any:
-        return self.runtime.call_http(function, event)
+        return self.runtime.invoke(function, event)
 
     def deliver(self, function: str, *bodies: Any) -> Any:
         """Hand messages to a function as its queue would."""
@@ -139,10 +139,10 @@ class World:
 
     # ------------------------------------------------------------------ who calls
     def token(self, client: ApiClient, scope: str = "sunreeve/partner") -> str:
-        return self.runtime.issuer.token(client.id, client_id=client.id, scope=scope)
+        return self.runtime.issuer.client_token(client.id, scope)
 
     def person(self, name: str, *roles: str) -> str:
-        return self.runtime.issuer.token(name, username=name, **{"cognito:groups": list(roles)})
+        return self.runtime.issuer.person_token(name, *roles)
 
     def call(
         self,
@@ -175,11 +175,9 @@ def cache(tmp_path_factory):
 
 def a_world(folder, cache):
     runtime = Runtime(folder, TEMPLATE, starts_at=MONDAY, cache=cache)
-    clock_in_use.use(runtime.clock)
     world = World(runtime)
     yield world
     world.door.stop()
-    clock_in_use.use(SystemClock())
     runtime.close()
 
 

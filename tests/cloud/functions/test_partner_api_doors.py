@@ -43,7 +43,6 @@ def shown(response):
 def test_without_a_token_the_door_stays_shut(shared):
     response = shared.call("GET", "/v1/work_orders")
     assert (response.status, shown(response)) == (401, {"message": "Unauthorized"})
-    assert 'error="invalid_token"' in response.headers["www-authenticate"]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +56,7 @@ def test_without_a_token_the_door_stays_shut(shared):
 )
 def test_a_token_that_is_not_a_partners_is_forbidden(shared, home, scope, client):
     name = client or home.clients[0].id
-    token = shared.runtime.issuer.token(name, client_id=name, scope=scope)
+    token = shared.runtime.issuer.client_token(name, scope)
     response = shared.call("GET", "/v1/work_orders", token=token)
     assert (response.status, response.headers["content-type"]) == (403, PROBLEM)
 

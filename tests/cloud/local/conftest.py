@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from cloud.adapters import clock as clock_in_use
-from cloud.adapters.clock import SystemClock
 from cloud.local.dynamodb import hook
 from cloud.local.runtime import Runtime
 
@@ -30,11 +28,9 @@ def opened(tmp_path, template_cache):
     @contextmanager
     def block():
         runtime = Runtime(tmp_path / "data", TEMPLATE, starts_at=START, cache=template_cache)
-        clock_in_use.use(runtime.clock)
         try:
             yield runtime
         finally:
-            clock_in_use.use(SystemClock())
             runtime.close()
 
     return block

@@ -5,7 +5,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cloud.adapters import clock as clock_in_use
 from cloud.local.conductor import Conductor
 from cloud.local.runtime import Runtime
 
@@ -15,7 +14,6 @@ TEMPLATE = Path(__file__).parents[3] / "template.yaml"
 def main(folder: Path, cache: Path) -> None:
     start = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
     runtime = Runtime(folder, TEMPLATE, starts_at=start, cache=cache)
-    clock_in_use.use(runtime.clock)
     runtime.start()
     sys.stdout.write(f"{runtime.mqtt_port}\n")
     sys.stdout.flush()

@@ -13,11 +13,12 @@ import boto3
 import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from cloud.local.queues import Depth, Outgoing, QueueError, Queues, url_of
+from cloud.local.queues import Depth, Outgoing, QueueError, Queues, arn_of, url_of
 
 START = datetime(2031, 1, 1, tzinfo=UTC)
 
@@ -458,3 +459,177 @@ def test_errors(queues: Queues, operation: str, params: dict[str, Any], code: st
     with pytest.raises(QueueError) as info:
         queues.call(operation, params)
     assert info.value.parsed["Code"] == code
+
+
+# ---- looking and changing ----------------------------------------------------------------------
+
+
+def test_peeking_changes_nothing(queues: Queues, clock: SimClock) -> None:
+    queues.create("q", {"VisibilityTimeout": 30})
+    for body in ("a", "b", "c"):
+        queues.send("q", body)
+    queues.send("q", "late", delay_s=60)
+    (taken,) = queues.receive("q")
+    before = queues.depth("q")
+    seen = queues.peek("q", 10)
+    assert queues.peek("q", 10) == seen
+    assert queues.depth("q") == before
+    assert [one.body for one in seen] == ["a", "b", "c", "late"]
+    assert [one.is_in_flight for one in seen] == [True, False, False, False]
+    assert [one.receive_count for one in seen] == [1, 0, 0, 0]
+    assert seen[0].id == taken.id
+    assert seen[3].visible_at == START + timedelta(seconds=60)
+    assert len(queues.peek("q", 2)) == 2
+    clock.pass_by(seconds=30)
+    assert not queues.peek("q", 1)[0].is_in_flight
+    queues.change_visibility("q", queues.receive("q")[0].receipt, 5)
+    clock.pass_by(days=4)
+    assert queues.peek("q") == []
+
+
+def test_attributes_are_changed_one_by_one(sqs: Any, tmp_path: Path, clock: SimClock) -> None:
+    url = sqs.create_queue(QueueName="q", Attributes={"DelaySeconds": "5"})["QueueUrl"]
+    dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    policy = {"deadLetterTargetArn": arn_of("dead"), "maxReceiveCount": "3"}
+    sqs.set_queue_attributes(
+        QueueUrl=url, Attributes={"VisibilityTimeout": "7", "RedrivePolicy": json.dumps(policy)}
+    )
+    again = Queues(tmp_path / "queues.db", clock)
+    shown = again.settings("q").attributes()
+    again.close()
+    assert (shown["DelaySeconds"], shown["VisibilityTimeout"]) == ("5", "7")
+    assert json.loads(shown["RedrivePolicy"])["maxReceiveCount"] == 3
+    assert sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"] == [url]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": ""})
+    assert sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"] == []
+    for wrong in ({"FifoQueue": "true"}, {"DelaySeconds": "901"}, {"RedrivePolicy": json.dumps(
+        {"deadLetterTargetArn": arn_of("nobody"), "maxReceiveCount": 1})}):  # fmt: skip
+        with pytest.raises(ClientError):
+            sqs.set_queue_attributes(QueueUrl=url, Attributes=wrong)
+    assert sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["DelaySeconds"])[
+        "Attributes"
+    ] == {"DelaySeconds": "5"}
+
+
+# ---- redrive -----------------------------------------------------------------------------------
+
+
+def with_dead_letters(queues: Queues, suffix: str = "", *, sources: str = "ab") -> None:
+    kind = {"FifoQueue": True} if suffix else {}
+    queues.create(f"dead{suffix}", kind)
+    queues.create(f"other{suffix}", kind)
+    policy = {"deadLetterTargetArn": arn_of(f"dead{suffix}"), "maxReceiveCount": 1}
+    for name in sources:
+        queues.create(f"{name}{suffix}", {**kind, "VisibilityTimeout": 1, "RedrivePolicy": policy})
+
+
+def let_die(queues: Queues, clock: SimClock, name: str, *messages: str) -> None:
+    for body in messages:
+        group = {"group_id": "g", "deduplication_id": body} if name.endswith(".fifo") else {}
+        queues.send(name, body, **group)
+    while queues.receive(name, 10):
+        clock.pass_by(seconds=1)
+
+
+def test_dead_letters_go_back_to_where_they_came_from(queues: Queues, clock: SimClock) -> None:
+    with_dead_letters(queues)
+    let_die(queues, clock, "a", "a1", "a2")
+    let_die(queues, clock, "b", "b1")
+    dead = {one.id for one in queues.peek("dead")}
+    move = queues.start_move("dead")
+    assert (move.moved, move.to_move, move.failure) == (3, 3, None)
+    assert queues.depth("dead") == Depth(0, 0, 0)
+    back = queues.receive("a", 10)
+    assert [one.body for one in back] == ["a1", "a2"]
+    assert {one.receive_count for one in back} == {1}
+    assert not dead & {one.id for one in back}
+    assert "DeadLetterQueueSourceArn" not in back[0].system
+    assert back[0].system["SentTimestamp"] == str(int(clock.now().timestamp() * 1000))
+    assert bodies(queues, "b") == ["b1"]
+
+
+def test_fifo_dead_letters_keep_their_order_and_block_their_group(
+    queues: Queues, clock: SimClock
+) -> None:
+    with_dead_letters(queues, ".fifo")
+    let_die(queues, clock, "a.fifo", "1", "2", "3")
+    assert [one.body for one in queues.peek("dead.fifo")] == ["1", "2", "3"]
+    assert queues.start_move("dead.fifo", "other.fifo", rate=500).moved == 3
+    assert bodies(queues, "other.fifo", 1) == ["1"]
+    assert bodies(queues, "other.fifo") == []
+    clock.pass_by(seconds=30)
+    assert bodies(queues, "other.fifo") == ["1", "2", "3"]
+
+
+def test_what_is_out_of_sight_stays_and_what_has_no_source_stops_the_move(
+    queues: Queues, clock: SimClock
+) -> None:
+    with_dead_letters(queues)
+    let_die(queues, clock, "a", "died")
+    (held,) = queues.receive("dead", visibility_s=60)
+    queues.send("dead", "sent by hand")
+    move = queues.start_move("dead")
+    assert (move.moved, move.to_move) == (0, 1)
+    assert move.failure == "CouldNotDetermineMessageSource"
+    assert queues.depth("dead") == Depth(1, 1, 0)
+    assert queues.start_move("dead", "other").moved == 1
+    assert bodies(queues, "other") == ["sent by hand"]
+    queues.change_visibility("dead", held.receipt, 0)
+    assert queues.start_move("dead").moved == 1
+    assert bodies(queues, "a") == ["died"]
+
+
+def test_boto3_redrives(sqs: Any, queues: Queues, clock: SimClock) -> None:
+    with_dead_letters(queues)
+    let_die(queues, clock, "a", "x")
+    arn = arn_of("dead")
+    handle = sqs.start_message_move_task(SourceArn=arn, MaxNumberOfMessagesPerSecond=10)
+    (task,) = sqs.list_message_move_tasks(SourceArn=arn)["Results"]
+    assert task == {
+        "Status": "COMPLETED",
+        "SourceArn": arn,
+        "MaxNumberOfMessagesPerSecond": 10,
+        "ApproximateNumberOfMessagesMoved": 1,
+        "ApproximateNumberOfMessagesToMove": 1,
+        "StartedTimestamp": int(clock.now().timestamp() * 1000),
+    }
+    queues.send("dead", "by hand")
+    sqs.start_message_move_task(SourceArn=arn)
+    tasks = sqs.list_message_move_tasks(SourceArn=arn, MaxResults=10)["Results"]
+    assert [task["Status"] for task in tasks] == ["FAILED", "COMPLETED"]
+    with pytest.raises(sqs.exceptions.UnsupportedOperation):
+        sqs.cancel_message_move_task(TaskHandle=handle["TaskHandle"])
+    with pytest.raises(sqs.exceptions.ResourceNotFoundException):
+        sqs.cancel_message_move_task(TaskHandle="nobody")
+    with pytest.raises(sqs.exceptions.ResourceNotFoundException):
+        sqs.start_message_move_task(SourceArn=arn_of("nobody"))
+    pages, token = [], {}
+    while True:
+        page = sqs.list_dead_letter_source_queues(QueueUrl=url_of("dead"), MaxResults=1, **token)
+        pages.append(page["queueUrls"])
+        if "NextToken" not in page:
+            break
+        token = {"NextToken": page["NextToken"]}
+    assert pages == [[url_of("a")], [url_of("b")]]
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "code"),
+    [
+        ("a", {}, "InvalidParameterValue"),
+        ("nobody", {}, "ResourceNotFoundException"),
+        ("dead", {"destination": "nobody"}, "ResourceNotFoundException"),
+        ("dead", {"destination": "dead"}, "InvalidParameterValue"),
+        ("dead", {"destination": "q.fifo"}, "InvalidParameterValue"),
+        ("dead", {"rate": 501}, "InvalidParameterValue"),
+        ("dead", {"rate": 0}, "InvalidParameterValue"),
+    ],
+)
+def test_moves_that_are_refused(
+    queues: Queues, source: str, options: dict[str, Any], code: str
+) -> None:
+    with_dead_letters(queues)
+    queues.create("q.fifo", {"FifoQueue": True})
+    with pytest.raises(QueueError) as info:
+        queues.start_move(source, **options)
+    assert info.value.code == code

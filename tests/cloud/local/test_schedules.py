@@ -1,13 +1,13 @@
 """Schedules against a calendar on the wall: clock changes, leap days, month ends, L, W and #."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloud.local.schedules import parse
+from cloud.local.schedules import parse, within
 
 EASTERN = "America/New_York"
 
@@ -238,3 +238,169 @@ def test_an_hourly_minute_is_never_more_than_the_change_away(offset: int, zone: 
     due = parse("cron(0 * * * ? *)", zone).next_after(instant)
     assert due is not None
     assert timedelta(0) < due - instant <= timedelta(hours=2)
+
+
+# ---- a StartDate and an EndDate -----------------------------------------------------------------
+
+
+def test_start_and_end_are_included() -> None:
+    start, end = utc("2026-01-02T05:00"), utc("2026-01-04T05:00")
+    daily = within(parse("cron(0 5 * * ? *)"), start=start, end=end)
+    assert daily.next_after(utc("2020-01-01")) == start
+    assert daily.next_after(start) == utc("2026-01-03T05:00")
+    assert daily.next_after(utc("2026-01-03T05:00")) == end
+    assert daily.next_after(end) is None
+    rate = within(parse("rate(7 hours)", start=start), start=start)
+    assert rate.next_after(utc("2025-01-01")) == start
+    assert rate.next_after(start) == start + timedelta(hours=7)
+    with pytest.raises(ValueError, match="EndDate"):
+        within(parse("rate(1 day)"), start=end, end=end)
+
+
+# ---- against every minute -----------------------------------------------------------------------
+
+NAMES = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
+
+
+def numbers(text: str, low: int, high: int) -> set[int]:
+    """Read lists, ranges and steps by trying every number of the field."""
+    found, size = set(), high - low + 1
+    for part in text.split(","):
+        span, _, step = part.partition("/")
+        first, dash, last = span.partition("-")
+        begin = low if span == "*" else int(first)
+        end = int(last) if dash else high if step or span == "*" else begin
+        for number in range(low, high + 1):
+            away = (number - begin) % size
+            if away <= (end - begin) % size and away % int(step or 1) == 0:
+                found.add(number)
+    return found
+
+
+def is_weekday(day: date) -> bool:
+    return day.strftime("%a") not in ("Sat", "Sun")
+
+
+def is_month_day(text: str, day: date) -> bool:
+    month = [date(day.year, day.month, 1) + timedelta(days=count) for count in range(31)]
+    month = [one for one in month if one.month == day.month]
+    if text == "L":
+        return day == month[-1]
+    if text == "LW":
+        return day == [one for one in month if is_weekday(one)][-1]
+    if text.startswith("L-"):
+        back = int(text[2:])
+        return back < len(month) and day == month[-1 - back]
+    if text.endswith("W"):
+        wanted = int(text[:-1])
+        weekdays = [one for one in month if is_weekday(one)]
+        return wanted <= len(month) and day == min(weekdays, key=lambda one: abs(one.day - wanted))
+    return day.day in numbers(text, 1, 31)
+
+
+def is_week_day(text: str, day: date) -> bool:
+    name = day.strftime("%a").upper()
+    for number, one in enumerate(NAMES, 1):
+        text = text.replace(one, str(number))
+    if text == "L":
+        return name == "SAT"
+    if text.endswith("L"):
+        return name == NAMES[int(text[:-1]) - 1] and (day + timedelta(days=7)).month != day.month
+    if "#" in text:
+        weekday, which = text.split("#")
+        before = [day - timedelta(days=7 * weeks) for weeks in range(6)]
+        count = sum((one.month, one.year) == (day.month, day.year) for one in before)
+        return name == NAMES[int(weekday) - 1] and count == int(which)
+    return NAMES.index(name) + 1 in numbers(text, 1, 7)
+
+
+def minutes_of(expression: str, zone: str, first: datetime, last: datetime) -> list[datetime]:
+    """Walk over every minute of real time and ask whether its wall time is due.
+
+    A wall time that comes twice is due the first time, and one that never comes is not due.
+    """
+    minute, hour, day, month, weekday, year = expression[5:-1].split()
+    minutes, hours, months = numbers(minute, 0, 59), numbers(hour, 0, 23), numbers(month, 1, 12)
+    years = numbers(year, 1970, 2199)
+    found, seen, instant = [], set(), first
+    days: dict[date, bool] = {}
+    while instant <= last:
+        wall = instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        if wall not in seen and wall.minute in minutes and wall.hour in hours:
+            day_of_wall = wall.date()
+            if day_of_wall not in days:
+                days[day_of_wall] = (
+                    wall.month in months
+                    and wall.year in years
+                    and (
+                        is_month_day(day, day_of_wall)
+                        if weekday == "?"
+                        else is_week_day(weekday, day_of_wall)
+                    )
+                )
+            if days[day_of_wall]:
+                found.append(instant)
+        seen.add(wall)
+        instant += timedelta(minutes=1)
+    return found
+
+
+def spans(low: int, high: int) -> st.SearchStrategy[str]:
+    number = st.integers(low, high).map(str)
+    step = st.integers(1, high).map(str)
+    return st.one_of(
+        st.just("*"),
+        number,
+        st.lists(number, min_size=2, max_size=3).map(",".join),
+        st.tuples(number, number).map("-".join),
+        st.tuples(number | st.just("*"), step).map("/".join),
+        st.tuples(number, number, step).map(lambda one: f"{one[0]}-{one[1]}/{one[2]}"),
+    )
+
+
+DAYS = st.one_of(
+    spans(1, 31),
+    st.sampled_from(["L", "LW", "L-3", "L-30"]),
+    st.integers(1, 31).map(lambda day: f"{day}W"),
+).map(lambda day: (day, "?"))
+WEEKDAYS = st.one_of(
+    spans(1, 7),
+    st.just("L"),
+    st.sampled_from(["MON-FRI", "FRI-MON", "SUN,WED", "2L", "FRIL"]),
+    st.tuples(st.integers(1, 7), st.integers(1, 5)).map(lambda one: f"{one[0]}#{one[1]}"),
+).map(lambda weekday: ("?", weekday))
+CHANGES = {
+    EASTERN: ["2026-03-07", "2026-10-31", "2026-02-26"],
+    "UTC": ["2028-02-27", "2026-12-30"],
+    "Australia/Lord_Howe": ["2026-10-03", "2026-04-04"],
+    "Africa/Cairo": ["2025-04-24", "2025-10-30"],
+    "Asia/Kathmandu": ["2026-06-29"],
+}
+PLACES = st.sampled_from([(zone, day) for zone, days in CHANGES.items() for day in days])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    minute=spans(0, 59),
+    hour=spans(0, 23),
+    day=DAYS | WEEKDAYS,
+    month=st.just("*") | spans(1, 12),
+    year=st.sampled_from(["*", "2026", "2025-2028", "2026/2"]),
+    place=PLACES,
+)
+def test_every_minute_agrees(  # noqa: PLR0917 - hypothesis names them
+    minute: str, hour: str, day: tuple[str, str], month: str, year: str, place: tuple[str, str]
+) -> None:
+    zone, text = place
+    expression = f"cron({minute} {hour} {day[0]} {month} {day[1]} {year})"
+    first = utc(text)
+    last = first + timedelta(days=3, hours=12)
+    # the walk begins a day early, so that it knows which wall times come the second time
+    walked = minutes_of(expression, zone, first - timedelta(days=1), last)
+    expected = [instant for instant in walked if instant >= first]
+    schedule = parse(expression, zone, in_gap="skip")
+    probes = [first + (last - first) * step / 24 for step in range(24)]
+    for probe in [*probes, *expected[:8], *expected[-8:]]:
+        wanted = next((instant for instant in expected if instant > probe), None)
+        due = schedule.next_after(probe)
+        assert (due if due and due <= last else None) == wanted, (expression, zone, probe)

@@ -12,6 +12,9 @@ from moto import mock_aws
 _CAPACITY = "capacity is a constant"
 _KEY_CONDITION = "a key condition that AWS refuses is taken, or fails an assertion inside moto"
 _NUMBERS = "numbers are neither checked nor normalised"
+_CONDITIONS = "a condition is read only as far as the item makes it necessary"
+_STARTS = "starting keys are not checked"
+_STREAMS = "DescribeStream is answered with 404: not yet implemented"
 MOTO_IS_WRONG = {
     "test_a_number_has_one_spelling": _NUMBERS,
     "test_a_number_out_of_range[too-many-digits]": _NUMBERS,
@@ -42,6 +45,43 @@ MOTO_IS_WRONG = {
     "test_a_write_of_1500_bytes_in_no_index": _CAPACITY,
     "test_a_write_of_1500_bytes_in_three_indexes": _CAPACITY,
     "test_a_transaction_costs_twice": _CAPACITY,
+    "test_a_condition_beyond_a_limit[over-4-kb]": _CONDITIONS,
+    "test_a_condition_beyond_a_limit[301-operators]": _CONDITIONS,
+    "test_a_condition_beyond_a_limit[in-101]": _CONDITIONS,
+    "test_a_condition_beyond_a_limit[a-path-of-34]": _CONDITIONS,
+    "test_a_condition_beyond_a_limit[begins-number]": _CONDITIONS,
+    "test_a_condition_beyond_a_limit[number-contains]": _CONDITIONS,
+    "test_a_condition_beyond_a_limit[size-of-a-number]": _CONDITIONS,
+    "test_a_condition_beyond_a_limit[bounds-turned]": _CONDITIONS,
+    "test_a_condition_beyond_a_limit[bounds]": _CONDITIONS,
+    "test_a_condition_beyond_a_limit[no-such-type]": _CONDITIONS,
+    "test_a_condition_of_300_operators": _CONDITIONS,
+    "test_updates_refused[add-text]": "an operand of the wrong type is taken",
+    "test_updates_refused[delete-a-number]": "an operand of the wrong type is taken",
+    "test_updates_refused[add-a-list]": "an operand of the wrong type is taken",
+    "test_what_an_update_returns[UPDATED_OLD-shown2]": "the whole map is returned",
+    "test_a_put_cannot_return_what_is_new": "the message is another",
+    "test_a_sum_of_over_38_digits": "ValueError inside moto",
+    "test_nesting_of_33_levels": "nesting is not limited",
+    "test_an_update_cannot_nest_too_deeply": "nesting is not limited",
+    "test_queries_refused[start-without-sort-key]": _STARTS,
+    "test_queries_refused[start-of-another-shape]": _STARTS,
+    "test_queries_refused[start-of-another-hash-key]": _STARTS,
+    "test_queries_refused[start-outside-of-the-range]": _STARTS,
+    "test_queries_refused[overlapping-projection]": "overlapping paths are taken",
+    "test_queries_refused[unused]": "an unused value is taken",
+    "test_scans_refused[too-many-segments]": "the number of segments is not limited",
+    "test_scans_refused[start-without-sort-key]": _STARTS,
+    "test_a_start_from_another_segment": _STARTS,
+    "test_empty_batches": "an empty batch is taken",
+    "test_a_get_of_101": "the message is another",
+    "test_a_batch_with_one_item_that_is_too_large_does_nothing": "the items before it are written",
+    "test_a_transaction_of_over_4_mb": "the size of a transaction is not limited",
+    "test_a_reading_transaction_of_over_4_mb": "the size of a transaction is not limited",
+    "test_a_stream_tells_of_puts_updates_and_deletes": _STREAMS,
+    "test_a_stream_says_nothing_of_a_put_that_changes_nothing": _STREAMS,
+    "test_a_stream_says_nothing_of_a_delete_of_nothing": _STREAMS,
+    "test_a_stream_says_nothing_of_a_cancelled_transaction": _STREAMS,
 }
 
 
@@ -930,3 +970,412 @@ def test_binary_in_an_expression(things):
     )
     assert things.get("p")["c"] == {"B": b"\x03"}
     assert base64.b64encode(b"\x03") == b"Aw=="
+
+
+# Limits of the API
+
+
+@pytest.mark.parametrize(
+    ("expression", "values", "words"),
+    [
+        pytest.param(
+            " OR ".join(["a = :v"] * 500), {":v": num(1)}, "maximum allowed size", id="over-4-kb"
+        ),
+        pytest.param(
+            " OR ".join(["a=:v"] * 151), {":v": num(1)}, "too many operators", id="301-operators"
+        ),
+        pytest.param(
+            f"a IN ({', '.join(f':v{place}' for place in range(101))})",
+            {f":v{place}": num(place) for place in range(101)},
+            "number of operands",
+            id="in-101",
+        ),
+        pytest.param("a" + "[0]" * 33 + " = :v", {":v": num(1)}, "nesting", id="a-path-of-34"),
+        pytest.param("begins_with(a, :v)", {":v": num(1)}, "operand type: N", id="begins-number"),
+        pytest.param("contains(:v, a)", {":v": num(1)}, "operand type: N", id="number-contains"),
+        pytest.param("size(:v) > :v", {":v": num(1)}, "operand type: N", id="size-of-a-number"),
+        pytest.param(
+            "a BETWEEN :v AND :w", {":v": num(2), ":w": num(1)}, "upper bound", id="bounds-turned"
+        ),
+        pytest.param(
+            "a BETWEEN :v AND :w", {":v": num(2), ":w": text("3")}, "same data type", id="bounds"
+        ),
+        pytest.param(
+            "attribute_type(a, :v)", {":v": text("TEXT")}, "attribute type name", id="no-such-type"
+        ),
+    ],
+)
+def test_a_condition_beyond_a_limit(things, expression, values, words):
+    with refused(words=words):
+        things.put_item(
+            Item=key("p"), ConditionExpression=expression, ExpressionAttributeValues=values
+        )
+
+
+def test_a_condition_of_300_operators(things):
+    expression = " OR ".join(["a=:v"] * 150) + " OR a=:v"
+    with refused(words="too many operators; operator count: 301"):
+        things.put_item(
+            Item=key("p"),
+            ConditionExpression=expression,
+            ExpressionAttributeValues={":v": num(1)},
+        )
+    things.put_item(
+        Item=key("p"),
+        ConditionExpression=" OR ".join(["a<>:v"] * 150),
+        ExpressionAttributeValues={":v": num(1)},
+    )
+
+
+def test_in_of_100(things):
+    values = {f":v{place}": num(place) for place in range(100)}
+    things.put("p", a=num(99))
+    things.put_item(
+        Item=key("p"),
+        ConditionExpression=f"a IN ({', '.join(values)})",
+        ExpressionAttributeValues=values,
+    )
+    assert things.get("p") == key("p")
+
+
+@pytest.mark.parametrize(
+    ("expression", "values"),
+    [
+        pytest.param("SET a = :v SET b = :v", {":v": num(1)}, id="a-section-twice"),
+        pytest.param("SET pk = :v", {":v": text("q")}, id="a-key"),
+        pytest.param("REMOVE sk", None, id="a-key-removed"),
+        pytest.param("ADD a :v", {":v": text("x")}, id="add-text"),
+        pytest.param("DELETE a :v", {":v": num(1)}, id="delete-a-number"),
+        pytest.param("ADD a :v", {":v": {"L": [num(1)]}}, id="add-a-list"),
+        pytest.param("SET a = list_append(:v, :v)", {":v": num(1)}, id="append-a-number"),
+        pytest.param("SET a[0] = :v", {":v": num(1)}, id="an-element-of-nothing"),
+        pytest.param("SET owner = :v", {":v": num(1)}, id="an-index-key-of-another-type"),
+        pytest.param("SET owner = :v", {":v": text("")}, id="an-empty-index-key"),
+    ],
+)
+def test_updates_refused(things, expression, values):
+    with refused():
+        things.update(expression, values=values)
+    assert things.get("p") is None
+
+
+def test_if_not_exists_and_list_append(things):
+    for number in range(3):
+        things.update(
+            "SET l = list_append(if_not_exists(l, :none), :v), n = if_not_exists(n, :n)",
+            values={":none": {"L": []}, ":v": {"L": [num(number)]}, ":n": num(number)},
+        )
+    assert things.get("p") == {**key("p"), "l": {"L": [num(0), num(1), num(2)]}, "n": num(0)}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shown"),
+    [
+        ("NONE", None),
+        ("ALL_OLD", {**key("p"), "m": {"M": {"a": num(1), "b": num(2)}}, "n": num(1)}),
+        ("UPDATED_OLD", {"m": {"M": {"a": num(1)}}, "n": num(1)}),
+        ("UPDATED_NEW", {"m": {"M": {"a": num(5)}}, "n": num(2)}),
+        ("ALL_NEW", {**key("p"), "m": {"M": {"a": num(5), "b": num(2)}}, "n": num(2)}),
+    ],
+)
+def test_what_an_update_returns(things, wanted, shown):
+    things.put("p", m={"M": {"a": num(1), "b": num(2)}}, n=num(1))
+    response = things.update(
+        "SET m.a = :v ADD n :one", values={":v": num(5), ":one": num(1)}, ReturnValues=wanted
+    )
+    assert response.get("Attributes") == shown
+
+
+def test_a_put_cannot_return_what_is_new(things):
+    with refused(words="ReturnValues can only be ALL_OLD or NONE"):
+        things.put_item(Item=key("p"), ReturnValues="ALL_NEW")
+
+
+def test_a_sum_of_over_38_digits(things):
+    things.put("p", n=num("1E37"))
+    with refused():
+        things.update("SET n = n + :v", values={":v": num("0.1")})
+
+
+def test_empty_text_and_bytes_are_values(things):
+    item = {"a": text(""), "b": {"B": b""}, "l": {"L": [text("")]}, "m": {"M": {"x": text("")}}}
+    things.put("p", **item)
+    assert things.get("p") == {**key("p"), **item}
+
+
+@pytest.mark.parametrize(
+    ("name", "length", "fits"),
+    [
+        pytest.param("pk", 2048, True, id="hash-key-of-2048"),
+        pytest.param("pk", 2049, False, id="hash-key-of-2049"),
+        pytest.param("sk", 1024, True, id="sort-key-of-1024"),
+        pytest.param("sk", 1025, False, id="sort-key-of-1025"),
+        pytest.param("owner", 2048, True, id="index-hash-key-of-2048"),
+        pytest.param("owner", 2049, False, id="index-hash-key-of-2049"),
+    ],
+)
+def test_lengths_of_keys(things, name, length, fits):
+    item = {**key("p"), name: text("x" * length)}
+    if fits:
+        things.put_item(Item=item)
+        assert things.get_item(Key={part: item[part] for part in ("pk", "sk")})["Item"] == item
+    else:
+        with refused():
+            things.put_item(Item=item)
+
+
+def nested(levels):
+    value = text("x")
+    for _ in range(levels):
+        value = {"L": [value]}
+    return value
+
+
+def test_nesting_of_33_levels(things):
+    things.put("p", x=nested(32))
+    with refused(words="Nesting Levels have exceeded supported limits"):
+        things.put("p", x=nested(33))
+
+
+def test_an_update_cannot_nest_too_deeply(things):
+    things.put("p", x=nested(32))
+    with refused():
+        things.update("SET y = :y", values={":y": nested(33)})
+
+
+# Searches that are refused
+
+
+def all_of(things, **request):
+    values = {":p": text("p"), **request.pop("values", {})}
+    condition = request.pop("condition", "pk = :p")
+    return things.query(
+        KeyConditionExpression=condition, ExpressionAttributeValues=values, **request
+    )
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param({"Select": "SPECIFIC_ATTRIBUTES"}, id="select-without-projection"),
+        pytest.param({"Select": "ALL_PROJECTED_ATTRIBUTES"}, id="projected-without-index"),
+        pytest.param({"Select": "COUNT", "ProjectionExpression": "pk"}, id="count-and-projection"),
+        pytest.param({"ProjectionExpression": "a, a.b"}, id="overlapping-projection"),
+        pytest.param({"values": {":p": text("")}}, id="empty-key"),
+        pytest.param(
+            {"condition": "pk = :p AND begins_with(sk, :s)", "values": {":s": text("")}},
+            id="empty-prefix",
+        ),
+        pytest.param({"ExclusiveStartKey": {"pk": text("p")}}, id="start-without-sort-key"),
+        pytest.param({"ExclusiveStartKey": {"x": text("p")}}, id="start-of-another-shape"),
+        pytest.param({"ExclusiveStartKey": key("q")}, id="start-of-another-hash-key"),
+        pytest.param(
+            {
+                "condition": "pk = :p AND sk > :s",
+                "values": {":s": text("b")},
+                "ExclusiveStartKey": key("p", "a"),
+            },
+            id="start-outside-of-the-range",
+        ),
+        pytest.param(
+            {"FilterExpression": "x = :x", "values": {":x": num(1), ":y": num(1)}}, id="unused"
+        ),
+    ],
+)
+def test_queries_refused(things, request_):
+    with refused():
+        all_of(things, **request_)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param({"Segment": 0}, id="segment-alone"),
+        pytest.param({"Segment": 2, "TotalSegments": 2}, id="segment-too-high"),
+        pytest.param({"Segment": 0, "TotalSegments": 1_000_001}, id="too-many-segments"),
+        pytest.param({"ExclusiveStartKey": {"pk": text("p")}}, id="start-without-sort-key"),
+    ],
+)
+def test_scans_refused(things, request_):
+    with refused():
+        things.scan(**request_)
+
+
+def test_a_start_from_another_segment(things):
+    for number in range(20):
+        things.put(f"p{number}")
+    starts = [things.scan(Segment=one, TotalSegments=2, Limit=1) for one in range(2)]
+    with refused(words="does not map to the provided Segment"):
+        things.scan(Segment=1, TotalSegments=2, ExclusiveStartKey=starts[0]["LastEvaluatedKey"])
+
+
+def test_a_page_of_1_mb_counts_what_the_filter_drops(things):
+    for number in range(4):
+        things.put("p", f"{number}", x=text("x" * 350_000))
+    page = all_of(things, FilterExpression="n = :n", values={":n": num(1)})
+    assert (page["Count"], page["ScannedCount"]) == (0, 2)
+    assert page["LastEvaluatedKey"] == key("p", "1")
+
+
+def test_a_filter_in_a_scan_may_name_a_key(things):
+    things.put("p")
+    things.put("q")
+    page = things.scan(FilterExpression="pk = :p", ExpressionAttributeValues={":p": text("q")})
+    assert [item["pk"] for item in page["Items"]] == [text("q")]
+
+
+# Batches and transactions at their limits
+
+
+def test_empty_batches(things):
+    with refused():
+        things.client.batch_get_item(RequestItems={})
+    with refused():
+        things.client.batch_write_item(RequestItems={})
+
+
+def test_a_get_of_101(things):
+    keys = [key(f"p{number}") for number in range(101)]
+    with refused(words="Too many items requested for the BatchGetItem call"):
+        things.client.batch_get_item(RequestItems={"things": {"Keys": keys}})
+
+
+def test_a_batch_with_one_item_that_is_too_large_does_nothing(things):
+    puts = [
+        {"PutRequest": {"Item": {**key("p"), "x": text("x")}}},
+        {"PutRequest": {"Item": {**key("q"), "x": text("x" * 410_000)}}},
+    ]
+    with refused(words="Item size has exceeded the maximum allowed size"):
+        things.client.batch_write_item(RequestItems={"things": puts})
+    assert things.get("p") is None
+
+
+def test_a_transaction_of_101(things):
+    with refused():
+        things.client.transact_write_items(
+            TransactItems=[put_of(f"p{number}") for number in range(101)]
+        )
+
+
+def test_a_transaction_of_100(things):
+    things.client.transact_write_items(
+        TransactItems=[put_of(f"p{number}") for number in range(100)]
+    )
+    assert things.scan(Select="COUNT")["Count"] == 100
+
+
+def test_a_transaction_of_over_4_mb(things):
+    puts = [put_of(f"p{number}") for number in range(11)]
+    for put in puts:
+        put["Put"]["Item"]["x"] = text("x" * 390_000)
+    with refused():
+        things.client.transact_write_items(TransactItems=puts)
+    assert things.scan(Select="COUNT")["Count"] == 0
+
+
+def test_a_reading_transaction_of_over_4_mb(things):
+    for number in range(11):
+        things.put(f"p{number}", x=text("x" * 390_000))
+    gets = [{"Get": {"TableName": "things", "Key": key(f"p{number}")}} for number in range(11)]
+    with refused():
+        things.client.transact_get_items(TransactItems=gets)
+
+
+def test_a_condition_check_beside_a_write_of_its_item(things):
+    check = {
+        "ConditionCheck": {
+            "TableName": "things",
+            "Key": key("p"),
+            "ConditionExpression": "attribute_exists(pk)",
+        }
+    }
+    with refused(words="multiple operations on one item"):
+        things.client.transact_write_items(TransactItems=[put_of("p"), check])
+
+
+# Streams
+
+
+@pytest.fixture
+def changed(db, things):
+    """The changes of a table with a stream, read through the API of streams."""
+    name = "watched"
+    stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    made = db.create_table(**simple(name), StreamSpecification=stream)
+    client = boto3.session.Session().client("dynamodbstreams", region_name="us-east-1")
+    arn = made["TableDescription"]["LatestStreamArn"]
+
+    def read():
+        described = client.describe_stream(StreamArn=arn)["StreamDescription"]
+        at = client.get_shard_iterator(
+            StreamArn=arn,
+            ShardId=described["Shards"][0]["ShardId"],
+            ShardIteratorType="TRIM_HORIZON",
+        )["ShardIterator"]
+        return client.get_records(ShardIterator=at)["Records"]
+
+    return Things(db, name), read
+
+
+def of_watched(number):
+    return {"pk": text("p"), "n": num(number)}
+
+
+def test_a_stream_tells_of_puts_updates_and_deletes(changed):
+    watched, read = changed
+    watched.put_item(Item=of_watched(1))
+    watched.update_item(
+        Key={"pk": text("p")},
+        UpdateExpression="ADD n :n",
+        ExpressionAttributeValues={":n": num(1)},
+    )
+    watched.delete_item(Key={"pk": text("p")})
+    records = read()
+    assert [one["eventName"] for one in records] == ["INSERT", "MODIFY", "REMOVE"]
+    assert records[1]["dynamodb"]["OldImage"] == of_watched(1)
+    assert records[1]["dynamodb"]["NewImage"] == of_watched(2)
+    assert records[2]["dynamodb"]["Keys"] == {"pk": text("p")}
+    numbers = [int(one["dynamodb"]["SequenceNumber"]) for one in records]
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_stream_says_nothing_of_a_put_that_changes_nothing(changed):
+    watched, read = changed
+    for _ in range(2):
+        watched.put_item(Item=of_watched(1))
+    assert len(read()) == 1
+
+
+def test_a_stream_says_nothing_of_a_delete_of_nothing(changed):
+    watched, read = changed
+    watched.delete_item(Key={"pk": text("p")})
+    assert read() == []
+
+
+def test_a_stream_says_nothing_of_a_cancelled_transaction(changed):
+    watched, read = changed
+    put = {"TableName": "watched", "Item": of_watched(1)}
+    with refused("TransactionCanceledException"):
+        watched.client.transact_write_items(
+            TransactItems=[
+                {"Put": put},
+                {
+                    "ConditionCheck": {
+                        "TableName": "watched",
+                        "Key": {"pk": text("q")},
+                        "ConditionExpression": "attribute_exists(pk)",
+                    }
+                },
+            ]
+        )
+    assert read() == []
+
+
+def test_a_described_table_names_its_stream(changed):
+    watched, _ = changed
+    table = watched.describe_table()["Table"]
+    assert table["StreamSpecification"] == {
+        "StreamEnabled": True,
+        "StreamViewType": "NEW_AND_OLD_IMAGES",
+    }
+    assert table["LatestStreamArn"].endswith("table/watched/stream/" + table["LatestStreamLabel"])
