@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
-from cloud.adapters.chart import CHART
+from cloud.adapters.chart import CHART, charted
 from cloud.adapters.records import require_fitting
 from cloud.adapters.tables import Chart
 from cloud.kernel.change import Change, Event, Letter, Message, Timer
@@ -37,7 +37,8 @@ class MemoryRecords:
 
     def find(self, kind: type[R], *, by: str, value: str) -> Sequence[Stored[R]]:
         """See `Records.find`."""
-        if kind not in self._chart or by not in self._chart[kind][1]:
+        _, attributes = self._chart.get(charted(kind), (None, ()))
+        if by not in attributes:
             msg = f"{kind.__name__} is not charted by {by}: add it in cloud/adapters/chart.py"
             raise BrokenInvariant(msg)
         found = [

@@ -12,6 +12,7 @@ from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
+from cloud.adapters.chart import charted
 from cloud.adapters.codec import SHAPE, Codec
 from cloud.adapters.outside import reaching
 from cloud.adapters.tables import DUE_SHARDS, Chart, OperationsRow, Row
@@ -151,7 +152,7 @@ class DynamoRecords:
 
     def _place(self, kind: type[Any]) -> tuple[type[Row], tuple[str, ...]]:
         try:
-            return self._chart[kind]
+            return self._chart[charted(kind)]
         except KeyError:
             msg = f"{kind.__name__} is not charted: add it in cloud/adapters/chart.py"
             raise BrokenInvariant(msg) from None

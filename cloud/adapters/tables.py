@@ -123,5 +123,5 @@ def bind(table: type[Row], name: str, connection: Connection) -> None:
         own.connection = connection
 
 
-Chart = Mapping[type[Any], tuple[type[Row], tuple[str, ...]]]
-"""Record class -> its table, and the attributes that it is found by (at most three)."""
+Chart = Mapping[str, tuple[type[Row], tuple[str, ...]]]
+"""Stage and class of a record -> its table, and what it is found by (at most three)."""

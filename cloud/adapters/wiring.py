@@ -22,10 +22,19 @@ from cloud.adapters.outbox import DynamoOutbox
 from cloud.adapters.queues import SqsQueues
 from cloud.adapters.records import DynamoRecords
 from cloud.adapters.tables import MoneyRow, OperationsRow, SitesRow, bind
-from cloud.funding.ach import Originator
 from cloud.kernel.clock import Clock
 
 Environment = Mapping[str, str]
+
+
+class _Later:
+    """A client that is made when it is first used: many invocations use only one of several."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_client(self._service), name)
 
 
 @cache
@@ -68,7 +77,7 @@ def vault(environment: Environment) -> Seals | None:
     # Only who pays needs it, and its library takes longer to import than all the rest of us.
     from cloud.adapters.vault import Vault  # noqa: PLC0415
 
-    return Vault(_client("kms"), environment["SECRETS_KEY"], clock=clock())
+    return Vault(_Later("kms"), environment["SECRETS_KEY"], clock=clock())
 
 
 def outbox(environment: Environment) -> DynamoOutbox:
@@ -79,18 +88,19 @@ def outbox(environment: Environment) -> DynamoOutbox:
 
 def chunks(environment: Environment) -> DynamoChunks:
     """Give the chunks of telemetry."""
-    return DynamoChunks(_client("dynamodb"), environment["TELEMETRY_TABLE"])
+    # pynamodb has a client already, and a second one takes as long to make as the first.
+    return DynamoChunks(_connection().client, environment["TELEMETRY_TABLE"])
 
 
 def documents(environment: Environment) -> S3Documents:
     """Give the document store."""
-    return S3Documents(_client("s3"), environment["DOCUMENTS_BUCKET"])
+    return S3Documents(_Later("s3"), environment["DOCUMENTS_BUCKET"])
 
 
 def mail(environment: Environment) -> SesMail:
     """Give the mail that leaves."""
     return SesMail(
-        _client("sesv2"), sender=environment["MAIL_FROM"], documents=documents(environment)
+        _Later("sesv2"), sender=environment["MAIL_FROM"], documents=documents(environment)
     )
 
 
@@ -108,16 +118,4 @@ TOPICS = {
 def queues(environment: Environment) -> SqsQueues:
     """Give the queues that messages leave to."""
     urls = {topic: environment[variable] for topic, variable in TOPICS.items()}
-    return SqsQueues(_client("sqs"), urls)
-
-
-def originator(environment: Environment) -> Originator:
-    """Give who the funding file is from, and the bank that takes it."""
-    return Originator(
-        bank_routing_number=environment["ORIGINATOR_ROUTING"],
-        bank_name=environment["ORIGINATOR_BANK_NAME"],
-        origin=environment["ORIGINATOR_COMPANY_ID"],
-        name=environment["ORIGINATOR_NAME"],
-        company_identification=environment["ORIGINATOR_COMPANY_ID"],
-        questions_to=environment["MAIL_FROM"],
-    )
+    return SqsQueues(_Later("sqs"), urls)

@@ -5,7 +5,6 @@ import json
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Thread
 
 from rich.console import Console
 
@@ -43,13 +42,7 @@ def up(options: argparse.Namespace) -> int:
     ):
         seed(stage, households)
         _say_where(stage, options, console)
-        worker = Thread(target=stage.controls.run, args=(stage.story.tell,), name="clock")
-        worker.start()
-        try:
-            worker.join()
-        finally:
-            stage.controls.stop()
-            worker.join()
+        stage.controls.run(stage.story.tell)
     return 0
 
 

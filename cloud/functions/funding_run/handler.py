@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from cloud.adapters import remittance_pdf, wiring
+from cloud.adapters import bank, remittance_pdf, wiring
 from cloud.funding import process
 from cloud.portfolio.process import all_partners
 
@@ -15,7 +15,7 @@ logger = Logger()
 CLOCK = wiring.clock()
 RECORDS = wiring.records(os.environ)
 DOCUMENTS = wiring.documents(os.environ)
-ORIGINATOR = wiring.originator(os.environ)
+ORIGINATOR = bank.originator(os.environ)
 PREPARER = "funding_run"
 
 

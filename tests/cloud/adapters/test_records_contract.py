@@ -3,11 +3,12 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from importlib import import_module
 
 import pytest
 from record_examples import example
 
-from cloud.adapters.chart import CHART
+from cloud.adapters.chart import CHART, charted
 from cloud.adapters.codec import Codec, to_shown
 from cloud.kernel.change import NEW, Change, Event, Letter, Message, Save, Timer
 from cloud.kernel.errors import BrokenInvariant, Conflict
@@ -270,7 +271,18 @@ def test_a_timer_that_is_cancelled_and_set_in_one_change_is_set(kept):
 
 
 # ---------------------------------------------------------------------- every record
-@pytest.mark.parametrize("kind", CHART, ids=lambda kind: kind.__name__)
+def kind_of(name):
+    stage, _, class_name = name.partition(".")
+    return getattr(import_module(f"cloud.{stage}.models"), class_name)
+
+
+def test_the_chart_names_each_kind_as_it_is_and_no_two_alike():
+    for name in CHART:
+        assert charted(kind_of(name)) == name
+    assert len({name.partition(".")[2] for name in CHART}) == len(CHART)
+
+
+@pytest.mark.parametrize("kind", [kind_of(name) for name in CHART], ids=lambda kind: kind.__name__)
 def test_every_record_comes_back_as_it_was(kind):
     made = example(kind)
     codec = Codec(Backwards())
@@ -348,7 +360,8 @@ def test_what_is_shown_of_a_secret_is_its_end():
 
 
 def test_every_record_is_kept_and_found_by_all_of_its_chart(kept):
-    for kind, (_, attributes) in CHART.items():
+    for name, (_, attributes) in CHART.items():
+        kind = kind_of(name)
         made = replace(example(kind), id="one")
         kept.records.commit(Change(saves=(Save(made),)))
         assert kept.records.load(kind, "one").record == made
