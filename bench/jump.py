@@ -132,7 +132,8 @@ def jump(homes: int, days: int) -> Jumped:
         runtime.functions = counted  # type: ignore[assignment] # it only counts on the way
         before = _evaluations(records, homes)
         started = time.perf_counter()
-        conductor.advance_to(runtime.clock.now() + timedelta(days=days))
+        with conductor.jumping():
+            conductor.advance_to(runtime.clock.now() + timedelta(days=days))
         seconds = time.perf_counter() - started
         return Jumped(
             homes=homes,

@@ -14,6 +14,7 @@ CHART: Chart = {
     "portfolio.Project": (SitesRow, ("partner_id", "site_id")),
     "portfolio.ApiClient": (SitesRow, ("partner_id",)),
     "detection.SiteState": (SitesRow, ()),
+    "detection.SweepMark": (SitesRow, ()),
     "service.Coordinator": (SitesRow, ()),
     "service.ServiceRoster": (SitesRow, ()),
     "service.Case": (OperationsRow, ("site_id", "state")),

@@ -1,6 +1,6 @@
 """The ports in memory: for tests of stages, and for rehearsing what a change would do."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -34,6 +34,11 @@ class MemoryRecords:
     def load(self, kind: type[R], record_id: str) -> Stored[R] | None:
         """See `Records.load`."""
         return self._records.get((kind, record_id))
+
+    def load_all(self, kind: type[R], record_ids: Sequence[str]) -> Mapping[str, Stored[R]]:
+        """See `Records.load_all`."""
+        found = ((one, self.load(kind, one)) for one in record_ids)
+        return {one: stored for one, stored in found if stored is not None}
 
     def find(self, kind: type[R], *, by: str, value: str) -> Sequence[Stored[R]]:
         """See `Records.find`."""

@@ -121,3 +121,16 @@ class Recovery:
     family: str
     seen_at: datetime
     says: str
+
+
+@dataclass(frozen=True, slots=True)
+class SweepMark:
+    """How far a fleet has been judged; a site of which nothing is new is not written itself.
+
+    Attributes:
+        id: the fleet's clock and name.
+        evaluated_at: instant of the last evaluation that was finished.
+    """
+
+    id: str
+    evaluated_at: datetime

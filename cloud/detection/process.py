@@ -12,7 +12,15 @@ from cloud.detection.expected import (
     yields_without,
 )
 from cloud.detection.issues import COMMS_LOSS, INVERTER, PRODUCTION, case_family, observe
-from cloud.detection.models import Finding, IssueClock, JudgedDay, Recovery, SiteState, Tier
+from cloud.detection.models import (
+    Finding,
+    IssueClock,
+    JudgedDay,
+    Recovery,
+    SiteState,
+    SweepMark,
+    Tier,
+)
 from cloud.detection.policy import (
     ISSUE_CLEARS,
     ISSUE_PERSISTS,
@@ -28,7 +36,7 @@ from cloud.detection.rules import (
     may_send_somebody,
     moved,
 )
-from cloud.kernel.change import Change, Event, Message
+from cloud.kernel.change import NEW, Change, Event, Message, Save
 from cloud.kernel.ids import derived
 from cloud.kernel.ports import Records, Stored
 from cloud.portfolio.models import Site
@@ -65,29 +73,39 @@ def sweep(records: Records, chunks: Chunks, *, utc_offset_hours: int, at: dateti
     """Judge all sites of one clock at an instant, and give how many things were found or mended.
 
     It is meant to run three times a day (D-11). A site that is not commissioned yet is passed over.
-    Every site is written in a transaction of its own, with its findings: a sweep that is cut off is
-    run again, and what was judged already stays as it is.
+    A site of which something is new is written in a transaction of its own, with its findings: a
+    sweep that is cut off is run again, and what was judged already stays as it is.
     """
     told = 0
     fleets: dict[str, list[Site]] = {}
     for stored in records.find(Site, by="utc_offset_hours", value=str(utc_offset_hours)):
         if stored.record.commissioned_on <= standard_day(at, utc_offset_hours):
             fleets.setdefault(stored.record.fleet, []).append(stored.record)
-    for _, sites in sorted(fleets.items()):
-        told += _sweep_fleet(records, chunks, sites, at)
+    for fleet, sites in sorted(fleets.items()):
+        mark_id = f"{utc_offset_hours}/{fleet}"
+        mark = records.load(SweepMark, mark_id)
+        last = mark.record.evaluated_at if mark is not None else None
+        if last is None or last < at:
+            told += _sweep_fleet(records, chunks, sites, at, last)
+            save = Save(SweepMark(mark_id, at), NEW if mark is None else mark.version)
+            records.commit(Change(saves=(save,)))
     return told
 
 
-def _sweep_fleet(records: Records, chunks: Chunks, sites: Sequence[Site], at: datetime) -> int:
-    looked = [_look(records, chunks, site, at) for site in sites]
+def _sweep_fleet(
+    records: Records, chunks: Chunks, sites: Sequence[Site], at: datetime, last: datetime | None
+) -> int:
+    states = records.load_all(SiteState, [site.id for site in sites])
+    looked = [_look(_known(states, site.id, last), chunks, site, at) for site in sites]
     told = 0
     for one in looked:
         before = one.stored.record
         if before.evaluated_at is not None and before.evaluated_at >= at:
             continue
         after, findings, recoveries = evaluate(one, looked, at)
-        change = _written(one.stored, after, findings, recoveries, at)
-        records.commit(change)
+        if replace(after, evaluated_at=before.evaluated_at) == before:
+            continue  # nothing is new, and the fleet's mark tells that it was looked at
+        records.commit(_written(one.stored, after, findings, recoveries, at))
         told += len(findings) + len(recoveries)
     return told
 
@@ -105,8 +123,20 @@ def evaluate(
     return state, (*faults, *low), _recoveries(before, state, at)
 
 
-def _look(records: Records, chunks: Chunks, site: Site, at: datetime) -> Looked:
-    stored = records.load(SiteState, site.id) or Stored(SiteState(site.id), 0)
+def _known(
+    states: Mapping[str, Stored[SiteState]], site_id: str, last: datetime | None
+) -> Stored[SiteState]:
+    """Give what is remembered of a site, which was last looked at when its fleet was."""
+    stored = states.get(site_id)
+    if stored is None:
+        return Stored(SiteState(site_id), NEW)
+    before = stored.record.evaluated_at
+    if last is None or (before is not None and before >= last):
+        return stored
+    return Stored(replace(stored.record, evaluated_at=last), stored.version)
+
+
+def _look(stored: Stored[SiteState], chunks: Chunks, site: Site, at: datetime) -> Looked:
     state = stored.record
     today = standard_day(at, site.utc_offset_hours)
     first = _first_unjudged(site, state, today)

@@ -1,6 +1,6 @@
 """What every stage needs from outside: its records, its documents."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -31,6 +31,10 @@ class Records(Protocol):
 
     def load(self, kind: type[R], record_id: str) -> Stored[R] | None:
         """Give the record with its version, as of the last committed write, or None."""
+        ...
+
+    def load_all(self, kind: type[R], record_ids: Sequence[str]) -> Mapping[str, Stored[R]]:
+        """Give many records by their ids, as `load` would; what is not there is left out."""
         ...
 
     def find(self, kind: type[R], *, by: str, value: str) -> Sequence[Stored[R]]:

@@ -5,7 +5,7 @@ import json
 import logging
 import socket
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -32,7 +32,7 @@ from cloud.local.mqtt.listener import Listener
 from cloud.local.mqtt.message import Publish
 from cloud.local.mqtt.policy import Policy
 from cloud.local.post_office import Arrived, BounceAction, Decided, PostOffice, S3Action
-from cloud.local.queues import QueueError, Queues
+from cloud.local.queues import Outgoing, QueueError, Queues
 from cloud.local.s3.buckets import Buckets
 from cloud.local.sources import Marks, QueueSource, Source, StreamSource
 from cloud.local.template import QUEUE_URL, Mapped, load
@@ -225,6 +225,23 @@ class Runtime:
         now_ms = int(publish.at.timestamp() * 1000)
         iot.carry_out(self._rules, publish, now_ms, self._send_to)
 
+    def accept_all(self, publishes: Iterable[Publish]) -> None:
+        """Take many messages in, as `accept` would one after another, with one commit a queue.
+
+        Raises:
+            QueueError: a queue refuses one of them, and then has none of them.
+        """
+        bodies: dict[str, list[str]] = {}
+
+        def keep(queue_url: str, body: str) -> None:
+            bodies.setdefault(queue_url.removeprefix(QUEUE_URL), []).append(body)
+
+        for publish in publishes:
+            now_ms = int(publish.at.timestamp() * 1000)
+            iot.carry_out(self._rules, publish, now_ms, keep)
+        for queue, found in bodies.items():
+            self.queues.send_batch(queue, [Outgoing(body) for body in found])
+
     def _send_to(self, queue_url: str, body: str) -> None:
         self.queues.send(queue_url.removeprefix(QUEUE_URL), body)
 
@@ -278,7 +295,9 @@ class Runtime:
         try:
             return self.queues.call(operation, params)
         except QueueError as refused:
-            raise hook.ServiceError(refused.code, str(refused)) from refused
+            raise hook.ServiceError(
+                refused.code, str(refused), query_code=refused.shape
+            ) from refused
 
     def invoke(self, function: str, event: Any) -> Any:
         """Call a function and wait for its answer; `Failed` when it has none."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cloud.kernel.clock import Clock
+from cloud.local.dynamodb.changes import spelled
 from cloud.local.dynamodb.engine import Engine
 from cloud.local.invocations import Invoke, SendOnFailure
 from cloud.local.lambdas import Failed
@@ -192,8 +193,8 @@ class StreamSource:
                 },
                 "timestamp": self._clock.now().isoformat(),
                 "DDBStreamBatchInfo": {
-                    "startSequenceNumber": str(numbers[0]),
-                    "endSequenceNumber": str(numbers[-1]),
+                    "startSequenceNumber": spelled(numbers[0]),
+                    "endSequenceNumber": spelled(numbers[-1]),
                     "batchSize": len(numbers),
                     "streamArn": self._engine.stream_arn(self._mapped.source),
                 },

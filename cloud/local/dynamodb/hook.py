@@ -45,10 +45,12 @@ class ServiceError(Exception):
         code: the exception's name in the service's API, such as `NoSuchKey`.
         message: the sentence for the person who reads it.
         status: the HTTP status.
+        query_code: the shape that the service's model knows, where it spells its codes otherwise.
     """
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    def __init__(self, code: str, message: str, status: int = 400, *, query_code: str = "") -> None:
         super().__init__(f"{code}: {message}")
+        self.query_code = query_code
         self.code = code
         self.message = message
         self.status = status
@@ -172,7 +174,10 @@ def _answer(
     try:
         response = dict(answer(model.name, context[_PARAMS]))
     except ServiceError as error:
-        return _finished(error.status, {"Error": {"Code": error.code, "Message": error.message}})
+        told = {"Code": error.code, "Message": error.message}
+        if error.query_code:  # by it botocore picks the exception's class
+            told["QueryErrorCode"] = error.query_code
+        return _finished(error.status, {"Error": told})
     return _finished(200, response)
 
 

@@ -28,7 +28,10 @@ POLL_S, WINDOW_S = 900, 3600
 """Of the homes that talk: the step of the real production that they are made of, and an hour."""
 QUIET_POLL_S, QUIET_WINDOW_S = 3600, 4 * 3600
 """Of the quiet ones: energy comes from counters, so that it is as exact at any step."""
-DAY_S = 86_400
+JUMP_S = 8 * 3600
+"""In a jump all homes are read up to each evaluation, three times a day."""
+_FIRST_EVALUATION = timedelta(hours=5)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PATIENCE_S = 10.0
 _DEVICE = "inverter"
 
@@ -94,7 +97,7 @@ class Street:
         self._server: Server | None = None
         self._agents: dict[str, Agent] = {}
         self._is_jumping = False
-        self._caught_up: dict[str, datetime] = {}
+        self._read_until = self._sent_until = runtime.clock.now()
 
     # ------------------------------------------------------------------ life
     def open(self) -> None:
@@ -116,46 +119,72 @@ class Street:
             self._server = None
 
     def next_at(self, now: datetime) -> datetime:
-        """Give the next quarter hour; in a jump, when the quiet homes send."""
-        step_s = QUIET_WINDOW_S if self._is_jumping or not self._agents else POLL_S
-        return datetime.fromtimestamp((int(now.timestamp()) // step_s + 1) * step_s, UTC)
+        """Give the next quarter hour, or that of the quiet homes where nobody talks.
+
+        In a jump it is the next evaluation of the street (D-11): what was read until then is there
+        when it is judged, as it would be without the jump.
+        """
+        if self._is_jumping:
+            return _next_multiple(now, self._start + _FIRST_EVALUATION, JUMP_S)
+        step_s = POLL_S if self._agents else QUIET_WINDOW_S
+        return _next_multiple(now, _EPOCH, step_s)
 
     def act(self, now: datetime) -> None:
         """Read every home that talks and let it send; send the quiet ones' finished windows."""
-        for name, agent in self._agents.items():
-            if self._is_jumping:
-                self._catch_up(name, agent, now)
-            else:
-                agent.tick()
-                agent.publish(_PATIENCE_S)
+        if self._is_jumping:
+            self._catch_up(now)
+            return
+        for agent in self._agents.values():
+            agent.tick()
+            agent.publish(_PATIENCE_S)
         if int(now.timestamp()) % QUIET_WINDOW_S == 0:
-            for name in self._quiet:
-                self._send_window(name, now - timedelta(seconds=QUIET_WINDOW_S), QUIET_WINDOW_S)
+            start = now - timedelta(seconds=QUIET_WINDOW_S)
+            self._send(self._window(name, start, now, QUIET_POLL_S) for name in self._quiet)
 
     def begin_jump(self) -> None:
         """Read and send without sockets, by the agents' own outboxes, codec and topics."""
         self._is_jumping = True
-        self._caught_up = dict.fromkeys(self._agents, self._runtime.clock.now())
+        now = self._runtime.clock.now()
+        self._read_until = now
+        self._sent_until = _next_multiple(now, _EPOCH, QUIET_WINDOW_S) - timedelta(
+            seconds=QUIET_WINDOW_S
+        )
 
     def end_jump(self) -> None:
         """Send what is left of the jump, and speak over sockets again."""
-        for name, agent in self._agents.items():
-            self._catch_up(name, agent, self._runtime.clock.now())
+        now = self._runtime.clock.now()
+        self._catch_up(now)
         self._is_jumping = False
 
-    def _catch_up(self, name: str, agent: Agent, now: datetime) -> None:
-        """Let an agent have read its home at each of its instants since it last did."""
-        first = int(self._caught_up[name].timestamp()) // POLL_S + 1
+    def _catch_up(self, now: datetime) -> None:
+        """Let every home have been read and have sent since it last did.
+
+        A quiet home's next window after the jump begins at a multiple of its length: what is
+        between stays for it.
+        """
+        first = int(self._read_until.timestamp()) // POLL_S + 1
         last = int(now.timestamp()) // POLL_S
-        quiet = _Quiet(self._houses[name])
-        readings = [quiet.read(slot * POLL_S) for slot in range(first, last + 1)]
-        agent.absorb(_DEVICE, [reading for reading in readings if reading is not None])
-        agent.hand_over(partial(self._accept, name))
-        self._caught_up[name] = now
+        for name, agent in self._agents.items():
+            quiet = _Quiet(self._houses[name])
+            readings = [quiet.read(slot * POLL_S) for slot in range(first, last + 1)]
+            agent.absorb(_DEVICE, [reading for reading in readings if reading is not None])
+            agent.hand_over(partial(self._accept, name))
+        self._read_until = now
+        whole = int(now.timestamp()) // QUIET_POLL_S * QUIET_POLL_S
+        until = datetime.fromtimestamp(whole, UTC)
+        if until > self._sent_until:
+            start = self._sent_until
+            self._send(self._window(name, start, until, QUIET_POLL_S) for name in self._quiet)
+            self._sent_until = until
 
     def _accept(self, name: str, topic: str, payload: bytes) -> None:
-        now = self._runtime.clock.now()
-        self._runtime.accept(Publish(name, name, topic, payload, 1, now, "quiet"))
+        self._send([self._publish(name, topic, payload)])
+
+    def _send(self, publishes: Iterable[Publish]) -> None:
+        self._runtime.accept_all(publishes)
+
+    def _publish(self, name: str, topic: str, payload: bytes) -> Publish:
+        return Publish(name, name, topic, payload, 1, self._runtime.clock.now(), "quiet")
 
     def send_history(self, first: date, until: date) -> None:
         """Send each home's days before the story, a chunk a day, as a gateway that caught up."""
@@ -163,8 +192,16 @@ class Street:
         hours = int(offset.total_seconds() // 3600)
         day = first
         while day < until:
-            for name in self._homes:
-                self._send_window(name, start_of(day, hours), DAY_S)
+            start = start_of(day, hours)
+            self._send(
+                self._window(
+                    name,
+                    start,
+                    start + timedelta(days=1),
+                    POLL_S if self._talks(name) else QUIET_POLL_S,
+                )
+                for name in self._homes
+            )
             day += timedelta(days=1)
 
     # ------------------------------------------------------------------ what people do
@@ -220,15 +257,14 @@ class Street:
         clock = self._runtime.clock
         return Agent(settings, clock=_Seconds(clock), boot_id=f"{int(clock.now().timestamp()):x}")
 
-    def _send_window(self, name: str, start: datetime, length_s: int) -> None:
-        """Send one window of a home through the codec and the broker's own way in.
+    def _window(self, name: str, start: datetime, end: datetime, step_s: int) -> Publish:
+        """Give one window of a home as its gateway would send it.
 
         The sequence number is the window's: sending it twice, after a restart, changes nothing.
         """
-        t0 = int(start.timestamp())
-        step_s = POLL_S if self._talks(name) else QUIET_POLL_S
+        t0, until = int(start.timestamp()), int(end.timestamp())
         quiet = self._quiet.get(name) or _Quiet(self._houses[name])
-        rows = [quiet.read(at) for at in range(t0, t0 + length_s, step_s)]
+        rows = [quiet.read(at) for at in range(t0, until, step_s)]
         window = Window(
             gateway=name,
             boot="0",
@@ -239,8 +275,13 @@ class Street:
             clock=1,
         )
         payload = seal(window, [row for row in rows if row is not None])
-        topic = f"$aws/rules/{self._chunk_rule}/{name}/chunk"
-        self._accept(name, topic, payload)
+        return self._publish(name, f"$aws/rules/{self._chunk_rule}/{name}/chunk", payload)
+
+
+def _next_multiple(now: datetime, origin: datetime, step_s: int) -> datetime:
+    """Give the first instant after now that is a whole number of steps from an origin."""
+    passed = (now - origin) // timedelta(seconds=step_s)
+    return origin + timedelta(seconds=step_s) * (passed + 1)
 
 
 class _Quiet:
