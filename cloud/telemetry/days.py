@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from operator import attrgetter
 
 from cloud.telemetry.chunk import Chunk
 from cloud.telemetry.dictionary import COLUMNS, QUALITY_UNREACHABLE
@@ -69,9 +70,7 @@ def day_of_energy(
     total_wh: int | None = 0
     completeness = 1.0
     slack = COUNTER_SLACK.on(day)
-    around = (
-        [row for row in rows if start - slack <= row.at <= end + slack] for rows in devices.values()
-    )
+    around = (_between(rows, start - slack, end + slack) for rows in devices.values())
     inverters = [rows for rows in around if _has_counter(rows)]
     for rows in inverters:
         opening, closing = _counter_at(rows, start), _counter_at(rows, end)
@@ -87,6 +86,12 @@ def day_of_energy(
     return DayOfEnergy(day, total_wh, min(1.0, completeness))
 
 
+def _between(rows: Sequence[Sample], first: datetime, last: datetime) -> Sequence[Sample]:
+    """Give the samples of a span, both ends included; the samples stand in order of time."""
+    instant = attrgetter("at")
+    return rows[bisect_left(rows, first, key=instant) : bisect_right(rows, last, key=instant)]
+
+
 def _has_counter(rows: Sequence[Sample]) -> bool:
     """Tell whether a device counts: by its columns or, when it was silent all along, its models."""
     if any(row.quality != QUALITY_UNREACHABLE for row in rows):
@@ -97,12 +102,10 @@ def _has_counter(rows: Sequence[Sample]) -> bool:
 def _counter_at(rows: Sequence[Sample], boundary: datetime) -> int | None:
     """Give the counter at a boundary: the last known before it, else the first after (T-01)."""
     slack = COUNTER_SLACK.on(boundary.date())
-    times = [row.at for row in rows]
-    middle = bisect_right(times, boundary)
-    for row in reversed(rows[bisect_left(times, boundary - slack) : middle]):
+    for row in reversed(_between(rows, boundary - slack, boundary)):
         if row.columns.get(PV_COUNTER) is not None:
             return row.columns[PV_COUNTER]
-    for row in rows[middle : bisect_right(times, boundary + slack)]:
+    for row in _between(rows, boundary, boundary + slack):
         if row.columns.get(PV_COUNTER) is not None:
             return row.columns[PV_COUNTER]
     return None

@@ -117,6 +117,10 @@ class PartnerOffice:
         self._api = api
         self._street = street
 
+    def close(self) -> None:
+        """Hang up."""
+        self._api.close()
+
     def next_at(self, now: datetime) -> datetime:
         """Give the next office hour."""
         return next_office_hour(now, self.hours)
@@ -226,6 +230,11 @@ class Operations:
         self._coordinator = coordinator
         self._projects = projects
         self._accounting = accounting
+
+    def close(self) -> None:
+        """Hang up."""
+        for api in (self._coordinator, self._projects, self._accounting):
+            api.close()
 
     def next_at(self, now: datetime) -> datetime:
         """Give the next office hour."""

@@ -134,6 +134,9 @@ def staged(
     try:
         yield Stage(runtime, street, door, conductor, controls, records, story)
     finally:
+        people.close()
+        for office in offices:
+            office.close()
         street.close()
         door.stop()
         runtime.close()

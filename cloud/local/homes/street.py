@@ -30,6 +30,7 @@ QUIET_POLL_S, QUIET_WINDOW_S = 3600, 4 * 3600
 """Of the quiet ones: energy comes from counters, so that it is as exact at any step."""
 JUMP_S = 8 * 3600
 """In a jump all homes are read up to each evaluation, three times a day."""
+JUMP_POLL_S = 4 * 3600
 _FIRST_EVALUATION = timedelta(hours=5)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PATIENCE_S = 10.0
@@ -97,7 +98,8 @@ class Street:
         self._server: Server | None = None
         self._agents: dict[str, Agent] = {}
         self._is_jumping = False
-        self._read_until = self._sent_until = runtime.clock.now()
+        self._read_until = runtime.clock.now()
+        self._sent_until = _latest_multiple(self._read_until, QUIET_WINDOW_S)
 
     # ------------------------------------------------------------------ life
     def open(self) -> None:
@@ -138,17 +140,15 @@ class Street:
             agent.tick()
             agent.publish(_PATIENCE_S)
         if int(now.timestamp()) % QUIET_WINDOW_S == 0:
-            start = now - timedelta(seconds=QUIET_WINDOW_S)
+            start = max(now - timedelta(seconds=QUIET_WINDOW_S), self._sent_until)
             self._send(self._window(name, start, now, QUIET_POLL_S) for name in self._quiet)
+            self._sent_until = now
 
     def begin_jump(self) -> None:
         """Read and send without sockets, by the agents' own outboxes, codec and topics."""
         self._is_jumping = True
         now = self._runtime.clock.now()
         self._read_until = now
-        self._sent_until = _next_multiple(now, _EPOCH, QUIET_WINDOW_S) - timedelta(
-            seconds=QUIET_WINDOW_S
-        )
 
     def end_jump(self) -> None:
         """Send what is left of the jump, and speak over sockets again."""
@@ -157,11 +157,7 @@ class Street:
         self._is_jumping = False
 
     def _catch_up(self, now: datetime) -> None:
-        """Let every home have been read and have sent since it last did.
-
-        A quiet home's next window after the jump begins at a multiple of its length: what is
-        between stays for it.
-        """
+        """Let every home have been read and have sent since it last did."""
         first = int(self._read_until.timestamp()) // POLL_S + 1
         last = int(now.timestamp()) // POLL_S
         for name, agent in self._agents.items():
@@ -170,11 +166,14 @@ class Street:
             agent.absorb(_DEVICE, [reading for reading in readings if reading is not None])
             agent.hand_over(partial(self._accept, name))
         self._read_until = now
-        whole = int(now.timestamp()) // QUIET_POLL_S * QUIET_POLL_S
-        until = datetime.fromtimestamp(whole, UTC)
+        until = _latest_multiple(now, QUIET_POLL_S)
         if until > self._sent_until:
-            start = self._sent_until
-            self._send(self._window(name, start, until, QUIET_POLL_S) for name in self._quiet)
+            start, is_whole = (
+                self._sent_until,
+                (until - self._sent_until).seconds % JUMP_POLL_S == 0,
+            )
+            step_s = JUMP_POLL_S if is_whole else QUIET_POLL_S
+            self._send(self._window(name, start, until, step_s) for name in self._quiet)
             self._sent_until = until
 
     def _accept(self, name: str, topic: str, payload: bytes) -> None:
@@ -276,6 +275,11 @@ class Street:
         )
         payload = seal(window, [row for row in rows if row is not None])
         return self._publish(name, f"$aws/rules/{self._chunk_rule}/{name}/chunk", payload)
+
+
+def _latest_multiple(now: datetime, step_s: int) -> datetime:
+    """Give the last instant up to now that is a whole number of steps of unix time."""
+    return datetime.fromtimestamp(int(now.timestamp()) // step_s * step_s, UTC)
 
 
 def _next_multiple(now: datetime, origin: datetime, step_s: int) -> datetime:

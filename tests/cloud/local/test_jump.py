@@ -1,0 +1,115 @@
+"""A jump of the clock: nothing that matters is otherwise than step by step, and nobody is missed."""
+
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+from rich.console import Console
+
+from cloud.adapters import wiring
+from cloud.detection.models import SiteState
+from cloud.local.demo import cast
+from cloud.local.demo.play import seed, staged
+from cloud.telemetry.chunk import decode
+
+ASH, *_ = cast.HOUSEHOLDS
+QUIET = tuple(one for one in cast.HOUSEHOLDS if not one.home.is_talking)
+DAY = timedelta(days=1)
+
+
+@contextmanager
+def stage_of(folder, households):
+    with staged(folder, Console(quiet=True), households=households) as stage:
+        seed(stage, households)
+        yield stage
+    wiring.forget()
+
+
+def findings(stage, days):
+    """What detection told, in the order of the log: when, by which rule, of what."""
+    told = []
+    for number in range(days + 1):
+        for event in stage.records.events_of(date(2026, 6, 1) + number * DAY):
+            if event.what == "finding_made":
+                told.append((event.at, event.rule, event.says))
+    return told
+
+
+def chunks_of(stage, gateway):
+    start = datetime.combine(cast.STORY_FROM, time(), cast.STANDARD)
+    telemetry = wiring.chunks({"TELEMETRY_TABLE": "TelemetryTable"})
+    kept = telemetry.between(gateway, start, stage.runtime.clock.now())
+    return [decode(chunk.payload) for chunk in kept]
+
+
+@pytest.mark.slow
+def test_a_jump_finds_what_steps_find(tmp_path):
+    """The dead string of the story: the same day, the same rule, the same words."""
+    days = 9
+    households = (ASH, *QUIET)
+    told = {}
+    for way in ("steps", "jump"):
+        with stage_of(tmp_path / way, households) as stage:
+            end = stage.runtime.clock.now() + days * DAY
+            if way == "steps":
+                stage.conductor.advance_to(end)
+            else:
+                with stage.conductor.jumping():
+                    stage.conductor.advance_to(end)
+            told[way] = findings(stage, days)
+    assert told["steps"]
+    assert [one[:2] for one in told["jump"]] == [one[:2] for one in told["steps"]]
+    assert [one[2].split(":")[0] for one in told["jump"]] == ["SITE-ASH"] * len(told["steps"])
+
+
+@pytest.mark.slow
+def test_homes_go_on_over_their_sockets_after_a_jump_and_nobody_was_missed(tmp_path):
+    whole = (cast.HOUSEHOLDS[2], *cast.more_households(2), *QUIET[:2])  # all of them are well
+    with stage_of(tmp_path, whole) as stage:
+        conductor, clock = stage.conductor, stage.runtime.clock
+        conductor.advance_to(clock.now() + timedelta(hours=30))
+        with conductor.jumping():
+            conductor.advance_to(clock.now() + 20 * DAY + timedelta(minutes=20))
+        conductor.advance_to(clock.now() + timedelta(hours=30))
+        days = 23
+        assert findings(stage, days) == []
+        for household in whole:
+            gateway = household.site.gateway_id
+            chunks = chunks_of(stage, gateway)
+            ends = [chunk.t0 + chunk.n * chunk.dt for chunk in chunks]
+            # Each window begins where the one before ended: no hole, nothing twice.
+            assert [chunk.t0 for chunk in chunks[1:]] == ends[:-1]
+            silent_s = clock.now().timestamp() - ends[-1]
+            assert silent_s <= (3600 if household.home.is_talking else 4 * 3600)
+            if household.home.is_talking:
+                assert [chunk.seq for chunk in chunks] == list(range(1, len(chunks) + 1))
+            state = stage.records.load(SiteState, household.site.id).record
+            assert state.clocks == ()
+            assert len([day for day in state.judged if day.actual_wh is not None]) >= 20
+
+
+@pytest.mark.slow
+def test_160_days_pass_every_schedule_and_leave_nothing_waiting(tmp_path):
+    cedar = cast.HOUSEHOLDS[2]  # the project that is paid stands there
+    silent = replace(cedar, home=replace(cedar.home, is_talking=False))
+    with stage_of(tmp_path, (silent, *QUIET)) as stage:
+        runtime = stage.runtime
+        before = {one.name: one.last_at for one in runtime.schedule_states()}
+        end = runtime.clock.now() + 160 * DAY
+        with stage.conductor.jumping():
+            stage.conductor.advance_to(end)
+        assert runtime.clock.now() == end
+        after = {one.name: one for one in runtime.schedule_states()}
+        mountain = after["SweepFunctionMountain"]
+        assert mountain.last_at > before["SweepFunctionMountain"] + 159 * DAY
+        assert mountain.next_at > end
+        runs = stage.records.events_of(date(2026, 11, 4))
+        assert any("comfort-2026-11-05" in event.says for event in runs)  # a run of the last week
+        failed = {n: s.last_error for n, s in runtime.functions.statistics().items() if s.errors}
+        assert failed == {}
+        for name in runtime.queues.names():
+            depth = runtime.queues.depth(name)
+            assert depth.visible == depth.in_flight == 0, name
+        assert findings(stage, 160) == []
+        assert datetime(2026, 11, 8, tzinfo=UTC) < runtime.clock.now()
