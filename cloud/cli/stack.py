@@ -56,7 +56,10 @@ def _say_where(stage: Stage, options: argparse.Namespace, console: Console) -> N
     console.print(f"mail   {options.folder}/data/mail")
     names = ", ".join(client.id for client in cast.CLIENTS)
     console.print(f"clients {names}; people {', '.join(PEOPLE)}")
-    console.print(f"token  sunreeve token NAME --folder {options.folder}")
+    console.print(f"token  sunreeve token NAME --folder {options.folder}, or POST /oauth2/token")
+    for client in cast.CLIENTS:
+        runtime.issuer.client_secret(client.id)
+    console.print(f"       with a client's secret from {options.folder}/data/secrets/clients.json")
     console.print(
         f"the clock runs {options.speed:g} times as fast (sunreeve clock --help moves it); "
         "Ctrl-C stops it, nothing is lost"

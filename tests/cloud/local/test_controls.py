@@ -131,9 +131,7 @@ def test_a_speed_that_is_none(controls, speed):
         controls.set_speed(speed)
 
 
-@pytest.mark.parametrize(
-    "days", [0, -1, LONGEST_JUMP.days + 1, 1e300, float("nan"), float("inf")]
-)
+@pytest.mark.parametrize("days", [0, -1, LONGEST_JUMP.days + 1, 1e300, float("nan"), float("inf")])
 def test_a_jump_to_nowhere(controls, days):
     with pytest.raises(BadInput, match="jumping"):
         controls.jump_by(days)

@@ -1,4 +1,4 @@
-"""A jump of the clock: nothing that matters is otherwise than step by step, and nobody is missed."""
+"""A jump of the clock: nothing is otherwise than step by step, and nobody is missed."""
 
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,12 +28,12 @@ def stage_of(folder, households):
 
 def findings(stage, days):
     """What detection told, in the order of the log: when, by which rule, of what."""
-    told = []
-    for number in range(days + 1):
-        for event in stage.records.events_of(date(2026, 6, 1) + number * DAY):
-            if event.what == "finding_made":
-                told.append((event.at, event.rule, event.says))
-    return told
+    return [
+        (event.at, event.rule, event.says)
+        for number in range(days + 1)
+        for event in stage.records.events_of(date(2026, 6, 1) + number * DAY)
+        if event.what == "finding_made"
+    ]
 
 
 def chunks_of(stage, gateway):

@@ -138,7 +138,7 @@ def test_what_no_filter_wants_is_deleted_unseen(queues, behind):
         ("done", "ab"),
         ([], "ab"),
     ],
-    ids=lambda one: json.dumps(one),
+    ids=json.dumps,
 )
 def test_how_an_answer_is_read(answer, failed):
     assert failures(answer, {"a", "b"}) == set(failed)
