@@ -31,6 +31,7 @@ def of(kind: str) -> dict[str, dict]:
 FUNCTIONS = of("AWS::Lambda::Function")
 QUEUES = of("AWS::SQS::Queue")
 MAPPINGS = of("AWS::Lambda::EventSourceMapping")
+STREAMS = {n: m for n, m in MAPPINGS.items() if m["EventSourceArn"]["Fn::GetAtt"][1] == "StreamArn"}
 
 
 def target(value) -> str:
@@ -68,14 +69,30 @@ def test_no_right_is_for_everything():
             assert not re.search(r':\*"', text), (name, text)
 
 
-def test_managed_policies_only_write_logs_and_take_from_queues():
-    known = ("AWSLambdaBasicExecutionRole", "AWSLambdaSQSQueueExecutionRole")
+def test_managed_policies_only_write_logs_and_take_from_queues_and_streams():
+    known = (
+        "AWSLambdaBasicExecutionRole",
+        "AWSLambdaDynamoDBExecutionRole",
+        "AWSLambdaSQSQueueExecutionRole",
+    )
     for name, role in of("AWS::IAM::Role").items():
         for policy in role.get("ManagedPolicyArns", []):
             assert json.dumps(policy).strip('"').endswith(known), (name, policy)
 
 
-@pytest.mark.parametrize("name", MAPPINGS)
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_that_fails_stops_nobody_for_long_and_a_sweep_stands_behind_it(name):
+    mapping = STREAMS[name]
+    assert 0 <= mapping["MaximumRetryAttempts"] <= 10
+    assert mapping["FilterCriteria"]["Filters"]
+    table = RESOURCES[target(mapping["EventSourceArn"])]
+    assert "StreamSpecification" in table["Properties"]
+    function = target(mapping["FunctionName"])
+    minutes = [s for s in of("AWS::Scheduler::Schedule").values() if function in str(s["Target"])]
+    assert [one["ScheduleExpression"] for one in minutes] == ["rate(1 minute)"]
+
+
+@pytest.mark.parametrize("name", sorted(set(MAPPINGS) - set(STREAMS)))
 def test_a_source_waits_long_enough_and_buries_its_dead(name):
     mapping = MAPPINGS[name]
     queue = QUEUES[target(mapping["EventSourceArn"])]
@@ -123,9 +140,9 @@ def module_of(function) -> Path:
     return Path(found.origin)
 
 
-def wired(name: str) -> set[str]:
+def wired(module: str, name: str) -> set[str]:
     """Give the variables that a function of the wiring reads, and those that it calls read."""
-    tree = ast.parse((ROOT / "cloud/adapters/wiring.py").read_text())
+    tree = ast.parse((ROOT / f"cloud/adapters/{module}.py").read_text())
     made = {part.name: part for part in tree.body if isinstance(part, ast.FunctionDef)}
     found = set()
     for node in ast.walk(made[name]):
@@ -134,7 +151,7 @@ def wired(name: str) -> set[str]:
         if isinstance(node, ast.Name) and node.id == "TOPICS":
             found |= set(TOPICS.values())
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in made:
-            found |= wired(node.func.id)
+            found |= wired(module, node.func.id)
     return found
 
 
@@ -145,8 +162,8 @@ def read_by(path: Path) -> set[str]:
         text = ast.unparse(node)
         if isinstance(node, ast.Subscript) and text.startswith("os.environ["):
             found.add(ast.literal_eval(node.slice))
-        if isinstance(node, ast.Call) and text.startswith("wiring."):
-            found |= wired(node.func.attr)
+        if isinstance(node, ast.Call) and text.startswith(("wiring.", "bank.")):
+            found |= wired(text.partition(".")[0], node.func.attr)
     return found
 
 
@@ -154,7 +171,8 @@ def read_by(path: Path) -> set[str]:
 def test_the_environment_is_what_the_module_reads(name):
     function = FUNCTIONS[name]
     given = set(function["Environment"]["Variables"]) - OURS
-    optional = {"SITES_TABLE", "MONEY_TABLE"}  # of the records: which are in reach
+    # Of the records: which tables are in reach, and whether secrets can be opened.
+    optional = {"SITES_TABLE", "MONEY_TABLE", "SECRETS_KEY"}
     read = read_by(module_of(function))
     assert read - optional <= given, "the module would not be imported"
     assert given - read <= {"DOCUMENTS_BUCKET"}, "a variable that nobody reads"
@@ -163,7 +181,7 @@ def test_the_environment_is_what_the_module_reads(name):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_is_allowed_the_tables_that_it_is_given(name):
     role = of("AWS::IAM::Role")[target(FUNCTIONS[name]["Role"])]
-    allowed = json.dumps(role["Policies"])
+    allowed = json.dumps(role.get("Policies", []))
     for variable, value in FUNCTIONS[name]["Environment"]["Variables"].items():
         if variable.endswith(("_TABLE", "_BUCKET")):
             assert f'"{value["Ref"]}"' in allowed or f"${{{value['Ref']}.Arn}}" in allowed, variable
