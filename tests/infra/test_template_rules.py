@@ -80,6 +80,23 @@ def test_managed_policies_only_write_logs_and_take_from_queues_and_streams():
             assert json.dumps(policy).strip('"').endswith(known), (name, policy)
 
 
+def test_who_tells_of_failures_may_write_to_their_queue():
+    found = 0
+    for config in of("AWS::Lambda::EventInvokeConfig").values():
+        to = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        if to is None:
+            continue
+        found += 1
+        role = target(FUNCTIONS[target(config["FunctionName"])]["Role"])
+        allowed = [
+            statement
+            for name, statement in statements()
+            if name == role and "sqs:SendMessage" in listed(statement["Action"])
+        ]
+        assert any(to in listed(statement["Resource"]) for statement in allowed), role
+    assert found == 2
+
+
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_stream_that_fails_stops_nobody_for_long_and_a_sweep_stands_behind_it(name):
     mapping = STREAMS[name]
