@@ -4,8 +4,10 @@ import email
 import email.header
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC
 from email.message import Message
 from email.parser import BytesHeaderParser
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 SHOWN_HEADERS = ("From", "To", "Cc", "Subject", "Date", "Message-ID", "In-Reply-To", "References")
@@ -54,8 +56,18 @@ def head(path: Path) -> Head:
         _header(parsed, "From"),
         _header(parsed, "To"),
         _header(parsed, "Subject"),
-        _header(parsed, "Date"),
+        _dated(_header(parsed, "Date")),
     )
+
+
+def _dated(text: str) -> str:
+    """Give the instant of a Date header in UTC, to the minute; what is no date stays as it is."""
+    try:
+        found = parsedate_to_datetime(text)
+        known = found if found.tzinfo else found.replace(tzinfo=UTC)
+        return f"{known.astimezone(UTC):%Y-%m-%d %H:%M}"
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return text
 
 
 def read(path: Path) -> Mail:

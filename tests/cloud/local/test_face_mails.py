@@ -184,3 +184,20 @@ def test_a_subject_of_several_encodings_is_decoded(tmp_path):
     word = base64.b64encode("für".encode()).decode()
     path.write_bytes(f"Subject: =?utf-8?B?{word}?= =?iso-8859-1?Q?_dich=FC?=\n\nx".encode())
     assert mails.head(path).subject == "für dichü"
+
+
+@pytest.mark.parametrize(
+    ("date", "shown"),
+    [
+        ("Tue, 16 Jun 2026 19:00:00 +0000", "2026-06-16 19:00"),
+        ("Tue, 16 Jun 2026 19:00:00 -0600", "2026-06-17 01:00"),
+        ("Tue, 16 Jun 2026 19:00:00", "2026-06-16 19:00"),
+        ("soon", "soon"),
+        ("Tue, 99 Jun 2026 99:00:00 +0000", "Tue, 99 Jun 2026 99:00:00 +0000"),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", "Fri, 31 Dec 9999 23:59:59 -2359"),
+    ],
+)
+def test_the_list_shows_when_in_utc(tmp_path, date, shown):
+    path = tmp_path / "one.eml"
+    path.write_bytes(f"Date: {date}\r\nSubject: x\r\n\r\n".encode())
+    assert mails.head(path).date == shown
