@@ -5,6 +5,8 @@ work order of another partner does not exist for the caller.
 """
 
 import os
+from collections import defaultdict
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -29,7 +31,7 @@ from cloud.invoicing.process import submit
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import NotFound
 from cloud.kernel.money import Money
-from cloud.kernel.ports import require
+from cloud.kernel.ports import Stored, require
 from cloud.portfolio.models import ApiClient, Site
 from cloud.service import process
 from cloud.service.models import Incomplete, WorkOrder
@@ -66,12 +68,18 @@ def _common() -> dict[str, Any]:
 
 def _shown(answer: WorkOrder | Refused) -> WorkOrderOut:
     order = allowed(answer)
-    site = require(RECORDS.load(Site, order.site_id), "site", order.site_id).record
-    invoices = RECORDS.find(Invoice, by="work_order_id", value=order.id)
+    site = RECORDS.load(Site, order.site_id)
+    return _laid_out(order, site, RECORDS.find(Invoice, by="work_order_id", value=order.id))
+
+
+def _laid_out(
+    order: WorkOrder, site: Stored[Site] | None, invoices: Iterable[Stored[Invoice]]
+) -> WorkOrderOut:
+    found = require(site, "site", order.site_id).record
     return WorkOrderOut.of(
         order,
-        customer_name=site.customer_name,
-        site_address=site.address,
+        customer_name=found.customer_name,
+        site_address=found.address,
         invoice_ids=[s.record.id for s in invoices if s.record.partner_id == _partner()],
     )
 
@@ -81,8 +89,15 @@ def list_work_orders(state: str = "") -> WorkOrdersOut:
     """List the partner's work orders, all or those in one state."""
     found = RECORDS.find(WorkOrder, by="partner_id", value=_partner())
     orders = sorted((s.record for s in found), key=lambda order: (order.issued_at, order.id))
+    wanted = [order for order in orders if state in {"", order.state}]
+    sites = RECORDS.load_all(Site, list({order.site_id for order in wanted}))
+    invoices = defaultdict(list)
+    for invoice in RECORDS.find(Invoice, by="partner_id", value=_partner()) if wanted else ():
+        invoices[invoice.record.work_order_id].append(invoice)
     return WorkOrdersOut(
-        work_orders=[_shown(order) for order in orders if state in {"", order.state}]
+        work_orders=[
+            _laid_out(order, sites.get(order.site_id), invoices[order.id]) for order in wanted
+        ]
     )
 
 
