@@ -65,8 +65,14 @@ class Codec:
 
         return msgspec.json.encode(record, enc_hook=plain, order="deterministic").decode()
 
-    def from_text(self, kind: type[R], text: str, *, about: str = "") -> R:
+    def from_text(self, kind: type[R], text: str, *, about: str = "", shape: int = SHAPE) -> R:
         """Give the record that the text holds.
+
+        Args:
+            kind: its class.
+            text: as it was stored.
+            about: the place where it was stored.
+            shape: number of the shape that it was stored in; only the first has secrets in clear.
 
         Raises:
             BrokenInvariant: the text does not hold such a record, or a secret was moved here.
@@ -74,7 +80,7 @@ class Codec:
 
         def secret(wanted: type, value: Any) -> Any:
             if wanted is Secret and isinstance(value, Mapping):
-                return self._secret(value, about)
+                return self._secret(value, about, shape)
             msg = f"a {wanted.__name__} cannot be read"
             raise NotImplementedError(msg)
 
@@ -90,17 +96,19 @@ class Codec:
             if self.vault is None:
                 msg = f"storing {about}: it holds a new secret, and the key to seal it is not here"
                 raise BrokenInvariant(msg)
-            text = self.vault.seal(secret.value, context=_context(about))
-            sealed = Sealed(text, about, secret.last4)
+            last4 = secret.value[-4:]
+            text = self.vault.seal(secret.value, context=_context(about, last4))
+            sealed = Sealed(text, about, last4)
         return {"sealed": sealed.text, "last4": sealed.last4}
 
-    def _secret(self, stored: Mapping[str, Any], about: str) -> Secret:
-        if "value" in stored:  # shape 1
+    def _secret(self, stored: Mapping[str, Any], about: str, shape: int) -> Secret:
+        if shape == 1:
             return Secret(stored["value"])
         sealed = Sealed(stored["sealed"], about, stored["last4"])
         if self.vault is None:
             return Secret(None, sealed=sealed)
-        return Secret(self.vault.open(sealed.text, context=_context(about)), sealed=sealed)
+        context = _context(about, sealed.last4)
+        return Secret(self.vault.open(sealed.text, context=context), sealed=sealed)
 
 
 def to_shown(record: object) -> Any:
@@ -112,8 +120,9 @@ def to_shown(record: object) -> Any:
     return msgspec.to_builtins(record, enc_hook=plain, str_keys=True, order="deterministic")
 
 
-def _context(about: str) -> Mapping[str, str]:
-    return {"record": about}
+def _context(about: str, last4: str) -> Mapping[str, str]:
+    """Bind a secret to its place, and to the digits that people know it by."""
+    return {"record": about, "last4": last4}
 
 
 def _plain(value: Any) -> Any:

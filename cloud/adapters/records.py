@@ -157,7 +157,8 @@ class DynamoRecords:
         return tuple(rows.values())
 
     def _stored(self, kind: type[R], row: Row) -> Stored[R]:
-        return Stored(self._codec.from_text(kind, row.body, about=row.pk), int(row.version))
+        record = self._codec.from_text(kind, row.body, about=row.pk, shape=int(row.shape))
+        return Stored(record, int(row.version))
 
     def _place(self, kind: type[Any]) -> tuple[type[Row], tuple[str, ...]]:
         try:

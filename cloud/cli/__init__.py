@@ -1,15 +1,20 @@
 """The `sunreeve` command: the owner's side, on this machine or on AWS."""
 
 import argparse
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 from cloud.kernel.errors import SunreeveError, Unavailable
 
 DONE, NO, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
 """Exit codes: done, the answer is no, wrong use, the outside is unreachable."""
+
+LONGEST_JUMP_DAYS = 3660
+"""Ten years: a longer jump is a slip of the finger."""
 
 NOT_YET = {
     "detect": "replaying a labelled fleet",
@@ -19,6 +24,16 @@ NOT_YET = {
 """Commands whose names are settled and whose work is not built yet."""
 
 Command = Callable[[argparse.Namespace], int]
+
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with a command."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the exit code for wrong use."""
+        self.exit(WRONG_USE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,8 +59,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SunreeveError as error:
         print(f"sunreeve {options.command}: {error}", file=sys.stderr)
         return NO
+    except (OSError, sqlite3.DatabaseError) as error:
+        why = _fault_of_folder(error, getattr(options, "folder", None))
+        if why is None:
+            raise
+        print(f"sunreeve {options.command}: {why}", file=sys.stderr)
+        return NO
     except KeyboardInterrupt:
         return DONE
+
+
+def _fault_of_folder(error: Exception, folder: Path | None) -> str | None:
+    """Say what is wrong with the files of a stack; None when the error is about something else."""
+    if folder is None:
+        return None
+    remedy = "bring it back from a copy, or name another --folder"
+    if isinstance(error, OSError):
+        path = Path(str(error.filename or ""))
+        if not path.absolute().is_relative_to(folder.absolute()):
+            return None
+        return f"{path}: {error.strerror}; {remedy}"
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None or code & 0xFF not in _DAMAGED:
+        return None
+    return f"{_damaged_in(folder)}: {error}; {remedy}"
+
+
+def _damaged_in(folder: Path) -> Path:
+    """Give the database below a folder that cannot be read, or the folder when all can."""
+    for path in sorted(folder.rglob("*.sqlite")):
+        try:
+            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            try:
+                connection.execute("PRAGMA quick_check(1)").fetchall()
+            finally:
+                connection.close()
+        except sqlite3.DatabaseError:
+            return path
+    return folder
 
 
 def not_yet(options: argparse.Namespace) -> int:
@@ -56,7 +107,7 @@ def not_yet(options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="sunreeve",
         description="Watches home solar and battery systems, sends someone when one fails, "
         "and pays who built and mended it.",
@@ -66,17 +117,17 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="play a month from register to bank line, and stop")
     demo.add_argument(
-        "--folder", type=Path, default=Path("var/demo"), help="where it leaves its files"
+        "--folder", type=_folder, default="var/demo", help="where it leaves its files"
     )
     demo.add_argument("--fresh", action="store_true", help="start over, whatever was played before")
     demo.add_argument("--days", type=int, default=28, help="play only the first days of the story")
     demo.set_defaults(module="cloud.cli.stack", function="demo")
 
     up = commands.add_parser("up", help="run the stack with simulated homes until Ctrl-C")
-    up.add_argument("--folder", type=Path, default=Path("var/up"), help="where its data lies")
-    up.add_argument("--port", type=int, default=8787, help="HTTP port on 127.0.0.1")
-    up.add_argument("--mqtt-port", type=int, default=8883, help="MQTT port on 127.0.0.1")
-    up.add_argument("--smtp-port", type=int, default=8025, help="SMTP port on 127.0.0.1")
+    up.add_argument("--folder", type=_folder, default="var/up", help="where its data lies")
+    up.add_argument("--port", type=_port, default=8787, help="HTTP port on 127.0.0.1")
+    up.add_argument("--mqtt-port", type=_port, default=8883, help="MQTT port on 127.0.0.1")
+    up.add_argument("--smtp-port", type=_port, default=8025, help="SMTP port on 127.0.0.1")
     up.add_argument("--speed", type=float, default=60.0, help="simulated seconds for each real one")
     up.add_argument("--homes", type=int, default=0, help="so many more homes, over real sockets")
     up.set_defaults(module="cloud.cli.stack", function="up")
@@ -88,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
 
     trace = commands.add_parser("trace", help="walk a line of a bank file back to its causes")
     trace.add_argument("id", help="trace number of the line")
-    trace.add_argument("--folder", type=Path, default=Path("var/demo"), help="the stack's files")
+    trace.add_argument("--folder", type=_folder, default="var/demo", help="the stack's files")
     trace.add_argument("--json", action="store_true", help="as JSON")
     trace.set_defaults(module="cloud.cli.stack", function="trace")
 
@@ -101,10 +152,41 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_of_running(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _port(text: str) -> int:
+    """Read a TCP port; 0 is any that is free."""
+    port = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1
+    if not 0 <= port <= 65535:
+        msg = f"{text!r} is not a port of 0 to 65535"
+        raise argparse.ArgumentTypeError(msg)
+    return port
+
+
+def _days(text: str) -> float:
+    """Read how many days a clock jumps."""
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0 < days <= LONGEST_JUMP_DAYS:
+        msg = f"{text!r} is not a number of days above 0, up to {LONGEST_JUMP_DAYS}"
+        raise argparse.ArgumentTypeError(msg)
+    return days
+
+
+def _folder(text: str) -> Path:
+    """Read the path of a folder, which may be there or may be made."""
+    folder = Path(text)
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            msg = f"{path} is a file; name a folder"
+            raise argparse.ArgumentTypeError(msg)
+    return folder
+
+
+def _add_of_running(commands: "argparse._SubParsersAction[_Parser]") -> None:
     """Add the commands that talk to a stack while it runs."""
     clock = commands.add_parser("clock", help="the clock of a stack: see it, let days pass")
-    clock.add_argument("--jump", metavar="DAYS", type=float, help="let so many days pass at once")
+    clock.add_argument("--jump", metavar="DAYS", type=_days, help="let so many days pass at once")
     clock.add_argument("--to", metavar="INSTANT", help="let time pass up to 2026-11-08T12:00Z")
     clock.add_argument("--speed", type=float, help="simulated seconds for each real one")
     clock.add_argument("--pause", action="store_true", help="let it stand; ends a jump")
@@ -126,7 +208,5 @@ def _add_of_running(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     queues.set_defaults(module="cloud.cli.local", function="queues")
 
     for command in (clock, token, logs, queues):
-        command.add_argument(
-            "--folder", type=Path, default=Path("var/up"), help="the stack's files"
-        )
+        command.add_argument("--folder", type=_folder, default="var/up", help="the stack's files")
         command.add_argument("--json", action="store_true", help="as JSON")

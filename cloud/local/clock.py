@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
@@ -23,8 +24,29 @@ class SimulatedClock:
         Args:
             database: where the row is kept.
             starts_at: the first instant of a new clock; the machine's own when absent.
+
+        Raises:
+            BadInput: the file is damaged, or holds no clock.
         """
-        self._connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+        first = (starts_at or SystemClock().now()).astimezone(UTC)
+        self._lock = Lock()
+        with ExitStack() as undo:
+            try:
+                self._connection = sqlite3.connect(
+                    database, isolation_level=None, check_same_thread=False
+                )
+                undo.callback(self._connection.close)
+                self._now = self._read(first)
+            except (sqlite3.Error, TypeError, ValueError) as damaged:
+                msg = (
+                    f"reading the clock in {database}: {damaged}; bring the file back from a copy,"
+                    " or begin anew in another folder"
+                )
+                raise BadInput(msg) from damaged
+            undo.pop_all()
+
+    def _read(self, first: datetime) -> datetime:
+        """Give the instant where the clock stands; a new one stands at its first."""
         self._connection.execute("PRAGMA journal_mode=WAL")
         # A commit outlives the process at once; after a power cut the clock may stand a moment
         # earlier, and what is due is done again.
@@ -32,11 +54,12 @@ class SimulatedClock:
         self._connection.execute(
             "CREATE TABLE IF NOT EXISTS clock (one INTEGER PRIMARY KEY CHECK (one = 1), now TEXT)"
         )
-        first = (starts_at or SystemClock().now()).astimezone(UTC)
         self._connection.execute("INSERT OR IGNORE INTO clock VALUES (1, ?)", (first.isoformat(),))
         row = self._connection.execute("SELECT now FROM clock").fetchone()
-        self._now = datetime.fromisoformat(row[0])
-        self._lock = Lock()
+        now = datetime.fromisoformat(row[0])
+        if now.tzinfo is None:
+            raise ValueError(f"its instant {row[0]} has no zone")
+        return now
 
     def now(self) -> datetime:
         """Give the present instant of the simulation, in UTC."""

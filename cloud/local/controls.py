@@ -81,11 +81,11 @@ class Controls:
     def jump_by(self, days: float) -> None:
         """Jump a number of days ahead; see `jump_to`."""
         try:
-            ahead = timedelta(days=days)
+            until = self._clock.now() + timedelta(days=days)
         except (OverflowError, ValueError) as wrong:
             msg = f"jumping {days} days: {wrong}"
             raise BadInput(msg) from wrong
-        self.jump_to(self._clock.now() + ahead)
+        self.jump_to(until)
 
     def set_speed(self, speed: float) -> None:
         """Let the clock run so many times as fast as the real one.
@@ -146,12 +146,13 @@ class Controls:
         with self._conductor.jumping():
             while self._clock.now() < target:
                 with self._changed:
-                    if self._is_over or self._target is None:
+                    if self._is_over or self._target is not target:
                         break
                 self._conductor.advance_to(min(self._clock.now() + STEP, target))
                 after(self._clock.now())
         with self._changed:
-            self._target = self._started_from = None
+            if self._target is target:  # and not another that was asked for meanwhile
+                self._target = self._started_from = None
             self._pace = self._new_pace()
 
     def _new_pace(self) -> Pace:

@@ -40,6 +40,7 @@ class Delivery:
         group_id: for a FIFO queue.
         max_attempts: how often it is tried again.
         max_age_s: how long it is tried.
+        event_id: of the event that it comes from.
     """
 
     target_arn: str
@@ -50,6 +51,7 @@ class Delivery:
     group_id: str | None = None
     max_attempts: int = MAX_ATTEMPTS
     max_age_s: int = MAX_AGE_S
+    event_id: str = ""
 
 
 Shape = Callable[["EventRule", Mapping[str, Any]], str]
@@ -141,6 +143,7 @@ def deliveries(rule: EventRule, event: Mapping[str, Any]) -> list[Delivery]:
             group_id=target.group_id,
             max_attempts=target.max_attempts,
             max_age_s=target.max_age_s,
+            event_id=str(event.get("id", "")),
         )
         for target in rule.targets
     ]
@@ -272,12 +275,14 @@ class Buses:
         return len(found)
 
     def fire(self, rule: EventRule, at: datetime) -> int:
-        """Do what a rule's schedule asks for at an instant.
+        """Do what a rule's schedule asks for at an instant; the same instant gives the same event.
 
         Raises:
             SunreeveError: A delivery was not kept.
         """
-        found = deliveries(rule, scheduled(rule, at=at, id=str(uuid.uuid4())))
+        found = deliveries(
+            rule, scheduled(rule, at=at, id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{rule.arn}@{at}")))
+        )
         for delivery in found:
             self._deliver(delivery)
         return len(found)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud.kernel.clock import Clock
+from cloud.local.interrupts import service
 
 
 class FunctionLog:
@@ -47,7 +48,7 @@ class FunctionLog:
         function, request_id = getattr(self._writer, "who", None) or ("", "")
         about = {"at": self._clock.now().isoformat(), "function": function, "request": request_id}
         text = json.dumps({**about, **line}, default=str)
-        with self._lock:
+        with service(), self._lock:
             if not self._file.closed:
                 self._file.write(text + "\n")
 

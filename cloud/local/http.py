@@ -1,6 +1,7 @@
 """The HTTP door of the local runtime: API, pages, tokens, documents, DynamoDB."""
 
 import base64
+import logging
 import secrets
 import socket
 from collections.abc import Mapping
@@ -16,8 +17,12 @@ from cloud.local.runtime import Runtime
 from cloud.local.template import ACCOUNT, REGION, Authorizer, Route
 from cloud.local.web import Request, Response, as_json
 
+log = logging.getLogger(__name__)
+
 LARGEST_BODY = 10 * 1024 * 1024
 """The payload limit of an HTTP API (API Gateway developer guide, quotas)."""
+LONGEST_LENGTH = 12
+"""Digits of a Content-Length that is looked at."""
 MOST_CALLERS = 1000
 """How many tokens are remembered before all are forgotten and asked for again."""
 
@@ -176,22 +181,39 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def _serve(self) -> None:
-        parts = urlsplit(self.path)
         length = self.headers.get("content-length") or "0"
         refused = None
+        try:
+            parts = urlsplit(self.path)
+        except ValueError:
+            parts = urlsplit("/")
+            refused = as_json(400, {"message": "Bad Request"})
         if "transfer-encoding" in self.headers:  # read as no body, it would be the next request
             refused = as_json(411, {"message": "Length Required"})
         elif not (length.isascii() and length.isdigit()):
             refused = as_json(400, {"message": "Bad Request"})
-        elif int(length) > LARGEST_BODY:
+        elif len(length) > LONGEST_LENGTH or int(length) > LARGEST_BODY:
             refused = as_json(413, {"message": "Request Entity Too Large"})
         if refused is not None:
             self.close_connection = True
             self._send(refused)
             return
         body = self.rfile.read(int(length))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        self._send(self.door.answer(Request(self.command, parts.path, parts.query, headers, body)))
+        if len(body) < int(length):  # it broke off: half a document must not replace a whole one
+            self.close_connection = True
+            self._send(as_json(400, {"message": "Bad Request"}))
+            return
+        headers: dict[str, str] = {}
+        for name, value in self.headers.items():
+            known = headers.get(name.lower())
+            headers[name.lower()] = value if known is None else f"{known},{value}"
+        request = Request(self.command, parts.path, parts.query, headers, body)
+        try:
+            response = self.door.answer(request)
+        except Exception:  # the one place that reports: a request never ends without an answer
+            log.exception("%s %s failed", request.method, request.path)
+            response = as_json(500, {"message": "Internal Server Error"})
+        self._send(response)
 
     # The names are the base class's own: one for each HTTP method.
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _serve
@@ -214,6 +236,11 @@ def as_event(request: Request, prefix: str, now: datetime) -> dict[str, Any]:
     """Give the event that an HTTP API sends (API Gateway developer guide, payload format 2.0)."""
     is_text = _is_text(request.body)
     body = request.body.decode() if is_text else base64.b64encode(request.body).decode()
+    # Payload 2.0: what comes several times stands once, with commas; what is empty is not there.
+    query: dict[str, str] = {}
+    for name, value in parse_qsl(request.query, keep_blank_values=True):
+        query[name] = f"{query[name]},{value}" if name in query else value
+    there = {"queryStringParameters": query, "body": body}
     route = f"ANY {prefix}{{proxy+}}"
     return {
         "version": "2.0",
@@ -221,7 +248,6 @@ def as_event(request: Request, prefix: str, now: datetime) -> dict[str, Any]:
         "rawPath": request.path,
         "rawQueryString": request.query,
         "headers": dict(request.headers),
-        "queryStringParameters": dict(parse_qsl(request.query, keep_blank_values=True)),
         "pathParameters": {"proxy": request.path.removeprefix(prefix)},
         "requestContext": {
             "accountId": "000000000000",
@@ -240,8 +266,8 @@ def as_event(request: Request, prefix: str, now: datetime) -> dict[str, Any]:
             "time": f"{now:%d/%b/%Y:%H:%M:%S +0000}",
             "timeEpoch": int(now.timestamp() * 1000),
         },
-        "body": body,
         "isBase64Encoded": not is_text,
+        **{name: value for name, value in there.items() if value},
     }
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from cloud.kernel.clock import Clock
 from cloud.local.lambdas import Failed
-from cloud.local.template import Function
+from cloud.local.sqlite import transaction
+from cloud.local.template import ACCOUNT, REGION, Function
 
 FIRST_PAUSE = timedelta(minutes=1)
 """Before the second try; before the third it is twice as long."""
@@ -58,8 +59,8 @@ class Invocations:
         self._lock = threading.Lock()
         self._db = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
-        # As the clock: a commit outlives the process; after a power cut the clock may stand a
-        # moment earlier, and what is due is done again.
+        # Schedules are as the clock: a commit outlives the process; after a power cut the clock may
+        # stand a moment earlier, and what is due is done again.
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
 
@@ -94,21 +95,24 @@ class Invocations:
             at: the instant it fired for.
             call: function and event; None only sets the mark from which the schedule counts.
         """
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._lock, transaction(self._db):
             self._db.execute(
                 "INSERT INTO fired VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at",
                 (schedule, at.isoformat()),
             )
             if call is not None:
                 self._insert(f"{schedule}@{at.isoformat()}", *call)
-            self._db.execute("COMMIT")
 
     # ---- calls ------------------------------------------------------------------------------
     def accept(self, call_id: str, function: str, event: Any) -> None:
-        """Take a call in; the same id is taken in once while it waits."""
+        """Take a call in; the same id is taken in once while it waits.
+
+        It outlives a power cut: somebody was told that it was taken.
+        """
         with self._lock:
+            self._db.execute("PRAGMA synchronous=FULL")
             self._insert(call_id, function, event)
+            self._db.execute("PRAGMA synchronous=NORMAL")
 
     def _insert(self, call_id: str, function: str, event: Any) -> None:
         now = self._clock.now().isoformat()
@@ -165,7 +169,8 @@ class Invocations:
             self._again(call, now + FIRST_PAUSE * attempts, attempts)
             return
         if function.on_failure:
-            give_up(function.on_failure, json.dumps(_record(call, failed, attempts, now)))
+            record = _record(call, failed, attempts, now, is_too_old=is_too_old)
+            give_up(function.on_failure, json.dumps(record))
         self._remove(call.id)
 
     def _again(self, call: Pending, at: datetime, attempts: int) -> None:
@@ -180,15 +185,17 @@ class Invocations:
             self._db.execute("DELETE FROM invocation WHERE id = ?", (call_id,))
 
 
-def _record(call: Pending, failed: Failed, attempts: int, now: datetime) -> Mapping[str, Any]:
+def _record(
+    call: Pending, failed: Failed, attempts: int, now: datetime, *, is_too_old: bool
+) -> Mapping[str, Any]:
     """Write what a destination is sent ("Capturing records of Lambda asynchronous invocations")."""
     return {
         "version": "1.0",
         "timestamp": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
         "requestContext": {
             "requestId": call.id,
-            "functionArn": f"arn:aws:lambda:us-east-1:000000000000:function:{call.function}",
-            "condition": "RetriesExhausted",
+            "functionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{call.function}:$LATEST",
+            "condition": "EventAgeExceeded" if is_too_old else "RetriesExhausted",
             "approximateInvokeCount": attempts,
         },
         "requestPayload": json.loads(call.payload),

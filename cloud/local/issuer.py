@@ -142,7 +142,13 @@ class _Clients:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._secrets: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        self._secrets: dict[str, str] = {}
+        if path.exists():
+            try:
+                self._secrets = dict(json.loads(path.read_text()))
+            except (ValueError, TypeError) as damaged:
+                msg = f"reading {path}: it is damaged ({damaged}); delete it for new secrets"
+                raise BadInput(msg) from damaged
 
     def secret(self, client_id: str) -> str:
         with self._lock:

@@ -6,25 +6,28 @@ function's environment and nothing else; two calls at once get two sandboxes, so
 module is never entered twice. What is shared, unlike on Lambda, are the modules below the handler.
 """
 
-import ctypes
 import importlib
 import json
 import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as StillRunning
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from threading import Lock, get_ident
+from functools import partial
+from queue import SimpleQueue
+from threading import Lock, Thread
 from typing import Any, TextIO, cast
 
 from cloud.kernel.clock import Clock
 from cloud.kernel.errors import BadInput
+from cloud.local import thread_views
 from cloud.local.function_log import FunctionLog
+from cloud.local.interrupts import Gate, TimedOut
 from cloud.local.template import REGION, Function
 
 Handler = Callable[[Any, Any], Any]
@@ -35,6 +38,15 @@ MOST_SANDBOXES = 10
 """Of one function on one machine; a function's own reserved concurrency may be less."""
 GRACE_S = 1.0
 """How long a sandbox that overran its time is waited for after it was told to end."""
+OF_LAMBDA = {
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+"""What Lambda itself tells a function, before and while it runs; nothing is signed for AWS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +104,45 @@ class Statistics:
     last_error: str = ""
 
 
-class TimedOut(BaseException):
-    """Told to a handler that overran its time; on Lambda its sandbox would simply be gone."""
-
-
 class _Sandbox:
-    """A thread that has imported a handler's module for itself alone."""
+    """A thread that has imported a handler's module for itself alone.
+
+    It sees its function's variables while it imports, and Lambda's own afterwards; what it prints
+    is its function's log. A thread that does not end when it is told to is left behind.
+    """
 
     def __init__(self, function: Function, log: FunctionLog, beside: Mapping[str, str]) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=function.name)
-        self._ident = 0
+        self._gate = Gate()
+        self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._thread = Thread(target=self._live, name=function.name, daemon=True)
+        self._thread.start()
         try:
-            self._handler = self._thread.submit(self._begin, function, log, beside).result()
+            self._handler: Handler = self._do(lambda: self._begin(function, log, beside)).result()
         except BaseException:
-            self._thread.shutdown(wait=False)
+            self.end()
             raise
 
+    def _live(self) -> None:
+        while (task := self._work.get()) is not None:
+            future, work = task
+            try:
+                future.set_result(work())
+            except BaseException as raised:  # noqa: BLE001 - whoever waits gets it
+                future.set_exception(raised)
+
+    def _do(self, work: Callable[[], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        self._work.put((future, work))
+        return future
+
     def _begin(self, function: Function, log: FunctionLog, beside: Mapping[str, str]) -> Handler:
-        self._ident = get_ident()
-        with redirect_stdout(cast("TextIO", log)):
-            return _load(function, beside)
+        self._gate.belongs_here()
+        own = {**_of_the_machine(), **OF_LAMBDA, **beside}
+        thread_views.show({**own, **function.environment})
+        with redirect_stdout(cast("TextIO", log)):  # a logger takes its stream when it is made
+            handler = _load(function, log)
+        thread_views.show(own)
+        return handler
 
     def call(self, event: str, context: Context, log: FunctionLog) -> str:
         """Give the answer as JSON.
@@ -120,18 +151,15 @@ class _Sandbox:
             TimedOut: it overran; the sandbox must not be used again.
             BaseException: whatever the handler raised.
         """
-        future = self._thread.submit(self._run, event, context, log)
+        future = self._do(lambda: self._run(event, context, log))
         try:
-            return future.result(timeout=context.timeout_s)
+            return str(future.result(timeout=context.timeout_s))
         except StillRunning:
             if future.done():  # the handler itself raised a time-out
                 raise
-            # The one way to end a thread from outside: an exception at its next instruction.
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(self._ident), ctypes.py_object(TimedOut)
-            )
-            self._thread.shutdown(wait=False)
-            _wait_for_end(future.done)
+            self._gate.tell()
+            self.end()
+            self._thread.join(GRACE_S)
             raise TimedOut from None
 
     def _run(self, event: str, context: Context, log: FunctionLog) -> str:
@@ -143,13 +171,9 @@ class _Sandbox:
                 msg = f"Unable to marshal response: {unfit}"
                 raise MarshalError(msg) from unfit
 
-    def abandon(self) -> None:
-        """Let the thread go without waiting for what it does."""
-        self._thread.shutdown(wait=False)
-
     def end(self) -> None:
-        """Let the thread go."""
-        self._thread.shutdown()
+        """Let the thread go when it has done what it does."""
+        self._work.put(None)
 
 
 class MarshalError(Exception):
@@ -201,6 +225,7 @@ class Functions:
         self._loading = Lock()
         self._invocations = 0
         self._pools: dict[str, _Pool] = {}
+        self._views = thread_views.install()
         try:
             for name, function in functions.items():
                 self._pools[name] = _Pool(function, [self._sandbox(function)])
@@ -260,6 +285,7 @@ class Functions:
                 sandbox.end()
             sys.modules.pop(pool.function.handler.rpartition(".")[0], None)
         self._pools.clear()
+        self._views.close()
 
     def _take(self, name: str) -> _Sandbox | Failed:
         """Give an idle sandbox, or a new one while there may be more."""
@@ -278,12 +304,12 @@ class Functions:
             raise
 
     def _sandbox(self, function: Function) -> _Sandbox:
-        with self._loading:  # the process has one environment, and one table of modules
+        with self._loading:  # the process has one table of modules
             return _Sandbox(function, self._log, self._beside)
 
     def _give_back(self, name: str, sandbox: _Sandbox, *, is_whole: bool) -> None:
         if not is_whole:
-            sandbox.abandon()
+            sandbox.end()
         with self._lock:
             pool = self._pools.get(name)
             if pool is None:
@@ -338,12 +364,6 @@ class Functions:
             )
 
 
-def _wait_for_end(is_done: Callable[[], bool]) -> None:
-    until = time.monotonic() + GRACE_S
-    while not is_done() and time.monotonic() < until:
-        time.sleep(0.01)
-
-
 def _too_large(length: int) -> str:
     return f"{length} bytes of payload exceed the {LARGEST_PAYLOAD} that one call may carry"
 
@@ -352,21 +372,20 @@ def _name(raised: BaseException) -> str:
     return type(raised).__name__
 
 
-def _load(function: Function, beside: Mapping[str, str]) -> Handler:
+def _load(function: Function, log: FunctionLog) -> Handler:
     module_name, _, attribute = function.handler.rpartition(".")
     # A module of its own for each sandbox: one that was imported before saw another environment.
     sys.modules.pop(module_name, None)
-    with _only_environment({**beside, **function.environment}):
-        try:
-            module = importlib.import_module(module_name)
-        except (ImportError, ValueError, TypeError) as missing:
-            msg = (
-                f"function {function.name}: handler {function.handler} cannot be found ({missing})"
-            )
-            raise BadInput(msg) from missing
-        except KeyError as unset:
-            msg = f"function {function.name}: its environment lacks {unset}; set it in the template"
-            raise BadInput(msg) from unset
+    try:
+        module = importlib.import_module(module_name)
+    except (ImportError, ValueError, TypeError) as missing:
+        msg = f"function {function.name}: handler {function.handler} cannot be found ({missing})"
+        raise BadInput(msg) from missing
+    except KeyError as unset:
+        msg = f"function {function.name}: its environment lacks {unset}; set it in the template"
+        raise BadInput(msg) from unset
+    # Threads share one standard output, so what the handler's own module prints is led here.
+    module.__dict__.setdefault("print", partial(print, file=log))
     handler = getattr(module, attribute, None)
     if not callable(handler):
         msg = f"function {function.name}: {module_name} has no function {attribute}"
@@ -375,26 +394,6 @@ def _load(function: Function, beside: Mapping[str, str]) -> Handler:
     return found
 
 
-@contextmanager
-def _only_environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Show a module that is being imported its function's variables, and not this machine's.
-
-    After the import they are gone again: who reads its environment while it handles an event
-    finds nothing here.
-    """
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(
-        kept,
-        AWS_REGION=REGION,
-        AWS_DEFAULT_REGION=REGION,
-        AWS_ACCESS_KEY_ID="local",
-        AWS_SECRET_ACCESS_KEY="local",  # noqa: S106 - the hook answers; nothing is signed for AWS
-        **variables,
-    )
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+def _of_the_machine() -> dict[str, str]:
+    """Give what a handler may see of this machine; on Lambda it would see that of another."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import logging
+import os
 import socket
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -171,7 +172,9 @@ class Runtime:
         self._expire_from = self.clock.now()
         self.log = FunctionLog(folder / "functions.jsonl", self.clock)
         undo.callback(self.log.close)
+        # What presigns a URL must presign one that leads here, in a function or beside it.
         environment = {"AWS_ENDPOINT_URL_S3": self.address}
+        os.environ.update(environment)
         self.functions = Functions(self.stack.functions, self.log, self.clock, beside=environment)
         undo.callback(self.functions.close)
         self._sources = [self._source(mapped, marks) for mapped in self.stack.mappings]
@@ -282,7 +285,8 @@ class Runtime:
         """
         name = delivery.target_arn.rpartition(":")[2]
         if ":lambda:" in delivery.target_arn:
-            self._invocations.accept(str(uuid.uuid4()), name, json.loads(delivery.body))
+            call = f"{delivery.event_id}/{delivery.rule}/{delivery.target_id}"
+            self._invocations.accept(call, name, json.loads(delivery.body))
             return
         try:
             self.queues.send(name, delivery.body, group_id=delivery.group_id)

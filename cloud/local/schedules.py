@@ -112,10 +112,13 @@ class Rate:
     every: timedelta
     start: datetime
 
-    def next_after(self, instant: datetime) -> datetime:
-        """Give the next whole step; the start itself is the first."""
+    def next_after(self, instant: datetime) -> datetime | None:
+        """Give the next whole step, None beyond the calendar; the start itself is the first."""
         steps = (instant - self.start) // self.every + 1
-        return (self.start + max(steps, 0) * self.every).astimezone(UTC)
+        try:
+            return (self.start + max(steps, 0) * self.every).astimezone(UTC)
+        except OverflowError:
+            return None
 
 
 def _parse_rate(inside: str, start: datetime) -> Rate:
@@ -125,7 +128,11 @@ def _parse_rate(inside: str, start: datetime) -> Rate:
     value = int(found[1])
     if value == 0:
         raise ValueError(f"rate({inside}): value 0 is not positive")
-    return Rate(value * timedelta(**{f"{found[2]}s": 1}), start)
+    try:
+        every = value * timedelta(**{f"{found[2]}s": 1})
+    except OverflowError as error:
+        raise ValueError(f"rate({inside}): the value is too large") from error
+    return Rate(every, start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,7 @@ class StreamSource:
             self._marks.write(self._mapped.name, changes[-1].sequence)
 
     def _pause(self) -> timedelta:
-        doublings = min(self._tries - 1, 10)
+        doublings = min(max(self._tries - 1, 0), 10)
         return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
 
     def _deliver(self, batch: Sequence[tuple[int, Mapping[str, Any]]]) -> int | None:
@@ -176,6 +176,8 @@ class StreamSource:
             first = min(by_id[one] for one in failed)
             if first > batch[0][0]:  # what stood before it got through: its tries begin anew
                 self._tries = 0
+        if isinstance(answer, Failed) and answer.is_throttled:
+            return first  # nothing was run: it does not count
         self._tries += 1
         if self._mapped.most_retries is not None and self._tries > self._mapped.most_retries:
             self._abandon([number for number, _ in batch if number >= first])
@@ -209,7 +211,8 @@ class Marks:
     def __init__(self, database: Path) -> None:
         self._db = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")  # read twice is allowed, passed over is not
+        # What is lost is read twice. The first mark is not lost: made anew it would pass over.
+        self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("CREATE TABLE IF NOT EXISTS mark (name TEXT PRIMARY KEY, at INTEGER)")
         self._known = dict(self._db.execute("SELECT name, at FROM mark"))
 
@@ -220,6 +223,8 @@ class Marks:
 
     def write(self, name: str, at: int) -> None:
         """Note how far a mapping has come."""
+        durability = "NORMAL" if name in self._known else "FULL"
+        self._db.execute(f"PRAGMA synchronous={durability}")
         self._db.execute("INSERT OR REPLACE INTO mark VALUES (?, ?)", (name, at))
         self._known[name] = at
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 from botocore import handlers, parsers
 
+from cloud.local import interrupts
 from cloud.local.dynamodb.engine import Engine
 from cloud.local.dynamodb.errors import EngineError
 from cloud.local.dynamodb.parameters import STREAM_OPERATIONS
@@ -33,6 +34,9 @@ _ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
 }
 
 Answer = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
@@ -87,7 +91,7 @@ class _Installed:
     def __init__(self) -> None:
         self.engine: Engine | None = None
         self.services: dict[str, Answer] = {}
-        self.variables: list[str] = []
+        self.before: dict[str, str] | None = None
 
 
 _installed = _Installed()
@@ -97,25 +101,35 @@ _json_parser = parsers.create_parser("json")
 def install(engine: Engine) -> None:
     """Let the engine answer every DynamoDB client made from now on, and let nothing leave.
 
-    Sets a region and keys in the environment where there are none.
+    What the environment says of AWS (a profile, keys, endpoints) is put aside until `uninstall`:
+    here it could only lead somewhere else.
 
     Raises:
         RuntimeError: a default session of boto3 exists already and would pass by the hook.
     """
     prepare()
     _installed.engine = engine
-    for name, value in _ENVIRONMENT.items():
-        if name not in os.environ:
-            os.environ[name] = value
-            _installed.variables.append(name)
+    if _installed.before is None:
+        _installed.before = _of_aws()
+    for name in _of_aws():
+        del os.environ[name]
+    os.environ.update(_ENVIRONMENT)
 
 
 def uninstall() -> None:
     """Answer nothing any more, forget the other services, and take back what was set."""
     _installed.engine = None
     _installed.services.clear()
-    while _installed.variables:
-        os.environ.pop(_installed.variables.pop(), None)
+    if _installed.before is not None:
+        for name in _of_aws():
+            del os.environ[name]
+        os.environ.update(_installed.before)
+        _installed.before = None
+
+
+def _of_aws() -> dict[str, str]:
+    """Give what the environment says of AWS: profiles, keys, endpoints."""
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
 
 
 def register(service: str, answer: Answer) -> None:
@@ -165,9 +179,16 @@ def _answer(
 ) -> tuple[HttpLike, dict[str, Any]] | None:
     if _installed.engine is None:
         return None
+    with interrupts.service():
+        return _answered(_installed.engine, model, params, context)
+
+
+def _answered(
+    engine: Engine, model: Any, params: Mapping[str, Any], context: Mapping[str, Any]
+) -> tuple[HttpLike, dict[str, Any]] | None:
     service = model.service_model.service_id.hyphenize()
     if service in (DYNAMODB, STREAMS):
-        return _answer_dynamodb(_installed.engine, model, params)
+        return _answer_dynamodb(engine, model, params)
     answer = _installed.services.get(service)
     if answer is None:
         return None

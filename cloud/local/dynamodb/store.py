@@ -15,6 +15,7 @@ from cloud.local.dynamodb import changes
 from cloud.local.dynamodb.errors import EngineError, no_such_table
 from cloud.local.dynamodb.schema import Stream, Table, read_table, stream_view
 from cloud.local.dynamodb.values import Item
+from cloud.local.sqlite import transaction
 
 # Another process may hold the file for as long as a table is rebuilt.
 _BUSY_SECONDS = 30.0
@@ -90,15 +91,8 @@ class Store:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Hold the file for writing; commit at the end, or undo everything on an error."""
         connection = self.connection
-        with self._turn:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+        with self._turn, transaction(connection):
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

@@ -3,15 +3,48 @@
 import math
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from cloud.kernel.errors import BadInput, NotFound
 from cloud.local.face.seen import MovesClock, Runs
-from cloud.local.queues import arn_of
+from cloud.local.queues import NO_QUEUE, NO_SOURCE, arn_of
 
 LONGEST_JUMP_DAYS = 3660
 """Ten years: a longer jump is a slip of the finger."""
+
+_WHY = {
+    NO_SOURCE: "no source queue is known of them",
+    NO_QUEUE: "the queue they came from is not there any more",
+    None: "they are out of sight; they come back by themselves",
+}
+"""Why dead letters stay, by the failure of the move."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentBack:
+    """What became of a queue's dead letters.
+
+    Attributes:
+        queue: the queue of dead letters.
+        moved: how many went back to where they came from.
+        left: how many are still there.
+        why: the reason that those stay for, empty when there are none.
+    """
+
+    queue: str
+    moved: int
+    left: int
+    why: str
+
+    @property
+    def says(self) -> str:
+        """Say it in one line."""
+        if not self.left:
+            return f"{self.moved} sent back from {self.queue}"
+        stay = "stays" if self.left == 1 else "stay"
+        return f"{self.moved} sent back from {self.queue}, {self.left} {stay}: {self.why}"
 
 
 def jump(controls: MovesClock | None, given: Mapping[str, Any]) -> None:
@@ -54,14 +87,30 @@ def resume(controls: MovesClock | None) -> None:
 
 
 def redrive(runtime: Runs, name: str) -> tuple[str, int]:
+    """Send the dead letters of a queue back, all of which could be placed.
+
+    Returns:
+        The queue of dead letters, and how many messages left it.
+
+    Raises:
+        NotFound: there is no such queue.
+        BadInput: it neither holds dead letters nor has any, or there are and none could be moved.
+    """
+    done = send_back(runtime, name)
+    if done.left and not done.moved:
+        msg = f"redriving {name}: {done.says}"
+        raise BadInput(msg)
+    return done.queue, done.moved
+
+
+def send_back(runtime: Runs, name: str) -> SentBack:
     """Send the dead letters of a queue back to where they came from.
+
+    One that was not in a queue before, as what an error action sent, stays and holds up no other.
 
     Args:
         runtime: the stack.
         name: the queue of dead letters, or the queue whose dead letters are meant.
-
-    Returns:
-        The queue of dead letters, and how many messages it held.
 
     Raises:
         NotFound: there is no such queue.
@@ -74,11 +123,17 @@ def redrive(runtime: Runs, name: str) -> tuple[str, int]:
     if not any(redrive and redrive.target == dead_letters for redrive in settings):
         msg = f"redriving {name}: no queue sends its dead letters there"
         raise BadInput(msg)
+    moved, left, failure = 0, 0, None
+    if runtime.queues.depth(dead_letters).visible:
+        source = {"SourceArn": arn_of(dead_letters)}
+        runtime.queues.call("StartMessageMoveTask", source)
+        (task,) = runtime.queues.call("ListMessageMoveTasks", source)["Results"]
+        moved = task["ApproximateNumberOfMessagesMoved"]
+        left = task["ApproximateNumberOfMessagesToMove"] - moved
+        failure = task.get("FailureReason")
     depth = runtime.queues.depth(dead_letters)
-    held = depth.visible + depth.in_flight + depth.delayed
-    if held:
-        runtime.queues.call("StartMessageMoveTask", {"SourceArn": arn_of(dead_letters)})
-    return dead_letters, held
+    left += depth.in_flight + depth.delayed
+    return SentBack(dead_letters, moved, left, _WHY[failure] if left else "")
 
 
 def purge(runtime: Runs, name: str) -> None:

@@ -100,6 +100,7 @@ class Street:
         self._is_jumping = False
         self._read_until = runtime.clock.now()
         self._sent_until = _latest_multiple(self._read_until, QUIET_WINDOW_S)
+        self._jumped = _Jumped(self._folder / "jump.json")
 
     # ------------------------------------------------------------------ life
     def open(self) -> None:
@@ -110,6 +111,10 @@ class Street:
             if home.is_talking:
                 port = self._server.add(self._houses[name])
                 self._agents[name] = self._agent(home, port.number)
+        broken_off = self._jumped.read()
+        if broken_off is not None:  # killed in a jump: what was not read by then is read now
+            self._read_until, self._sent_until = broken_off
+            self.end_jump()
 
     def close(self) -> None:
         """Stop the agents and their homes; what was not sent is kept."""
@@ -147,14 +152,14 @@ class Street:
     def begin_jump(self) -> None:
         """Read and send without sockets, by the agents' own outboxes, codec and topics."""
         self._is_jumping = True
-        now = self._runtime.clock.now()
-        self._read_until = now
+        self._read_until = self._runtime.clock.now()
+        self._jumped.remember(self._read_until, self._sent_until)
 
     def end_jump(self) -> None:
         """Send what is left of the jump, and speak over sockets again."""
-        now = self._runtime.clock.now()
-        self._catch_up(now)
+        self._catch_up(self._runtime.clock.now())
         self._is_jumping = False
+        self._jumped.forget()
 
     def _catch_up(self, now: datetime) -> None:
         """Let every home have been read and have sent since it last did."""
@@ -175,6 +180,7 @@ class Street:
             step_s = JUMP_POLL_S if is_whole else QUIET_POLL_S
             self._send(self._window(name, start, until, step_s) for name in self._quiet)
             self._sent_until = until
+        self._jumped.remember(self._read_until, self._sent_until)
 
     def _accept(self, name: str, topic: str, payload: bytes) -> None:
         self._send([self._publish(name, topic, payload)])
@@ -313,6 +319,33 @@ class _Seconds:
     def now(self) -> float:
         """Give unix seconds, UTC."""
         return self.clock.now().timestamp()
+
+
+class _Jumped:
+    """How far the homes were read and have sent in a jump that is under way.
+
+    It is written after what it tells of: a home that sends a window twice changes nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> tuple[datetime, datetime] | None:
+        """Give the two instants of a jump that was broken off, None when none was."""
+        if not self._path.exists():
+            return None
+        read, sent = json.loads(self._path.read_text())
+        return datetime.fromisoformat(read), datetime.fromisoformat(sent)
+
+    def remember(self, read: datetime, sent: datetime) -> None:
+        """Note both."""
+        part = self._path.with_suffix(".part")
+        part.write_text(json.dumps([read.isoformat(), sent.isoformat()]))
+        part.replace(self._path)
+
+    def forget(self) -> None:
+        """Note that the jump has ended."""
+        self._path.unlink(missing_ok=True)
 
 
 class _Mended:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cloud.local.mqtt.packets import Message, Will
 from cloud.local.mqtt.topics import has_wildcard, matches
+from cloud.local.sqlite import transaction
 
 KEPT_FOR = timedelta(days=7)
 MAX_QUEUED = 1000
@@ -76,14 +77,8 @@ class Sessions:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+        with self._lock, transaction(self._db):
+            yield self._db
 
     def recover(self, now: datetime) -> list[Lost]:
         """Take up after a stop or a crash: who was connected is not any more.

@@ -6,7 +6,7 @@ the runtime's clock, so that a jump of months redelivers, delays and expires in 
 
 from cloud.local.queues.calls import MAX_BATCH, Queues
 from cloud.local.queues.messages import Depth, Outgoing, Peeked, Received, Sent
-from cloud.local.queues.moves import Move
+from cloud.local.queues.moves import NO_QUEUE, NO_SOURCE, Move
 from cloud.local.queues.settings import (
     ACCOUNT,
     MAX_DELAY_S,
@@ -30,6 +30,8 @@ __all__ = [
     "MAX_DELAY_S",
     "MAX_MESSAGE_BYTES",
     "MAX_VISIBILITY_S",
+    "NO_QUEUE",
+    "NO_SOURCE",
     "REGION",
     "URL_BASE",
     "Depth",

@@ -6,7 +6,7 @@ On AWS a task runs for a while; here it is one transaction, done or failed when 
 import json
 import sqlite3
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +24,15 @@ CREATE TABLE IF NOT EXISTS queue_move (
     moved INTEGER NOT NULL, to_move INTEGER NOT NULL, started_ms INTEGER NOT NULL, failure TEXT
 );
 """
-_NO_SOURCE = "CouldNotDetermineMessageSource"
+NO_SOURCE = "CouldNotDetermineMessageSource"
+"""Failure of a move: nothing tells which queue a message was in before; it was sent there."""
+NO_QUEUE = "AWS.SimpleQueueService.NonExistentQueue"
+"""Failure of a move: the queue that a message came from is not there any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A move that is over: all messages were moved, or none for the reason of its failure."""
+    """A move that is over: what could be moved was, and its failure says why the rest stays."""
 
     handle: str
     source: str
@@ -39,6 +42,11 @@ class Move:
     to_move: int
     started_ms: int
     failure: str | None
+
+    @property
+    def left(self) -> int:
+        """Give how many messages could not be moved."""
+        return self.to_move - self.moved
 
 
 def _not_found(message: str) -> QueueError:
@@ -89,8 +97,9 @@ class MovingStore(QueueStore):
         """Move all visible messages of a dead-letter queue, in one transaction.
 
         They are new messages where they arrive: with a new id, age and count of receives. Without
-        a destination each goes to the queue it came from. If one of them has no such queue, none
-        is moved and the move's failure says so; AWS would have moved those before it.
+        a destination each goes to the queue it came from. One that has no such queue stays and is
+        in nobody's way, and the move's failure says why the first of them does; AWS ends the task
+        at the first of them, and leaves those behind it, too.
 
         Args:
             source: The dead-letter queue.
@@ -106,19 +115,19 @@ class MovingStore(QueueStore):
             self._expire(source, self.settings(source), now_ms)
             rows = self._movable(source, now_ms)
             targets = [destination or _came_from(row) for row in rows]
-            failure = self._fault_of(source, targets)
-            if not failure:
-                for row, target in zip(rows, targets, strict=True):
+            faults = [self._fault_of(source, target) for target in targets]
+            for row, target, fault in zip(rows, targets, faults, strict=True):
+                if fault is None:
                     self._put_back(db, row, str(target), now_ms)
             move = Move(
                 handle=uuid.uuid4().hex,
                 source=source,
                 destination=destination,
                 rate=rate,
-                moved=0 if failure else len(rows),
+                moved=faults.count(None),
                 to_move=len(rows),
                 started_ms=now_ms,
-                failure=failure,
+                failure=next((fault for fault in faults if fault is not None), None),
             )
             self._remember(db, move)
         return move
@@ -144,15 +153,13 @@ class MovingStore(QueueStore):
             (source, now_ms),
         ).fetchall()
 
-    def _fault_of(self, source: str, targets: Sequence[str | None]) -> str | None:
-        """Tell why the messages cannot go where they should, or None."""
-        is_fifo = self.settings(source).is_fifo
-        for target in targets:
-            if target is None or target == source:
-                return _NO_SOURCE
-            known = self._settings.get(target)
-            if known is None or known.is_fifo != is_fifo:
-                return "AWS.SimpleQueueService.NonExistentQueue"
+    def _fault_of(self, source: str, target: str | None) -> str | None:
+        """Tell why a message cannot go where it should, or None."""
+        if target is None or target == source:
+            return NO_SOURCE
+        known = self._settings.get(target)
+        if known is None or known.is_fifo != self.settings(source).is_fifo:
+            return NO_QUEUE
         return None
 
     def _put_back(self, db: sqlite3.Connection, row: sqlite3.Row, target: str, now_ms: int) -> None:

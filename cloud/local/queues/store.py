@@ -34,6 +34,7 @@ from cloud.local.queues.settings import (
     invalid,
     url_of,
 )
+from cloud.local.sqlite import transaction
 
 MAX_BULK = 10_000
 DEDUPLICATION_MS = 5 * 60 * 1000
@@ -100,14 +101,8 @@ class QueueStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+        with self._lock, transaction(self._db):
+            yield self._db
 
     def _now_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 from cloud.kernel.clock import Clock
 from cloud.local.dynamodb.hook import ServiceError
 from cloud.local.s3 import form, policy, signature, xml
-from cloud.local.s3.errors import denied, invalid, not_implemented
+from cloud.local.s3.errors import denied, invalid, no_such_bucket, not_implemented
 from cloud.local.s3.operations import KEPT_HEADERS
 from cloud.local.web import Request, Response
 
@@ -79,6 +79,7 @@ _OBJECTS_QUERY = _LIST_QUERY | {
     "fetch-owner": "FetchOwner",
 }
 _VERSIONS_QUERY = _LIST_QUERY | {"key-marker": "KeyMarker", "version-id-marker": "VersionIdMarker"}
+_READS = {"GET", "HEAD", "OPTIONS"}
 _NO_CONTENT = re.compile(r"image/(?:png|jpeg|gif|webp)|application/pdf|text/(?:plain|csv)")
 
 Call = Callable[[str, Mapping[str, Any]], dict[str, Any]]
@@ -98,12 +99,20 @@ class Door:
         self._clock, self._secrets = clock, secrets
 
     def answer(self, request: Request) -> Response | None:
-        """Answer one request; None when its path begins with no bucket's name."""
+        """Answer one request; None when its path begins with no bucket's name.
+
+        A request that is signed for S3 is answered by S3 even so. A page of another site that
+        makes a browser write here is refused, whatever it has signed: the keys are no secret.
+        """
         bucket, _, rest = request.path.removeprefix("/").partition("/")
-        if not self._has_bucket(unquote(bucket, errors="surrogateescape")):
+        is_known = self._has_bucket(unquote(bucket, errors="surrogateescape"))
+        if not is_known and not _is_for_s3(request):
             return None
         bucket = unquote(bucket)
         try:
+            _check_origin(request)
+            if not is_known:
+                raise no_such_bucket()
             key = unquote(rest, errors="strict")
             response = self._answer(request, bucket, key)
         except ServiceError as refused:
@@ -344,3 +353,22 @@ def _preflight(request: Request) -> Response:
     if re.fullmatch(r"[\w, -]{1,1000}", wanted, re.ASCII):
         headers["access-control-allow-headers"] = wanted
     return Response(200, b"", headers)
+
+
+def _check_origin(request: Request) -> None:
+    """Refuse a write that a page of another site makes a browser send.
+
+    Raises:
+        ServiceError: AccessDenied.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and request.method not in _READS and not _ORIGIN.fullmatch(origin):
+        raise denied()
+
+
+def _is_for_s3(request: Request) -> bool:
+    """Tell whether a request is signed for S3: the scope of the signature names the service."""
+    scope = request.headers.get("authorization", "")
+    if not scope.startswith("AWS4-HMAC-SHA256"):
+        scope = dict(parse_qsl(request.query)).get("X-Amz-Credential", "")
+    return "/s3/aws4_request" in scope

@@ -10,6 +10,11 @@ def no_such_key() -> ServiceError:
     return ServiceError("NoSuchKey", "The specified key does not exist.", 404)
 
 
+def no_such_bucket() -> ServiceError:
+    """Say that there is no such bucket."""
+    return ServiceError("NoSuchBucket", "The specified bucket does not exist", 404)
+
+
 def precondition_failed() -> ServiceError:
     """Give the refusal of a condition that does not hold."""
     message = "At least one of the pre-conditions you specified did not hold"

@@ -24,6 +24,7 @@ from urllib.parse import quote, unquote
 from cloud.kernel.clock import Clock
 from cloud.kernel.errors import BadInput
 from cloud.local.dynamodb.hook import ServiceError
+from cloud.local.sqlite import transaction
 
 LONGEST_KEY = 1024
 """Of an object, in bytes (Amazon S3 user guide, naming objects)."""
@@ -358,13 +359,8 @@ class Store:
     @contextmanager
     def _within(self, synchronous: str) -> Iterator[None]:
         self._db.execute(f"PRAGMA synchronous={synchronous}")
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db):
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     # ------------------------------------------------------------------ files
     def _write(self, blob: str, content: bytes) -> None:

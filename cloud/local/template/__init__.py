@@ -1,6 +1,6 @@
 """The stack as the template describes it: translated, resolved, and strict about what it knows."""
 
-from cloud.local.template.reader import load, translate
+from cloud.local.template.reader import load
 from cloud.local.template.stack import (
     ACCOUNT,
     QUEUE_URL,
@@ -13,6 +13,7 @@ from cloud.local.template.stack import (
     Scheduled,
     Stack,
 )
+from cloud.local.template.translation import translate
 
 __all__ = [
     "ACCOUNT",

@@ -41,7 +41,6 @@ HONOURED: dict[str, frozenset[str]] = {
             "FilterCriteria",
             "FunctionName",
             "FunctionResponseTypes",
-            "MaximumBatchingWindowInSeconds",
             "MaximumRetryAttempts",
             "StartingPosition",
         }
@@ -98,7 +97,11 @@ WITHOUT_EFFECT: dict[str, frozenset[str]] = {
     "AWS::KMS::Key": frozenset(
         {"Description", "EnableKeyRotation", "KeyPolicy", "PendingWindowInDays", "Tags"}
     ),
-    "AWS::Lambda::EventSourceMapping": frozenset({"BisectBatchOnFunctionError", "ScalingConfig"}),
+    "AWS::Lambda::EventSourceMapping": frozenset(
+        # A function gets what waits at the instant: a window that waits for more would stop a
+        # clock that is moved by hand, and cost nothing but calls. Only its number is checked.
+        {"MaximumBatchingWindowInSeconds"}
+    ),
     "AWS::Lambda::Function": frozenset(
         {
             "Code",
@@ -121,7 +124,7 @@ WITHOUT_EFFECT: dict[str, frozenset[str]] = {
     "AWS::SQS::QueuePolicy": frozenset({"PolicyDocument", "Queues"}),
     "AWS::Scheduler::Schedule": frozenset({"FlexibleTimeWindow"}),
 }
-"""Properties that mean something on AWS only: rights, encryption, sizes, packaging."""
+"""Properties that mean something on AWS only: rights, encryption, sizes, packaging, waiting."""
 
 RESOURCE_PARTS = frozenset(
     {"Type", "Properties", "Metadata", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy"}

@@ -2,24 +2,26 @@
 
 The SAM translator turns `template.yaml` into CloudFormation, as `sam deploy` would; what comes out
 is resolved to plain values here. A resource type, property or intrinsic function that this runtime
-does not know is an error at boot, by name: nothing is skipped in silence. The translator takes over
-a second to import, so its answer is kept beside the data, by the hash of the template.
+does not know is an error at boot, by name, and so is a name of something that the template does not
+hold: nothing is skipped in silence.
 """
 
-import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
-from importlib.metadata import version
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cloud.kernel.errors import BadInput
 from cloud.local import patterns
+from cloud.local.template import parameters as parameter
+from cloud.local.template import references
 from cloud.local.template.intrinsics import Resolver
 from cloud.local.template.known import HONOURED, RESOURCE_PARTS, WITHOUT_EFFECT
+from cloud.local.template.limits import Limits
 from cloud.local.template.stack import (
+    ACCOUNT,
     REGION,
     Authorizer,
     Function,
@@ -29,6 +31,13 @@ from cloud.local.template.stack import (
     Scheduled,
     Stack,
 )
+from cloud.local.template.translation import translated
+
+_FUNCTION_ARN = references.function_arn("")
+_QUEUE_ARN = references.queue_arn("")
+MOST_AT_ONCE = 1_000_000
+"""More calls at once than any account is allowed: a slip of the finger."""
+_TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/"
 
 
 def load(
@@ -49,70 +58,9 @@ def load(
     Raises:
         BadInput: something in the template is not known here; the message names it.
     """
-    source = path.read_bytes()
-    document = _translated(path, source, cache)
-    values = {
-        name: str((parameters or {}).get(name, definition.get("Default", "")))
-        for name, definition in document.get("Parameters", {}).items()
-    }
-    unknown = set(parameters or {}) - set(values)
-    if unknown:
-        msg = f"{path.name} has no parameter {sorted(unknown)[0]}: check its Parameters"
-        raise BadInput(msg)
+    document = translated(path, cache)
+    values = parameter.values(path.name, document.get("Parameters", {}), parameters or {})
     return _Reader(path.name, document, values, address=address).stack()
-
-
-def _translated(path: Path, source: bytes, cache: Path) -> dict[str, Any]:
-    """Translate, or read what was translated before from the same bytes by the same translator."""
-    key = hashlib.sha256(source + version("aws-sam-translator").encode()).hexdigest()[:24]
-    kept = cache / f"template-{key}.json"
-    if kept.exists():
-        document: dict[str, Any] = json.loads(kept.read_text())
-        return document
-    document = translate(source, name=path.name)
-    cache.mkdir(parents=True, exist_ok=True)
-    for older in cache.glob("template-*.json"):
-        older.unlink(missing_ok=True)
-    part = kept.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps(document))
-    part.replace(kept)
-    return document
-
-
-def translate(source: bytes, *, name: str) -> dict[str, Any]:
-    """Give the CloudFormation document that SAM makes of a template.
-
-    Raises:
-        BadInput: the translator refuses it.
-    """
-    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
-    from samtranslator.model.exceptions import InvalidDocumentException  # noqa: PLC0415 - slow
-    from samtranslator.translator.transform import transform  # noqa: PLC0415
-    from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415
-
-    document = yaml_parse(source.decode())
-    placed = {"Bucket": "local", "Key": "local"}
-    for part in (
-        document.get("Globals", {}).get("Function", {}),
-        *(resource.get("Properties", {}) for resource in document["Resources"].values()),
-    ):
-        for uri in ("CodeUri", "ContentUri"):
-            if isinstance(part.get(uri), str):
-                part[uri] = placed
-
-    class NoManagedPolicies:
-        """The translator asks for AWS's managed policies by name; the template uses none."""
-
-        @staticmethod
-        def load() -> dict[str, str]:
-            return {}
-
-    try:
-        answer: dict[str, Any] = transform(document, {}, NoManagedPolicies())
-    except InvalidDocumentException as refused:
-        msg = f"{name} is not a SAM template: {'; '.join(str(cause) for cause in refused.causes)}"
-        raise BadInput(msg) from refused
-    return answer
 
 
 class _Reader:
@@ -130,6 +78,7 @@ class _Reader:
         self._document = document
         self._resources: Mapping[str, Resource] = document["Resources"]
         self._resolver = Resolver(name, self._resources, parameters, address=address)
+        self._limits = Limits(name)
         self._address = address
         self._reading = ""
 
@@ -137,25 +86,21 @@ class _Reader:
         for logical, resource in self._resources.items():
             self._check(logical, resource)
         try:
-            return self._read()
+            everything = self._read()
+            references.check(self._name, everything)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as wrong:
             msg = f"booting from {self._name}: resource {self._reading} cannot be read: {wrong!r}"
             raise BadInput(msg) from wrong
+        in_use = tuple(one for one in everything.mappings if self._is_enabled(one.name))
+        return replace(everything, mappings=in_use)
 
     def _read(self) -> Stack:
         return Stack(
             functions={n: self._function(n) for n in self._of("AWS::Lambda::Function")},
-            tables=self._all("AWS::DynamoDB::Table"),
-            queues={
-                str(properties.get("QueueName", n)): properties
-                for n, properties in self._all("AWS::SQS::Queue").items()
-            },
-            buckets=self._all("AWS::S3::Bucket"),
-            mappings=tuple(
-                mapped
-                for n in self._of("AWS::Lambda::EventSourceMapping")
-                if (mapped := self._mapping(n)) is not None
-            ),
+            tables={n: self._table(n) for n in self._of("AWS::DynamoDB::Table")},
+            queues=dict(self._queue(n) for n in self._of("AWS::SQS::Queue")),
+            buckets={n: self._bucket(n) for n in self._of("AWS::S3::Bucket")},
+            mappings=tuple(self._mapping(n) for n in self._of("AWS::Lambda::EventSourceMapping")),
             schedules=tuple(self._schedule(n) for n in self._of("AWS::Scheduler::Schedule")),
             topic_rules=self._all("AWS::IoT::TopicRule"),
             event_rules=self._all("AWS::Events::Rule"),
@@ -186,7 +131,9 @@ class _Reader:
         known = HONOURED[kind] | WITHOUT_EFFECT.get(kind, frozenset())
         for name in resource.get("Properties", {}):
             if name not in known:
-                self._refuse(f"resource {logical}: {kind} has no property {name} known here")
+                self._refuse(
+                    f"resource {logical}: {kind} has no property {name} known here; take it out"
+                )
 
     def _refuse(self, why: str) -> None:
         msg = f"booting from {self._name}: {why}"
@@ -198,35 +145,62 @@ class _Reader:
         resolved: Resource = self._resolver.resolve(raw, logical)
         return resolved
 
+    def _table(self, logical: str) -> Resource:
+        properties = self._properties(logical)
+        self._limits.time_to_live(logical, properties)
+        return properties
+
+    def _queue(self, logical: str) -> tuple[str, Resource]:
+        properties = self._properties(logical)
+        self._limits.redrive(logical, properties)
+        return str(properties.get("QueueName", logical)), properties
+
+    def _bucket(self, logical: str) -> Resource:
+        properties = self._properties(logical)
+        self._limits.notifications(logical, properties)
+        return properties
+
     def _function(self, logical: str) -> Function:
         properties = self._properties(logical)
+        self._limits.runtime(logical, properties)
         due = self._resources[logical].get("Metadata", {}).get("SunreeveDueIndex")
-        called = self._called(logical)
+        whole = self._limits.whole
+        timeout_s = whole(logical, properties, "Timeout", default=3, low=1, high=900)
+        reserved = properties.get("ReservedConcurrentExecutions")
+        if reserved is not None:
+            name = "ReservedConcurrentExecutions"
+            reserved = whole(logical, properties, name, default=0, low=0, high=MOST_AT_ONCE)
+        called_by, called = self._called(logical)
         target = properties.get("DeadLetterConfig", {}).get("TargetArn")
         destination = called.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
-        reserved = properties.get("ReservedConcurrentExecutions")
         return Function(
             name=logical,
             handler=properties["Handler"],
-            timeout_s=int(properties.get("Timeout", 3)),
+            timeout_s=timeout_s,
             environment={
                 name: str(value)
                 for name, value in properties.get("Environment", {}).get("Variables", {}).items()
             },
             due_index=due,
-            reserved_concurrency=None if reserved is None else int(reserved),
-            retries=int(called.get("MaximumRetryAttempts", 2)),
-            most_event_age_s=int(called.get("MaximumEventAgeInSeconds", 6 * 3600)),
+            reserved_concurrency=reserved,
+            retries=whole(called_by, called, "MaximumRetryAttempts", default=2, low=0, high=2),
+            most_event_age_s=whole(
+                called_by, called, "MaximumEventAgeInSeconds", default=21600, low=60, high=21600
+            ),
             on_failure=self._queue_behind(logical, destination or target),
         )
 
-    def _called(self, function: str) -> Resource:
-        """Give what a function's EventInvokeConfig says, if it has one."""
+    def _called(self, function: str) -> tuple[str, Resource]:
+        """Give a function's EventInvokeConfig with its name, if it has one."""
         for logical in self._of("AWS::Lambda::EventInvokeConfig"):
             properties = self._properties(logical)
-            if properties["FunctionName"] == function:
-                return properties
-        return {}
+            named = properties["FunctionName"]
+            if named not in self._of("AWS::Lambda::Function"):
+                why = f"FunctionName {named} is no function of this stack; name one of its own"
+                self._refuse(f"resource {logical}: {why}")
+            if named == function:
+                return logical, properties
+        return "", {}
 
     def _queue_behind(self, logical: str, arn: str | None) -> str | None:
         """Give the name of a queue that failures go to."""
@@ -234,23 +208,30 @@ class _Reader:
             return None
         if ":sqs:" not in arn:
             self._refuse(f"resource {logical}: failures go to a queue here, not to {arn}")
-        return arn.rpartition(":")[2]
+        return references.name_in(arn, _QUEUE_ARN, self._name, logical)
 
-    def _mapping(self, logical: str) -> Mapped | None:
+    def _is_enabled(self, mapping: str) -> bool:
+        return str(self._properties(mapping).get("Enabled", True)).lower() == "true"
+
+    def _mapping(self, logical: str) -> Mapped:
         properties = self._properties(logical)
-        if str(properties.get("Enabled", True)).lower() != "true":
-            return None
+        if str(properties.get("Enabled", True)).lower() not in {"true", "false"}:
+            given = properties["Enabled"]
+            self._refuse(f"resource {logical}: Enabled {given!r} is neither true nor false")
         arn = properties["EventSourceArn"]
         is_stream = ":dynamodb:" in arn
+        before = _TABLE_ARN if is_stream else _QUEUE_ARN
+        source = references.name_in(arn, before, self._name, logical)
+        batch_size = self._limits.mapping(logical, properties, is_stream=is_stream)
         failure = properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
         filters = properties.get("FilterCriteria", {}).get("Filters", [])
         retries = properties.get("MaximumRetryAttempts", -1)
         return Mapped(
             name=logical,
-            source=arn.split("/")[1] if is_stream else arn.rpartition(":")[2],
+            source=source.split("/")[0],
             is_stream=is_stream,
             function=properties["FunctionName"],
-            batch_size=int(properties.get("BatchSize", 100 if is_stream else 10)),
+            batch_size=batch_size,
             reports_failures="ReportBatchItemFailures"
             in properties.get("FunctionResponseTypes", []),
             filters=tuple(self._pattern(logical, one["Pattern"]) for one in filters),
@@ -268,9 +249,10 @@ class _Reader:
 
     def _schedule(self, logical: str) -> Scheduled:
         properties = self._properties(logical)
-        unknown = properties["Target"].keys() - {"Arn", "RoleArn", "Input", "RetryPolicy"}
+        unknown = properties["Target"].keys() - {"Arn", "RoleArn", "Input"}
         if unknown:
-            self._refuse(f"resource {logical}: its Target has no {min(unknown)} known here")
+            what = f"its Target has no {min(unknown)} known here; take it out"
+            self._refuse(f"resource {logical}: {what}")
         state = properties.get("State", "ENABLED")
         if state not in {"ENABLED", "DISABLED"}:
             self._refuse(f"resource {logical}: State {state} is neither ENABLED nor DISABLED")
@@ -278,7 +260,9 @@ class _Reader:
             name=logical,
             expression=properties["ScheduleExpression"],
             timezone=properties.get("ScheduleExpressionTimezone", "UTC"),
-            function=properties["Target"]["Arn"].rpartition(":")[2],
+            function=references.name_in(
+                properties["Target"]["Arn"], _FUNCTION_ARN, self._name, logical
+            ),
             input=json.loads(properties["Target"].get("Input", "{}")),
             is_enabled=state == "ENABLED",
         )

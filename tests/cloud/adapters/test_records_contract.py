@@ -295,11 +295,12 @@ class Backwards:
     """A vault whose seal anybody can break, but which keeps a context apart from another."""
 
     def seal(self, plain, *, context):
-        return f"{context['record']}:{plain[::-1]}"
+        return f"{context['record']}/{context['last4']}:{plain[::-1]}"
 
     def open(self, sealed, *, context):
         context_of, _, text = sealed.partition(":")
-        assert context_of == context["record"]
+        if context_of != f"{context['record']}/{context['last4']}":
+            raise BrokenInvariant("it belongs elsewhere")
         return text[::-1]
 
 
@@ -347,12 +348,22 @@ def test_with_the_key_a_secret_that_is_copied_is_sealed_for_its_new_place():
     assert codec.from_text(Partner, moved, about="Partner#two") == loaded
 
 
+def test_the_digits_that_are_shown_are_those_of_the_number():
+    codec = Codec(Backwards())
+    content = json.loads(codec.to_text(example(Partner), about="x"))
+    content["account_number"]["last4"] = "0000"
+    with pytest.raises(BrokenInvariant):
+        codec.from_text(Partner, json.dumps(content), about="x")
+
+
 def test_a_secret_of_the_first_shape_is_still_read():
     text = Codec(Backwards()).to_text(example(Partner), about="x")
     content = json.loads(text)
     content["account_number"] = {"value": "000123456787"}
-    found = Codec().from_text(Partner, json.dumps(content), about="x")
+    found = Codec().from_text(Partner, json.dumps(content), about="x", shape=1)
     assert found.account_number.value == "000123456787"
+    with pytest.raises(BrokenInvariant):  # nobody slips one in clear into a later shape
+        Codec(Backwards()).from_text(Partner, json.dumps(content), about="x")
 
 
 def test_what_is_shown_of_a_secret_is_its_end():

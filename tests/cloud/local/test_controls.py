@@ -116,6 +116,17 @@ def test_one_jump_at_a_time_and_a_pause_ends_it(controls):
         until(lambda: controls.state().now > stood)
 
 
+def test_a_jump_after_a_pause_goes_where_it_was_told(controls):
+    with running(controls):
+        controls.jump_by(3000)
+        until(lambda: controls.state().now > START + DAY)
+        controls.pause()
+        target = controls.state().now + DAY
+        controls.jump_to(target)
+        until(lambda: controls.state().target is None)
+        assert target <= controls.state().now < target + DAY
+
+
 def test_the_speed_counts_from_the_moment_it_is_set(controls):
     with running(controls):
         controls.pause()

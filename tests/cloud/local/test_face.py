@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud.kernel.errors import BadInput
+from cloud.local.face import deeds
 from cloud.local.face.face import SECURITY, Face
 from cloud.local.face.shown import PAGES
 from tests.cloud.local.face_stand import NOW, Controls, Stand, ask
@@ -415,6 +416,40 @@ def test_dead_letters_are_sent_back_once(stand, face):
     again = ask(face, "/_local/queues/WorkDead/redrive", "POST")
     assert again.headers["location"].endswith("done=nothing")
     assert ask(face, "/_local/queues/Lonely/redrive", "POST").status == 400
+
+
+def test_a_dead_letter_of_no_queue_stays_and_is_told(stand):
+    stand.queues.send("WorkDead", "of an error action")
+    stand.dead_letter("x")
+    stand.dead_letter("y")
+    done = deeds.send_back(stand, "Work")
+    assert done == deeds.SentBack("WorkDead", 2, 1, "no source queue is known of them")
+    assert done.says == "2 sent back from WorkDead, 1 stays: no source queue is known of them"
+    assert [stand.queues.depth(name).visible for name in ("Work", "WorkDead")] == [2, 1]
+    stand.queues.send("WorkDead", "another")
+    assert deeds.send_back(stand, "WorkDead").says == (
+        "0 sent back from WorkDead, 2 stay: no source queue is known of them"
+    )
+
+
+def test_a_dead_letter_that_somebody_reads_stays_and_is_told(stand):
+    stand.dead_letter("x")
+    stand.queues.receive("WorkDead", visibility_s=60)
+    done = deeds.send_back(stand, "Work")
+    assert (done.moved, done.left) == (0, 1)
+    assert "out of sight" in done.why
+    stand.clock.move_to(stand.clock.now() + timedelta(minutes=1))
+    assert deeds.send_back(stand, "Work") == deeds.SentBack("WorkDead", 1, 0, "")
+    assert deeds.send_back(stand, "Work").says == "0 sent back from WorkDead"
+
+
+def test_that_nothing_could_be_sent_back_is_no_success(stand, face):
+    stand.queues.send("WorkDead", "of an error action")
+    response = ask(face, "/_local/queues/WorkDead/redrive", "POST")
+    assert "done=redriven" not in response.headers.get("location", "")
+    content = json.loads(ask(face, "/_local/api/queues/WorkDead/redrive", "POST").body)
+    assert content.get("moved", 0) == 0
+    assert stand.queues.depth("WorkDead").visible == 1
 
 
 def test_purging_asks_first_and_empties_one_queue(stand, face):

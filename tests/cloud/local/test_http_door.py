@@ -3,13 +3,16 @@
 import http.client
 import json
 import socket
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Thread
 
+import boto3
 import pytest
+from botocore.config import Config
 
-from cloud.local.http import LARGEST_BODY, Door
+from cloud.local.http import LARGEST_BODY, Door, as_event
 from cloud.local.lambdas import Failed
+from cloud.local.web import Request
 
 
 @pytest.fixture
@@ -215,3 +218,79 @@ def test_two_calls_at_once_are_answered_at_once(door, runtime):
     for thread in threads:
         thread.join()
     assert seen == [200] * 60
+
+
+def test_a_body_that_breaks_off_is_refused_and_replaces_nothing(door, runtime):
+    runtime.buckets.call("PutObject", {"Bucket": "DocumentsBucket", "Key": "k", "Body": b"whole"})
+    url = an_s3().generate_presigned_url(
+        "put_object", Params={"Bucket": "DocumentsBucket", "Key": "k"}
+    )
+    assert url.startswith(runtime.address)
+    path = url.removeprefix(runtime.address)
+    host = f"Host: 127.0.0.1:{door.port}"
+    with socket.create_connection(("127.0.0.1", door.port), timeout=10) as plain:
+        head = "\r\n".join([f"PUT {path} HTTP/1.1", host, "Content-Length: 1000", "", ""])
+        plain.sendall(head.encode() + b"only this")
+        plain.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: plain.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    found = runtime.buckets.call("GetObject", {"Bucket": "DocumentsBucket", "Key": "k"})
+    assert found["Body"].read() == b"whole"
+
+
+def an_s3():
+    """A client as the functions make it: what it presigns leads to this runtime."""
+    return boto3.session.Session().client("s3", config=Config(signature_version="s3v4"))
+
+
+def test_a_page_of_another_site_writes_nothing_into_the_bucket(door, runtime):
+    form = an_s3().generate_presigned_post("DocumentsBucket", "ach/x.ach")
+    bound = "x1x2x3"
+    disposition = f"--{bound}\r\nContent-Disposition: form-data; name="
+    parts = [f'{disposition}"{name}"\r\n\r\n{text}\r\n' for name, text in form["fields"].items()]
+    parts.append(f'{disposition}"file"; filename="f"\r\n\r\n1\r\n--{bound}--\r\n')
+    headers = {"Content-Type": f"multipart/form-data; boundary={bound}"}
+    evil = {**headers, "Origin": "https://evil.example"}
+    assert ask(door, "POST", "/DocumentsBucket", "".join(parts), evil)[0] == 403
+    assert ask(door, "POST", "/DocumentsBucket", "".join(parts), headers)[0] == 204
+
+
+@pytest.mark.parametrize(
+    ("line", "header", "status"),
+    [
+        ("GET http://[ HTTP/1.1", "X: y", 400),
+        ("POST / HTTP/1.1", f"Content-Length: {'9' * 5000}", 413),
+    ],
+    ids=["an address that is none", "five thousand digits"],
+)
+def test_what_cannot_be_read_is_answered(door, line, header, status):
+    answer = raw(door, line, f"Host: 127.0.0.1:{door.port}", header, "Connection: close")
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_a_fault_of_the_door_itself_is_a_500(door, runtime):
+    class Broken:
+        def answer(self, request):
+            raise ZeroDivisionError
+
+    sound, runtime.issuer = runtime.issuer, Broken()
+    assert ask(door, path="/somewhere")[0] == 500
+    runtime.issuer = sound
+    assert ask(door, path="/somewhere")[0] == 404
+
+
+def test_a_query_is_laid_out_as_payload_2_says():
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    request = Request("GET", "/v1/x", "state=open&state=done&empty=", {}, b"")
+    event = as_event(request, "/v1/", now)
+    assert event["queryStringParameters"] == {"state": "open,done", "empty": ""}
+    assert "body" not in event
+    bare = as_event(Request("GET", "/v1/x", "", {}, b""), "/v1/", now)
+    assert "queryStringParameters" not in bare
+
+
+def test_a_bucket_that_is_not_there_is_told_in_s3s_own_way(door):
+    scope = "X-Amz-Credential=local/20260601/us-east-1/s3/aws4_request"
+    status, body, _ = ask(door, path=f"/none-such/k?{scope}")
+    assert status == 404
+    assert b"<Code>NoSuchBucket</Code>" in body

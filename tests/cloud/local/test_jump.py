@@ -90,6 +90,23 @@ def test_homes_go_on_over_their_sockets_after_a_jump_and_nobody_was_missed(tmp_p
 
 
 @pytest.mark.slow
+def test_a_jump_that_was_broken_off_leaves_no_hole(tmp_path):
+    """As after a kill: the block of the jump is never left, and another process goes on."""
+    whole = (cast.HOUSEHOLDS[2], *QUIET[:1])
+    with stage_of(tmp_path, whole) as stage:
+        stage.conductor.jumping().__enter__()
+        stage.conductor.advance_to(stage.runtime.clock.now() + 3 * DAY + timedelta(hours=15))
+    with stage_of(tmp_path, whole) as stage:
+        stage.conductor.advance_to(stage.runtime.clock.now() + timedelta(hours=9))
+        for household in whole:
+            chunks = chunks_of(stage, household.site.gateway_id)
+            ends = [chunk.t0 + chunk.n * chunk.dt for chunk in chunks]
+            starts = [chunk.t0 for chunk in chunks]
+            assert all(start <= end for start, end in zip(starts[1:], ends, strict=False))
+            assert stage.runtime.clock.now().timestamp() - max(ends) <= 4 * 3600
+
+
+@pytest.mark.slow
 def test_160_days_pass_every_schedule_and_leave_nothing_waiting(tmp_path):
     cedar = cast.HOUSEHOLDS[2]  # the project that is paid stands there
     silent = replace(cedar, home=replace(cedar.home, is_talking=False))

@@ -2,18 +2,28 @@
 
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+import cloud
 from cloud.kernel.errors import BadInput
+from cloud.local.dynamodb import hook
+from cloud.local.dynamodb.engine import Engine
 from cloud.local.function_log import FunctionLog
 from cloud.local.lambdas import LARGEST_PAYLOAD, MOST_SANDBOXES, Failed, Functions
+from cloud.local.queues import Queues
 from cloud.local.template import Function
 
+# At collection, before a test of another folder can make boto3's default session.
+hook.prepare()
+
+ROOT = Path(cloud.__file__).parents[1]
 HANDLER = """
 import os, sys, threading, time
 from pathlib import Path
@@ -30,6 +40,19 @@ def handle(event, context):
         return CALLS
     if kind == "environment":
         return [SEEN.get("COLOUR"), SEEN.get("SECRET_OF_THE_MACHINE"), os.environ.get("COLOUR")]
+    if kind == "late":
+        return sorted(os.environ)
+    if kind == "deaf":
+        while True:
+            try:
+                time.sleep(0.01)
+            except BaseException:
+                pass
+    if kind == "send":
+        import boto3
+        queue = boto3.client("sqs")
+        while True:
+            queue.send_message(QueueUrl=event["url"], MessageBody="x")
     if kind == "change":
         event["do"] = "changed"
         return event
@@ -49,7 +72,7 @@ def handle(event, context):
         Path(event["file"]).write_text("it ran on")
         return "slept"
     if kind == "print":
-        print("plain words", file=OUT)
+        print("plain words")
         print('{"level": "INFO", "message": "of json"}', file=OUT)
     return [context.function_name, context.aws_request_id]
 """
@@ -143,6 +166,58 @@ def test_a_handler_that_overruns_is_ended_and_its_sandbox_is_gone(made, tmp_path
             thread.join(timeout=0.1)
     time.sleep(2.5)
     assert not (tmp_path / "late").exists()  # it was ended, not only given up
+
+
+def test_while_it_runs_a_handler_sees_what_lambda_tells_and_nothing_else(made):
+    late = made().invoke("F", {"do": "late"})
+    assert {"AWS_REGION", "AWS_ACCESS_KEY_ID"} <= set(late)
+    assert {"COLOUR", "SECRET_OF_THE_MACHINE"}.isdisjoint(late)
+    assert os.environ["SECRET_OF_THE_MACHINE"] == "never seen"
+
+
+def test_who_does_not_listen_is_left_behind_and_does_not_keep_the_process(tmp_path):
+    """In a process of its own: it must come to its end."""
+    (tmp_path / "deaf.py").write_text(HANDLER)
+    program = f"""
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]
+from cloud.local.function_log import FunctionLog
+from cloud.local.lambdas import Functions
+from cloud.local.template import Function
+class At:
+    def now(self):
+        return datetime(2026, 6, 1, tzinfo=UTC)
+log = FunctionLog(Path({str(tmp_path / "log")!r}), At())
+one = Function("F", "deaf.handle", 1, {{}})
+functions = Functions({{"F": one}}, log, At(), beside={{}})
+print(functions.invoke("F", {{"do": "deaf"}}).error_type)
+print(functions.invoke("F", {{"do": "count"}}))
+"""
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout.split()) == (0, ["Sandbox.Timedout", "1"]), done.stderr
+
+
+def test_time_outs_leave_no_service_in_a_broken_state(made, tmp_path):
+    """The handler does nothing but send: each time-out finds it in the middle of the store."""
+    clock = At()
+    queues = Queues(tmp_path / "queues.sqlite", clock)
+    url = queues.create("Q")
+    engine = Engine(tmp_path / "tables.sqlite", clock=clock.now)
+    hook.install(engine)
+    hook.register("sqs", queues.call)
+    functions = made(timeout_s=0.2)
+    for _ in range(30):
+        assert functions.invoke("F", {"do": "send", "url": url}).error_type == "Sandbox.Timedout"
+    before = queues.depth("Q").visible
+    queues.send("Q", "still here")
+    assert queues.depth("Q").visible == before + 1 > 1
+    hook.uninstall()
+    engine.close()
+    queues.close()
 
 
 def test_the_time_that_is_left_is_real(made):

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from cloud.local.queues import Depth, Outgoing, QueueError, Queues, arn_of, url_of
+from cloud.local.queues import (
+    NO_QUEUE,
+    NO_SOURCE,
+    Depth,
+    Outgoing,
+    QueueError,
+    Queues,
+    arn_of,
+    url_of,
+)
 
 START = datetime(2031, 1, 1, tzinfo=UTC)
 
@@ -561,15 +572,13 @@ def test_fifo_dead_letters_keep_their_order_and_block_their_group(
     assert bodies(queues, "other.fifo") == ["1", "2", "3"]
 
 
-def test_what_is_out_of_sight_stays_and_what_has_no_source_stops_the_move(
-    queues: Queues, clock: SimClock
-) -> None:
+def test_what_is_out_of_sight_or_has_no_source_stays(queues: Queues, clock: SimClock) -> None:
     with_dead_letters(queues)
     let_die(queues, clock, "a", "died")
     (held,) = queues.receive("dead", visibility_s=60)
     queues.send("dead", "sent by hand")
     move = queues.start_move("dead")
-    assert (move.moved, move.to_move) == (0, 1)
+    assert (move.moved, move.left, move.to_move) == (0, 1, 1)
     assert move.failure == "CouldNotDetermineMessageSource"
     assert queues.depth("dead") == Depth(1, 1, 0)
     assert queues.start_move("dead", "other").moved == 1
@@ -577,6 +586,40 @@ def test_what_is_out_of_sight_stays_and_what_has_no_source_stops_the_move(
     queues.change_visibility("dead", held.receipt, 0)
     assert queues.start_move("dead").moved == 1
     assert bodies(queues, "a") == ["died"]
+
+
+@pytest.mark.parametrize("suffix", ["", ".fifo"])
+def test_what_has_no_source_is_in_nobodys_way(queues: Queues, clock: SimClock, suffix: str) -> None:
+    with_dead_letters(queues, suffix)
+    dead = f"dead{suffix}"
+    let_die(queues, clock, f"a{suffix}", "a1", "a2")
+    group = {"group_id": "g", "deduplication_id": "x"} if suffix else {}
+    queues.send(dead, "of nobody", **group)
+    let_die(queues, clock, f"b{suffix}", "b1")
+    move = queues.start_move(dead)
+    assert (move.moved, move.left, move.to_move) == (3, 1, 4)
+    assert move.failure == NO_SOURCE
+    assert queues.moves(dead) == [move]
+    assert bodies(queues, f"a{suffix}") == ["a1", "a2"]
+    assert bodies(queues, f"b{suffix}") == ["b1"]
+    assert [one.body for one in queues.peek(dead)] == ["of nobody"]
+    again = queues.start_move(dead)
+    assert (again.moved, again.left, again.failure) == (0, 1, NO_SOURCE)
+
+
+def test_what_came_from_a_queue_that_is_gone_stays(tmp_path: Path, clock: SimClock) -> None:
+    before = Queues(tmp_path / "q.db", clock)
+    with_dead_letters(before)
+    let_die(before, clock, "a", "a1")
+    let_die(before, clock, "b", "b1")
+    before.close()
+    with closing(sqlite3.connect(tmp_path / "q.db")) as database, database:
+        database.execute("DELETE FROM queue WHERE name = 'a'")
+    after = Queues(tmp_path / "q.db", clock)
+    move = after.start_move("dead")
+    assert (move.moved, move.left, move.failure) == (1, 1, NO_QUEUE)
+    assert bodies(after, "b") == ["b1"]
+    after.close()
 
 
 def test_boto3_redrives(sqs: Any, queues: Queues, clock: SimClock) -> None:
@@ -597,6 +640,9 @@ def test_boto3_redrives(sqs: Any, queues: Queues, clock: SimClock) -> None:
     sqs.start_message_move_task(SourceArn=arn)
     tasks = sqs.list_message_move_tasks(SourceArn=arn, MaxResults=10)["Results"]
     assert [task["Status"] for task in tasks] == ["FAILED", "COMPLETED"]
+    assert tasks[0]["FailureReason"] == NO_SOURCE
+    assert tasks[0]["ApproximateNumberOfMessagesMoved"] == 0
+    assert tasks[0]["ApproximateNumberOfMessagesToMove"] == 1
     with pytest.raises(sqs.exceptions.UnsupportedOperation):
         sqs.cancel_message_move_task(TaskHandle=handle["TaskHandle"])
     with pytest.raises(sqs.exceptions.ResourceNotFoundException):

@@ -131,7 +131,7 @@ def test_region_and_keys_are_lent_and_taken_back(engine, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
     hook.install(engine)
     assert os.environ["AWS_DEFAULT_REGION"] == "us-east-1"
-    assert os.environ["AWS_ACCESS_KEY_ID"] == "mine"
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "local"
     hook.uninstall()
     assert "AWS_DEFAULT_REGION" not in os.environ
     assert os.environ["AWS_ACCESS_KEY_ID"] == "mine"
