@@ -213,12 +213,13 @@ def queues(options: argparse.Namespace) -> int:
     stack = RunningStack(options.folder)
     if options.redrive:
         path = f"/queues/{quote(options.redrive, safe='')}/redrive"
-        moved = stack.ask("POST", path, {}).content
+        sent = stack.ask("POST", path, {}).content
         if options.json:
-            print(json.dumps(moved))
+            print(json.dumps(sent))
         else:
-            print(f"{moved['moved']} sent back from {moved['queue']}")
-        return 0
+            stay = f", {sent['left']} stay: {sent['why']}" if sent["left"] else ""
+            print(f"{sent['moved']} sent back from {sent['queue']}{stay}")
+        return 1 if sent["left"] else 0
     seen = stack.state()["queues"]
     if options.json:
         print(json.dumps(seen))

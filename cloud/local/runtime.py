@@ -404,9 +404,9 @@ def _bound(port: int) -> socket.socket:
     try:
         listening.bind(("127.0.0.1", port))
         listening.listen(BACKLOG)
-    except OSError as taken:
+    except (OSError, OverflowError) as taken:
         listening.close()
-        msg = f"opening port {port} for HTTP: {taken.strerror}; name another port"
+        msg = f"opening port {port} for HTTP: {taken}; name another port"
         raise BadInput(msg) from taken
     return listening
 

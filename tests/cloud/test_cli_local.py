@@ -249,7 +249,28 @@ def test_dead_letters_are_sent_back(stack, tmp_path, capsys):
     assert stack.queues.depth("Work").visible == 1
     assert stack.queues.depth("WorkDead").visible == 0
     assert local.queues(options(tmp_path, redrive="WorkDead", json=True)) == 0
-    assert json.loads(capsys.readouterr().out) == {"queue": "WorkDead", "moved": 0}
+    assert json.loads(capsys.readouterr().out) == {
+        "queue": "WorkDead",
+        "moved": 0,
+        "left": 0,
+        "why": "",
+    }
+
+
+def test_dead_letters_that_stay_are_told(stack, tmp_path, capsys):
+    stack.queues.send("WorkDead", "of an error action")
+    stack.dead_letter("x")
+    assert local.queues(options(tmp_path, redrive="Work")) == 1
+    assert capsys.readouterr().out == (
+        "1 sent back from WorkDead, 1 stay: no source queue is known of them\n"
+    )
+    assert local.queues(options(tmp_path, redrive="Work", json=True)) == 1
+    assert json.loads(capsys.readouterr().out) == {
+        "queue": "WorkDead",
+        "moved": 0,
+        "left": 1,
+        "why": "no source queue is known of them",
+    }
 
 
 @pytest.mark.parametrize(("name", "says"), [("Lonely", "no queue sends"), ("../x", "no queue ..")])

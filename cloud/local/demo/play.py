@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -100,46 +100,45 @@ def staged(
         smtp_port=ports.smtp,
         cache=CACHE,
     )
-    runtime.start()
-    street = Street(
-        runtime,
-        (household.home for household in households),
-        first_day=cast.HISTORY_FROM,
-        utc_offset_hours=cast.UTC_OFFSET_HOURS,
-        chunk_rule=f"sunreeve_{_STAGE}_chunks",
-        event_rule=f"sunreeve_{_STAGE}_events",
-    )
-    street.open()
-    offices = [
-        PartnerOffice(
-            partner_api(runtime.http_port, runtime.issuer, runtime.clock, client.id), street
+    with ExitStack() as undo:
+        undo.callback(runtime.close)
+        runtime.start()
+        street = Street(
+            runtime,
+            (household.home for household in households),
+            first_day=cast.HISTORY_FROM,
+            utc_offset_hours=cast.UTC_OFFSET_HOURS,
+            chunk_rule=f"sunreeve_{_STAGE}_chunks",
+            event_rule=f"sunreeve_{_STAGE}_events",
         )
-        for client in cast.CLIENTS
-    ]
-    people = operations(runtime.http_port, runtime.issuer, runtime.clock)
-    conductor = Conductor(runtime, (street, *offices, people))
-    controls = Controls(conductor, speed=speed or 1.0)
-    mover = None if speed is None else controls
-    door = Door(runtime, face=Face(runtime, mover, partial(token_for, runtime.issuer)))
-    door.start()
-    records = wiring.records(
-        {
-            "OPERATIONS_TABLE": "OperationsTable",
-            "SITES_TABLE": "SitesTable",
-            "MONEY_TABLE": "MoneyTable",
-            "SECRETS_KEY": "SecretsKey",
-        }
-    )
-    story = Story(records, console, from_day=runtime.clock.now().date())
-    try:
-        yield Stage(runtime, street, door, conductor, controls, records, story)
-    finally:
-        people.close()
+        undo.callback(street.close)
+        offices = [
+            PartnerOffice(
+                partner_api(runtime.http_port, runtime.issuer, runtime.clock, client.id), street
+            )
+            for client in cast.CLIENTS
+        ]
+        people = operations(runtime.http_port, runtime.issuer, runtime.clock)
+        undo.callback(people.close)
         for office in offices:
-            office.close()
-        street.close()
-        door.stop()
-        runtime.close()
+            undo.callback(office.close)
+        conductor = Conductor(runtime, (street, *offices, people))
+        controls = Controls(conductor, speed=speed or 1.0)
+        mover = None if speed is None else controls
+        door = Door(runtime, face=Face(runtime, mover, partial(token_for, runtime.issuer)))
+        undo.callback(door.stop)
+        door.start()
+        street.open()
+        records = wiring.records(
+            {
+                "OPERATIONS_TABLE": "OperationsTable",
+                "SITES_TABLE": "SitesTable",
+                "MONEY_TABLE": "MoneyTable",
+                "SECRETS_KEY": "SecretsKey",
+            }
+        )
+        story = Story(records, console, from_day=runtime.clock.now().date())
+        yield Stage(runtime, street, door, conductor, controls, records, story)
 
 
 def seed(stage: Stage, households: Sequence[Household] = cast.HOUSEHOLDS) -> None:

@@ -20,6 +20,7 @@ _WHY = {
     None: "they are out of sight; they come back by themselves",
 }
 """Why dead letters stay, by the failure of the move."""
+REASONS = frozenset(_WHY.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +87,7 @@ def resume(controls: MovesClock | None) -> None:
     _mover(controls).resume()
 
 
-def redrive(runtime: Runs, name: str) -> tuple[str, int]:
-    """Send the dead letters of a queue back, all of which could be placed.
-
-    Returns:
-        The queue of dead letters, and how many messages left it.
-
-    Raises:
-        NotFound: there is no such queue.
-        BadInput: it neither holds dead letters nor has any, or there are and none could be moved.
-    """
-    done = send_back(runtime, name)
-    if done.left and not done.moved:
-        msg = f"redriving {name}: {done.says}"
-        raise BadInput(msg)
-    return done.queue, done.moved
-
-
-def send_back(runtime: Runs, name: str) -> SentBack:
+def redrive(runtime: Runs, name: str) -> SentBack:
     """Send the dead letters of a queue back to where they came from.
 
     One that was not in a queue before, as what an error action sent, stays and holds up no other.

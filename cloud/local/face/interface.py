@@ -51,8 +51,7 @@ class Interface:
             case ("POST", "clock", "resume"):
                 deeds.resume(self.controls)
             case ("POST", "queues", name, "redrive"):
-                queue, moved = deeds.redrive(self.runtime, name)
-                return _json({"queue": queue, "moved": moved})
+                return _json(deeds.redrive(self.runtime, name))
             case ("POST", "token"):
                 return self._token(_body(request))
             case _:

@@ -36,6 +36,7 @@ TEXT_ON_A_PAGE = 22_000
 _DONE = {
     "redriven": "The dead letters are on their way back to where they came from.",
     "nothing": "There was no dead letter to send back.",
+    "stay": "{moved} sent back, {left} stay: {why}.",
     "purged": "The queue is empty now.",
     "jump": "The jump has begun.",
     "speed": "The speed is set.",
@@ -78,9 +79,7 @@ class Views:
                 deeds.purge(self.runtime, name)
                 return _see_other(f"queues/{quote(name)}?done=purged")
             case ("POST", "queues", name, "redrive"):
-                dead_letters, moved = deeds.redrive(self.runtime, name)
-                done = "redriven" if moved else "nothing"
-                return _see_other(f"queues/{quote(dead_letters)}?done={done}")
+                return _see_other(_after_redrive(deeds.redrive(self.runtime, name)))
             case ("GET", "tables", name):
                 return self._table(name, query)
             case ("GET", "tables", name, "item"):
@@ -116,7 +115,7 @@ class Views:
         content = shown.page(
             template,
             clock=clock(self.runtime, self.controls),
-            done=_DONE.get(query.get("done"), ""),
+            done=_done(query),
             **about,
         )
         return Response(200, content, {"content-type": "text/html; charset=utf-8"})
@@ -400,3 +399,20 @@ def _key_from(text: str) -> Mapping[str, Any]:
         msg = "reading the address: its key is damaged; go back to the table"
         raise BadInput(msg)
     return key
+
+
+def _after_redrive(sent: deeds.SentBack) -> str:
+    """Give the address of the page that says what became of dead letters."""
+    path = f"queues/{quote(sent.queue)}?done="
+    if sent.left:
+        return f"{path}stay&moved={sent.moved}&left={sent.left}&why={quote(sent.why)}"
+    return path + ("redriven" if sent.moved else "nothing")
+
+
+def _done(query: Query) -> str:
+    """Say what was done; a reason is shown only when it is one of ours, not what a link says."""
+    text = _DONE.get(query.get("done"), "")
+    why = query.get("why")
+    if query.get("done") == "stay" and why not in deeds.REASONS:
+        return ""
+    return text.format(moved=query.number("moved"), left=query.number("left"), why=why)

@@ -422,12 +422,12 @@ def test_a_dead_letter_of_no_queue_stays_and_is_told(stand):
     stand.queues.send("WorkDead", "of an error action")
     stand.dead_letter("x")
     stand.dead_letter("y")
-    done = deeds.send_back(stand, "Work")
+    done = deeds.redrive(stand, "Work")
     assert done == deeds.SentBack("WorkDead", 2, 1, "no source queue is known of them")
     assert done.says == "2 sent back from WorkDead, 1 stays: no source queue is known of them"
     assert [stand.queues.depth(name).visible for name in ("Work", "WorkDead")] == [2, 1]
     stand.queues.send("WorkDead", "another")
-    assert deeds.send_back(stand, "WorkDead").says == (
+    assert deeds.redrive(stand, "WorkDead").says == (
         "0 sent back from WorkDead, 2 stay: no source queue is known of them"
     )
 
@@ -435,20 +435,29 @@ def test_a_dead_letter_of_no_queue_stays_and_is_told(stand):
 def test_a_dead_letter_that_somebody_reads_stays_and_is_told(stand):
     stand.dead_letter("x")
     stand.queues.receive("WorkDead", visibility_s=60)
-    done = deeds.send_back(stand, "Work")
+    done = deeds.redrive(stand, "Work")
     assert (done.moved, done.left) == (0, 1)
     assert "out of sight" in done.why
     stand.clock.move_to(stand.clock.now() + timedelta(minutes=1))
-    assert deeds.send_back(stand, "Work") == deeds.SentBack("WorkDead", 1, 0, "")
-    assert deeds.send_back(stand, "Work").says == "0 sent back from WorkDead"
+    assert deeds.redrive(stand, "Work") == deeds.SentBack("WorkDead", 1, 0, "")
+    assert deeds.redrive(stand, "Work").says == "0 sent back from WorkDead"
 
 
 def test_that_nothing_could_be_sent_back_is_no_success(stand, face):
     stand.queues.send("WorkDead", "of an error action")
     response = ask(face, "/_local/queues/WorkDead/redrive", "POST")
-    assert "done=redriven" not in response.headers.get("location", "")
+    page = text_of(ask(face, response.headers["location"]))
+    assert "0 sent back, 1 stay: no source queue is known of them." in page
     content = json.loads(ask(face, "/_local/api/queues/WorkDead/redrive", "POST").body)
-    assert content.get("moved", 0) == 0
+    assert content == {
+        "queue": "WorkDead",
+        "moved": 0,
+        "left": 1,
+        "why": "no source queue is known of them",
+    }
+    assert "win" not in text_of(
+        ask(face, "/_local/queues/Lonely?done=stay&moved=9&left=1&why=you+win")
+    )
     assert stand.queues.depth("WorkDead").visible == 1
 
 
