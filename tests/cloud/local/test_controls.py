@@ -86,7 +86,7 @@ def until(condition, patience_s=20.0):
 
 def test_a_jump_passes_every_hour_in_order_and_by_the_faster_way(controls, walker):
     with running(controls) as seen:
-        controls.jump_by(3)
+        controls.jump_to(START + 3 * DAY)
         assert controls.state().target == START + 3 * DAY
         until(lambda: controls.state().target is None)
     jumped = [at for at, is_jumping in walker.acted if is_jumping]

@@ -465,7 +465,7 @@ def test_a_will_that_is_not_accepted_costs_only_itself(
 
 
 def test_silence_is_noticed(cloud: Any, raw: Make, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="cloud")
     home = raw(cloud, "home-1")
     will = packets.Will("sr/v1/home-1/s", b"down")
     home.send(packets.Connect("home-1", keepalive_s=1, will=will))
