@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,6 +72,14 @@ def handle(event, context):
             time.sleep(0.01)
         Path(event["file"]).write_text("it ran on")
         return "slept"
+    if kind == "meet":
+        folder = Path(event["folder"])
+        (folder / f"here-{event['place']}").touch()
+        for _ in range(2000):
+            if len(list(folder.glob("here-*"))) == event["count"]:
+                return ["met", CALLS]
+            time.sleep(0.01)
+        return ["alone", CALLS]
     if kind == "print":
         print("plain words")
         print('{"level": "INFO", "message": "of json"}', file=OUT)
@@ -155,11 +164,9 @@ def test_a_handler_that_overruns_is_ended_and_its_sandbox_is_gone(made, tmp_path
     functions = made(timeout_s=1)
     assert functions.invoke("F", {"do": "count"}) == 1
     late = {"do": "sleep", "s": 3, "file": str(tmp_path / "late")}
-    began = time.monotonic()
     failed = functions.invoke("F", late)
     assert failed.error_type == "Sandbox.Timedout"
     assert "timed out after 1.00 seconds" in failed.message
-    assert time.monotonic() - began < 2.9
     assert functions.invoke("F", {"do": "count"}) == 1  # a new sandbox, a new module
     for thread in threading.enumerate():
         if thread.name.startswith("F_"):
@@ -228,7 +235,7 @@ def side_by_side(functions, count, tmp_path):
     answers = [None] * count
 
     def call(place):
-        event = {"do": "sleep", "s": 0.5, "file": str(tmp_path / f"{place}")}
+        event = {"do": "sleep", "s": 1.5, "file": str(tmp_path / f"{place}")}
         answers[place] = functions.invoke("F", event)
 
     threads = [threading.Thread(target=call, args=(place,)) for place in range(count)]
@@ -240,10 +247,14 @@ def side_by_side(functions, count, tmp_path):
 
 
 def test_two_calls_at_once_have_two_sandboxes(made, tmp_path):
-    functions = made()
-    began = time.monotonic()
-    assert side_by_side(functions, 3, tmp_path) == ["slept"] * 3
-    assert time.monotonic() - began < 1.4
+    functions = made(timeout_s=30)
+
+    def meet(place):
+        event = {"do": "meet", "place": place, "folder": str(tmp_path), "count": 3}
+        return functions.invoke("F", event)
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(meet, range(3))) == [["met", 1]] * 3
     assert functions.statistics()["F"].invocations == 3
 
 
