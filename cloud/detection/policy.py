@@ -104,3 +104,124 @@ SAMPLE_SHARE = Rule(
     says="a site with fewer samples than half of a day's is not a neighbour for that day",
     values={FIRST: 0.5},
 )
+
+NEAR = Rule(
+    id="D-66",
+    unit="km",
+    source=_NEIGHBOURS,
+    says="neighbours are looked for within 12 km, then 25, then 50, until there are five",
+    values={FIRST: (12.0, 25.0, 50.0)},
+)
+NEIGHBOURS_FADE = Rule(
+    id="D-67",
+    unit="km at which a neighbour's word weighs a third (1/e) of one next door",
+    source=_NEIGHBOURS,
+    says="a near neighbour weighs more than a far one: clouds are alike over about 8 km",
+    values={FIRST: 8.0},
+    note="The weight falls with the square: exp(-(distance / 8 km)^2).",
+)
+MOST_NEIGHBOURS = Rule(
+    id="D-68",
+    unit="nearest sites asked",
+    source=_NEIGHBOURS,
+    says="more than 32 neighbours are not asked: they add time and no certainty",
+    values={FIRST: 32},
+)
+WHOLE_DAY = Rule(
+    id="D-69",
+    unit="share of a day's samples",
+    source=_NEIGHBOURS,
+    says="a day with fewer samples is a partial day, and a partial day is not judged",
+    values={FIRST: 0.95},
+)
+THROTTLED = Rule(
+    id="D-70",
+    unit="share of daylight under an export or power limit",
+    source=_NEIGHBOURS,
+    says="a day on which the inverter was held back for longer is not judged",
+    values={FIRST: 0.05},
+)
+DARK_DAY = Rule(
+    id="D-71",
+    unit="share of the clear-sky energy of the day",
+    source=_NEIGHBOURS,
+    says="a day of which less was expected is too dark to be judged",
+    values={FIRST: 0.2},
+)
+SNOW_COLD = Rule(
+    id="D-72",
+    unit="degrees C, mean of four days",
+    source=_NEIGHBOURS,
+    says="where no snow feed is, snow is possible when it was colder over four days",
+    values={FIRST: 1.0},
+)
+SNOW_SPREAD = Rule(
+    id="D-72a",
+    unit="1.4826 median absolute deviations of the neighbours' log ratio",
+    source=_NEIGHBOURS,
+    says="and the neighbours disagree by more than this: some roofs are covered, some are not",
+    values={FIRST: 0.3},
+)
+SNOW_DEPTH = Rule(
+    id="D-72b",
+    unit="share of the baseline that the middle neighbour makes",
+    source=_NEIGHBOURS,
+    says="or the middle neighbour makes less than this: most roofs are covered",
+    values={FIRST: 0.35},
+)
+SCALE_STEP = Rule(
+    id="D-73",
+    unit="share of a day's difference by which the scale follows",
+    source=_NEIGHBOURS,
+    says="after the warm-up the scale follows slowly, on days that are not low",
+    values={FIRST: 0.03},
+)
+SCALE_CLIP = Rule(
+    id="D-73a",
+    unit="logarithm of the ratio",
+    source=_NEIGHBOURS,
+    says="one day moves the scale by no more than a day this far off would",
+    values={FIRST: 0.15},
+)
+SCALE_FLOOR = Rule(
+    id="D-73b",
+    unit="logarithm below the scale of the warm-up",
+    source=_NEIGHBOURS,
+    says="the scale never follows further down than this: a fault is not learned away",
+    values={FIRST: 0.12},
+)
+LONE_SPREAD = Rule(
+    id="D-74",
+    unit="logarithm of the ratio",
+    source=_NEIGHBOURS,
+    says="without neighbours the hourly feed is the weather, and it is doubted by so much",
+    values={FIRST: 0.1},
+)
+WATCH_STEP = Rule(
+    id="D-75",
+    unit="share of a day in the running mean",
+    source=_NEIGHBOURS,
+    says="the watch-list looks at a running mean of the log ratio, a tenth of it new each day",
+    values={FIRST: 0.1},
+)
+WATCH_OPENS = Rule(
+    id="D-75a",
+    unit="running mean of the log ratio",
+    source=_NEIGHBOURS,
+    says="below this a site is put on the watch-list, which is never a case",
+    values={FIRST: -0.07},
+)
+WATCH_CLOSES = Rule(
+    id="D-75b",
+    unit="running mean of the log ratio",
+    source=_NEIGHBOURS,
+    says="above this it is taken off",
+    values={FIRST: -0.03},
+)
+SUSPECTED = Rule(
+    id="D-76",
+    unit="low days in a row",
+    source=_NEIGHBOURS,
+    says="a site with so many low days is suspected, and no witness of the weather",
+    values={FIRST: 2},
+)

@@ -1,0 +1,31 @@
+"""Whether snow may lie on the roofs, told by a feed or by the cold and the neighbours; pure."""
+
+import math
+
+from cloud.detection.neighbours import Weather
+from cloud.detection.terms import Terms
+
+
+def is_snow_possible(
+    *,
+    told: bool | None,
+    mean_4d_c: float | None,
+    weather: Weather | None,
+    terms: Terms,
+) -> bool:
+    """Tell whether a low day may be snow (D-72, D-72a, D-72b).
+
+    A feed's word counts as it is. Without one, snow is possible when four days were cold and the
+    roofs show it: they differ widely, or most make little. Cold alone is not snow.
+
+    Args:
+        told: what the feed says, None when there is none.
+        mean_4d_c: mean air temperature of this day and the three before.
+        weather: what the neighbours say.
+        terms: the numbers of the day.
+    """
+    if told is not None:
+        return told
+    if mean_4d_c is None or mean_4d_c >= terms.snow_cold or weather is None:
+        return False
+    return weather.spread > terms.snow_spread or math.exp(weather.log_ratio) < terms.snow_depth
