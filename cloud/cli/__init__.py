@@ -17,11 +17,13 @@ LONGEST_JUMP_DAYS = 3660
 """Ten years: a longer jump is a slip of the finger."""
 
 NOT_YET = {
-    "detect": "replaying a labelled fleet",
     "fund": "running a funding date by hand",
     "report": "reports as of an instant",
 }
 """Commands whose names are settled and whose work is not built yet."""
+
+EXTRA_OF = {name: "baseline" for name in ("pvlib", "numpy", "pandas")}
+"""Library -> the extra that brings it, where it is not one that every command needs."""
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -48,8 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as missing:
         if (missing.name or "").split(".")[0] in {"cloud", "edge_agent"}:
             raise
+        extra = EXTRA_OF.get(missing.name or "", "cloud,edge")
         print(
-            f"sunreeve: {missing.name} is not installed: install sunreeve[cloud,edge]",
+            f"sunreeve: {missing.name} is not installed: install sunreeve[{extra}]",
             file=sys.stderr,
         )
         return WRONG_USE
@@ -142,6 +145,13 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("--folder", type=_folder, default="var/demo", help="the stack's files")
     trace.add_argument("--json", action="store_true", help="as JSON")
     trace.set_defaults(module="cloud.cli.stack", function="trace")
+
+    detect = commands.add_parser("detect", help="replay a fleet's days, and write what opens")
+    detect.add_argument(
+        "--fleet", type=Path, required=True, help="folder with sites.csv, days.csv.gz and the rest"
+    )
+    detect.add_argument("--out", type=Path, required=True, help="the cases, as CSV")
+    detect.set_defaults(module="cloud.cli.detect", function="detect")
 
     _add_of_running(commands)
 

@@ -1,4 +1,4 @@
-"""What a site makes when no cloud is there: its planes, its limit, and its design's months; pure."""
+"""What a site makes under a clear sky: its planes, its limit, its design's months; pure."""
 
 import math
 from dataclasses import dataclass
@@ -36,7 +36,9 @@ class Baseline:
 
     def __post_init__(self) -> None:
         if len(self.clear_sky_wh) != len(KNOT_DAYS) or len(self.month_shape) != MONTHS:
-            msg = f"baseline of {self.site_id}: {len(KNOT_DAYS)} clear days and 12 months are needed"
+            msg = (
+                f"baseline of {self.site_id}: {len(KNOT_DAYS)} clear days and 12 months are needed"
+            )
             raise BadInput(msg)
         if min(self.clear_sky_wh) <= 0 or min(self.month_shape) <= 0:
             msg = f"baseline of {self.site_id}: energies and shapes are above zero: build it anew"
@@ -110,5 +112,3 @@ def month_shape(
     year = sum(p50_wh) / sum(model_wh)
     shares = tuple(p50 / model / year for p50, model in zip(p50_wh, model_wh, strict=True))
     return shares, math.log(year)
-
-

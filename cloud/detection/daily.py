@@ -12,13 +12,15 @@ from cloud.detection.scale import Scale, follow, learn
 from cloud.detection.snow import is_snow_possible
 from cloud.detection.terms import Terms
 from cloud.detection.verdict import (
+    NEW,
+    NO_GAP,
+    Gap,
     Reason,
     Standing,
     Verdict,
     counted,
     guarded_percent,
     is_below,
-    watched,
 )
 
 _SKY_SQUARE_DEG = 0.25
@@ -37,6 +39,8 @@ class SiteDay:
         throttled_share: share of daylight under an export or power limit.
         mean_4d_c: mean air temperature of this day and the three before, None when not known.
         is_snow_told: whether the weather feed says that snow may lie, None without a feed.
+        since_gap_wh: what the lifetime counter made over the unknown days before this one, when
+            this is the first day that is heard again and the counter tells it.
     """
 
     site_id: str
@@ -45,6 +49,7 @@ class SiteDay:
     throttled_share: float = 0.0
     mean_4d_c: float | None = None
     is_snow_told: bool | None = None
+    since_gap_wh: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +59,17 @@ class Track:
     Attributes:
         through: the last day that was judged; a day that is not after it changes nothing.
         last_wh: energy of the last known day, to tell a meter that is stuck.
+        melting: days that the site may still be low because of snow that fell (D-72c).
+        gap: the unknown days that the last day ended with.
     """
 
     site_id: str
     scale: Scale
-    standing: Standing = Standing()
+    standing: Standing = NEW
     through: date | None = None
     last_wh: int | None = None
+    melting: int = 0
+    gap: Gap = NO_GAP
 
 
 def new_track(baseline: Baseline) -> Track:
@@ -70,7 +79,11 @@ def new_track(baseline: Baseline) -> Track:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Sites that one weather feed covers, with who is near whom."""
+    """Sites that one weather feed covers, with who is near whom.
+
+    Attributes:
+        neighbourhoods: site -> its neighbours; one with too few of them is a lone site.
+    """
 
     baselines: Mapping[str, Baseline]
     neighbourhoods: Mapping[str, Sequence[Neighbour]]
@@ -85,6 +98,7 @@ class _Seen:
     base_wh: float
     clear_wh: float
     log_ratio: float | None
+    prior_log: float
     is_stuck: bool
 
 
@@ -101,6 +115,15 @@ def judge_day(
 
     The order of the sites and a day told twice change nothing: the last telling counts, and a
     track that is already through the day stays as it is. A site without a line is not judged.
+    A lone site does not use the design's months: there is nobody in whom their error cancels.
+
+    Args:
+        day: on the sites' standard clock.
+        region: the sites.
+        tracks: what is remembered of each; one that is new has none.
+        days: what is stored of the day.
+        terms: the numbers of the rule book; of a later day when an old one is replayed by it.
+        feed: hours of the region's weather, None when there is no hourly feed.
     """
     at = place(day)
     known = {one.site_id: one for one in days}
@@ -112,7 +135,9 @@ def judge_day(
         if track.through is not None and track.through >= day:
             continue
         sky = _sky(skies, baseline, day, feed) if feed else None
-        seen[site_id] = _look(baseline, track, known[site_id], at, sky)
+        near = region.neighbourhoods.get(site_id, ())
+        form = shape(baseline, at) if len(near) >= terms.fewest_neighbours else 1.0
+        seen[site_id] = _look(baseline, track, known[site_id], at, sky, form=form)
     said = {
         site_id: one.log_ratio - one.track.scale.log
         for site_id, one in seen.items()
@@ -124,7 +149,7 @@ def judge_day(
         weather = weather_at(
             region.neighbourhoods.get(site_id, ()), said, terms=terms, is_fed=bool(feed)
         )
-        after[site_id], verdicts[site_id] = _judge(one, day, weather, terms, bool(feed))
+        after[site_id], verdicts[site_id] = _judge(one, day, weather, terms, is_fed=bool(feed))
     return after, verdicts
 
 
@@ -156,23 +181,21 @@ def _look(
     told: SiteDay,
     at: DayOfYear,
     sky: Sequence[SkyHour] | None,
+    *,
+    form: float,
 ) -> _Seen:
-    form = shape(baseline, at)
     clear = clear_sky_wh(baseline, at) * form
-    if sky:
-        base = energy_wh(baseline.planes, baseline.ac_limit_w, sky) * form
-    else:
-        base = clear
+    base = energy_wh(baseline.planes, baseline.ac_limit_w, sky) * form if sky else clear
     log_ratio = None
     if told.actual_wh is not None and base > 0:
         made = told.actual_wh / base
         log_ratio = max(math.log(made), _LEAST_LOG) if made > 0 else _LEAST_LOG
     is_stuck = bool(told.actual_wh) and told.actual_wh == track.last_wh
-    return _Seen(track, told, base, clear, log_ratio, is_stuck)
+    return _Seen(track, told, base, clear, log_ratio, baseline.prior_log_scale, is_stuck)
 
 
 def _is_witness(one: _Seen, terms: Terms) -> bool:
-    """Tell whether a site speaks of the weather: whole, free, and not suspected (D-69, D-70, D-76)."""
+    """Tell whether a site speaks of the weather: whole, free, unsuspected (D-69, D-70, D-76)."""
     standing = one.track.standing
     return (
         one.day.completeness >= terms.whole_day
@@ -184,63 +207,129 @@ def _is_witness(one: _Seen, terms: Terms) -> bool:
 
 
 def _judge(
-    one: _Seen, day: date, weather: Weather | None, terms: Terms, is_fed: bool
+    one: _Seen, day: date, weather: Weather | None, terms: Terms, *, is_fed: bool
 ) -> tuple[Track, Verdict]:
+    """Give a site's track and verdict, by its neighbours, or by the feed alone (D-61, D-74)."""
     sky = weather
     if sky is None and is_fed:
-        sky = Weather(0.0, terms.lone_spread, 0, 0.0)
-    scale = one.track.scale
+        sky = Weather(0.0, terms.lone_spread, terms.lone_spread, 0, 0.0)
+    track = one.track
     expected = None
     if sky is not None:
-        expected = round(one.base_wh * math.exp(scale.log + sky.log_ratio))
-    percent = guarded_percent(sky.spread if sky else 0.0, terms)
-    reason = _reason(one, expected, sky, terms)
+        expected = round(one.base_wh * math.exp(track.scale.log + sky.log_ratio))
+    reason, melting = _reason(one, expected, sky, terms)
+    gap = _gap(one, expected, reason)
     verdict = Verdict(
         site_id=one.day.site_id,
         day=day,
         actual_wh=one.day.actual_wh,
         expected_wh=expected,
-        guarded_percent=percent,
+        guarded_percent=guarded_percent(sky.doubt if sky else 0.0, terms),
         weather=sky,
         reason=reason,
+        gap=gap if gap.actual_wh is not None else None,
     )
-    standing = watched(counted(one.track.standing, verdict, terms), verdict, terms)
-    if reason is Reason.WARM_UP and sky and one.log_ratio is not None:
-        scale = learn(scale, one.log_ratio - sky.log_ratio, terms=terms)
-    elif reason is Reason.GOOD and sky and one.log_ratio is not None:
-        scale = follow(scale, one.log_ratio - sky.log_ratio - scale.log, terms=terms)
-    last = one.day.actual_wh if one.day.actual_wh is not None else one.track.last_wh
+    standing = counted(track.standing, verdict, terms)
     return (
-        replace(one.track, scale=scale, standing=standing, through=day, last_wh=last),
+        Track(
+            site_id=track.site_id,
+            scale=_scale(one, sky, verdict, standing, terms),
+            standing=standing,
+            through=day,
+            last_wh=track.last_wh if one.day.actual_wh is None else one.day.actual_wh,
+            melting=melting,
+            gap=gap if gap.actual_wh is None else NO_GAP,
+        ),
         verdict,
     )
 
 
-def _reason(one: _Seen, expected: int | None, sky: Weather | None, terms: Terms) -> Reason:
-    """Give why a day counts or does not; the first that holds (D-62, D-69, D-70, D-71)."""
+def _scale(
+    one: _Seen, sky: Weather | None, verdict: Verdict, standing: Standing, terms: Terms
+) -> Scale:
+    """Give the scale after the day: by days that count, and not while a loss is suspected."""
+    scale = one.track.scale
+    if sky is None or one.log_ratio is None:
+        return scale
+    seen_log = one.log_ratio - sky.log_ratio
+    if verdict.reason is Reason.WARM_UP:
+        return learn(scale, seen_log, terms=terms)
+    is_sound = standing.case_on is None and standing.low < terms.low_days
+    if verdict.is_judged and scale.is_learned and is_sound:
+        return follow(scale, seen_log - scale.log, terms=terms)
+    return scale
+
+
+def _gap(one: _Seen, expected: int | None, reason: Reason) -> Gap:
+    """Give the gap that the day is part of, or the one that it ends, with what the counter says."""
+    before = one.track.gap
+    if reason in {Reason.UNKNOWN, Reason.PARTIAL}:
+        known = before.expected_wh
+        total = None if known is None or expected is None else known + expected
+        return Gap(before.days + 1, total)
+    if before.days and one.day.since_gap_wh is not None:
+        return replace(before, actual_wh=one.day.since_gap_wh)
+    return NO_GAP
+
+
+def _reason(
+    one: _Seen, expected: int | None, sky: Weather | None, terms: Terms
+) -> tuple[Reason, int]:
+    """Give why a day counts or does not, and the days that are left to shed snow (D-69 to D-78).
+
+    The first reason that holds: nothing is known, then nothing can be expected, then snow, then
+    the dark, then doubt.
+    """
     told = one.day
+    melting = max(one.track.melting - 1, 0)
     if told.actual_wh is None:
-        return Reason.UNKNOWN
+        return Reason.UNKNOWN, melting
     if told.completeness < terms.whole_day:
-        return Reason.PARTIAL
+        return Reason.PARTIAL, melting
     if told.throttled_share > terms.throttled:
-        return Reason.THROTTLED
+        return Reason.THROTTLED, melting
     if one.is_stuck:
-        return Reason.STUCK_METER
+        return Reason.STUCK_METER, melting
     if expected is None or sky is None:
-        return Reason.NO_WEATHER
-    if expected < terms.dark_day * one.clear_wh * math.exp(one.track.scale.log):
-        return Reason.DARK
+        return Reason.NO_WEATHER, melting
     is_snow = is_snow_possible(
         told=told.is_snow_told, mean_4d_c=told.mean_4d_c, weather=sky, terms=terms
     )
     if not one.track.scale.is_learned:
-        if is_snow:
-            return Reason.SNOW
-        return Reason.WARM_UP
-    is_low = is_below(told.actual_wh, expected, terms.production_floor)
-    if is_low and is_snow:
+        return _reason_of_a_new_site(one, expected, terms, is_snow=is_snow), melting
+    if is_below(told.actual_wh, expected, terms.production_floor) and (is_snow or melting):
+        return Reason.SNOW, terms.snow_melts + 1 if is_snow else melting
+    reason = _beside_the_floor(one, expected, sky, terms)
+    return reason, 0 if reason is Reason.GOOD else melting
+
+
+def _reason_of_a_new_site(one: _Seen, expected: int, terms: Terms, *, is_snow: bool) -> Reason:
+    """Give why a day of the warm-up is learned from, or not (D-63, D-71, D-73c)."""
+    if is_snow:
         return Reason.SNOW
-    if sky.spread > terms.widest_spread:
-        return Reason.DISAGREE
-    return Reason.LOW if is_low else Reason.GOOD
+    if expected < terms.dark_day * one.clear_wh * math.exp(one.track.scale.log):
+        return Reason.DARK
+    designed = expected * math.exp(one.prior_log - one.track.scale.log)
+    if is_below(one.day.actual_wh, round(designed), 100 * terms.dead_at_birth):
+        return Reason.LOW
+    return Reason.WARM_UP
+
+
+def _beside_the_floor(one: _Seen, expected: int, sky: Weather, terms: Terms) -> Reason:
+    """Give whether a day is low or good, where that can be told (D-13, D-71, D-71a, D-78, D-78a).
+
+    On a day of doubt the floor is a band: above and below it the day counts, within it does not.
+    """
+    actual = one.day.actual_wh
+    if expected < terms.dark_day * one.clear_wh * math.exp(one.track.scale.log):
+        is_off = is_below(actual, expected, 100 * terms.next_to_nothing)
+        return Reason.LOW if is_off else Reason.DARK
+    floor = terms.production_floor
+    if sky.doubt > terms.widest_doubt:
+        band = math.exp(terms.doubt_factor * (sky.doubt - terms.widest_doubt))
+        is_low, is_good = (
+            is_below(actual, expected, floor / band),
+            not is_below(actual, expected, floor * band),
+        )
+        return Reason.LOW if is_low else Reason.GOOD if is_good else Reason.DISAGREE
+    return Reason.LOW if is_below(actual, expected, floor) else Reason.GOOD

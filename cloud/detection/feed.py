@@ -7,11 +7,11 @@ from datetime import date
 
 _SOLAR_CONSTANT_W_M2 = 1366.1
 _ALBEDO = 0.2
-_DERATE = 0.86 * 0.96
+DERATE = 0.86 * 0.96
 """What wiring, dirt and mismatch leave, times the inverter: the usual 14 % and 4 %."""
-_HEATING_C_M2_W = 0.03
+HEATING_C_M2_W = 0.03
 """Degrees by which a module on a roof is warmer than the air, for each W/m2 (Ross)."""
-_PER_C = 0.0037
+PER_C = 0.0037
 """Share of power that crystalline silicon loses for each degree above 25."""
 
 
@@ -189,7 +189,7 @@ def energy_wh(planes: Sequence[Plane], ac_limit_w: float, sky: Sequence[SkyHour]
                 * (hour.halo * facing / max(hour.up, 0.0872) + (1 - hour.halo) * (1 + up) / 2)
                 + hour.ghi_w_m2 * _ALBEDO * (1 - up) / 2
             )
-            warm = hour.temp_c + _HEATING_C_M2_W * light - 25
-            power += dc_kw * light * (1 - _PER_C * warm)
-        total += min(power * _DERATE, ac_limit_w)
+            warm = hour.temp_c + HEATING_C_M2_W * light - 25
+            power += dc_kw * light * (1 - PER_C * warm)
+        total += min(power * DERATE, ac_limit_w)
     return total

@@ -1,4 +1,4 @@
-"""What the neighbours say of a day: a robust middle of those near by, and how far they differ; pure."""
+"""What the neighbours say of a day: their middle, and how far they differ; pure."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ _KM_PER_DEGREE = 111.2
 _NORMAL = 1.4826
 """Makes a median absolute deviation comparable to a standard deviation of a normal spread."""
 _ALIKE = 0.35
-"""Difference of facing at which a neighbour's word weighs a third, where no feed tells the hours."""
+"""Difference of facing at which a neighbour weighs 1/e, where no feed tells the hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +39,20 @@ class Weather:
     Attributes:
         log_ratio: logarithm of what neighbours made of their own expectation.
         spread: how far they differ, in units of the logarithm.
+        doubt: how far a sound site may be from their middle on this day: their spread, held
+            towards the usual one where they are few, and what a middle of few leaves open.
         neighbours: how many they are; none when only the feed speaks.
         within_km: how far was looked for them.
     """
 
     log_ratio: float
     spread: float
+    doubt: float
     neighbours: int
     within_km: float
 
 
-def neighbourhoods(
-    sites: Iterable[Baseline], day: date
-) -> dict[str, tuple[Neighbour, ...]]:
+def neighbourhoods(sites: Iterable[Baseline], day: date) -> dict[str, tuple[Neighbour, ...]]:
     """Give the nearest sites of each, the nearest first (D-66, D-67, D-68).
 
     A site is never its own neighbour. Looked up by squares of the widest reach, so that a fleet
@@ -63,9 +64,7 @@ def neighbourhoods(
     found: dict[str, tuple[Neighbour, ...]] = {}
     for radius in reach:
         missing = [
-            site
-            for site in known
-            if site.site_id not in found or len(found[site.site_id]) < most
+            site for site in known if site.site_id not in found or len(found[site.site_id]) < most
         ]
         by_square = {}
         for site in known:
@@ -137,10 +136,23 @@ def weather_at(
     for reach in terms.near:
         within = [one for one in heard if one[2] <= reach]
         if len(within) >= terms.fewest_neighbours:
-            middle = _middle([(value, weight) for value, weight, _ in within])
-            apart = _middle([(abs(value - middle), weight) for value, weight, _ in within])
-            return Weather(middle, _NORMAL * apart, len(within), reach)
+            return _agreed(within, reach, terms)
     return None
+
+
+def _agreed(within: Sequence[tuple[float, float, float]], reach: float, terms: Terms) -> Weather:
+    """Give the middle of the neighbours' words, and how sure it is (D-78b, D-78c, D-78d).
+
+    Neighbours are counted by their weights (Kish): ten far ones may be worth two next door.
+    """
+    middle = _middle([(value, weight) for value, weight, _ in within])
+    spread = _NORMAL * _middle([(abs(value - middle), weight) for value, weight, _ in within])
+    total = sum(weight for _, weight, _ in within)
+    count = total * total / sum(weight * weight for _, weight, _ in within)
+    usual = terms.usual_weight
+    doubt = (count * spread + usual * terms.usual_spread) / (count + usual)
+    doubt *= math.sqrt(1 + terms.sampling / count)
+    return Weather(middle, spread, doubt, len(within), reach)
 
 
 def _middle(weighted: list[tuple[float, float]]) -> float:

@@ -109,16 +109,17 @@ NEAR = Rule(
     id="D-66",
     unit="km",
     source=_NEIGHBOURS,
-    says="neighbours are looked for within 12 km, then 25, then 50, until there are five",
-    values={FIRST: (12.0, 25.0, 50.0)},
+    says="neighbours are looked for within 25 km, then within 50, until there are five",
+    values={FIRST: (25.0, 50.0)},
+    note="By their weight (D-67) it is those within about 12 km that decide, where there are any.",
 )
 NEIGHBOURS_FADE = Rule(
     id="D-67",
-    unit="km at which a neighbour's word weighs a third (1/e) of one next door",
+    unit="km at which a neighbour weighs 1/e of one next door",
     source=_NEIGHBOURS,
     says="a near neighbour weighs more than a far one: clouds are alike over about 8 km",
     values={FIRST: 8.0},
-    note="The weight falls with the square: exp(-(distance / 8 km)^2).",
+    note="The weight falls with the square, exp(-(distance / 8 km)^2): a tenth is left at 12 km.",
 )
 MOST_NEIGHBOURS = Rule(
     id="D-68",
@@ -146,7 +147,14 @@ DARK_DAY = Rule(
     unit="share of the clear-sky energy of the day",
     source=_NEIGHBOURS,
     says="a day of which less was expected is too dark to be judged",
-    values={FIRST: 0.2},
+    values={FIRST: 0.3},
+)
+NEXT_TO_NOTHING = Rule(
+    id="D-71a",
+    unit="share of the expected energy of the day",
+    source=_NEIGHBOURS,
+    says="but less than this is low on the darkest day: a site that is off is off",
+    values={FIRST: 0.25},
 )
 SNOW_COLD = Rule(
     id="D-72",
@@ -159,22 +167,30 @@ SNOW_SPREAD = Rule(
     id="D-72a",
     unit="1.4826 median absolute deviations of the neighbours' log ratio",
     source=_NEIGHBOURS,
-    says="and the neighbours disagree by more than this: some roofs are covered, some are not",
+    says="and the neighbours differ by more than this: some roofs are covered, some are not",
     values={FIRST: 0.3},
 )
 SNOW_DEPTH = Rule(
     id="D-72b",
-    unit="share of the baseline that the middle neighbour makes",
+    unit="share of their expectation that the middle neighbour makes",
     source=_NEIGHBOURS,
     says="or the middle neighbour makes less than this: most roofs are covered",
     values={FIRST: 0.35},
+)
+SNOW_MELTS = Rule(
+    id="D-72c",
+    unit="days",
+    source=_NEIGHBOURS,
+    says="a site that was low under snow and was not well since has so long to shed the rest",
+    values={FIRST: 5},
 )
 SCALE_STEP = Rule(
     id="D-73",
     unit="share of a day's difference by which the scale follows",
     source=_NEIGHBOURS,
-    says="after the warm-up the scale follows slowly, on days that are not low",
+    says="after the warm-up the scale follows slowly, until low days follow each other",
     values={FIRST: 0.03},
+    note="While it is young it is a mean of all days so far, so its first steps are larger.",
 )
 SCALE_CLIP = Rule(
     id="D-73a",
@@ -188,7 +204,14 @@ SCALE_FLOOR = Rule(
     unit="logarithm below the scale of the warm-up",
     source=_NEIGHBOURS,
     says="the scale never follows further down than this: a fault is not learned away",
-    values={FIRST: 0.12},
+    values={FIRST: 0.08},
+)
+DEAD_AT_BIRTH = Rule(
+    id="D-73c",
+    unit="share of the design's expectation",
+    source=_NEIGHBOURS,
+    says="in the warm-up a day below half of what the design lets expect is low, not learned",
+    values={FIRST: 0.5},
 )
 LONE_SPREAD = Rule(
     id="D-74",
@@ -209,7 +232,7 @@ WATCH_OPENS = Rule(
     unit="running mean of the log ratio",
     source=_NEIGHBOURS,
     says="below this a site is put on the watch-list, which is never a case",
-    values={FIRST: -0.07},
+    values={FIRST: -0.065},
 )
 WATCH_CLOSES = Rule(
     id="D-75b",
@@ -224,4 +247,69 @@ SUSPECTED = Rule(
     source=_NEIGHBOURS,
     says="a site with so many low days is suspected, and no witness of the weather",
     values={FIRST: 2},
+)
+VISIT_FORGIVES = Rule(
+    id="D-77",
+    unit="logarithm of the ratio, each judged day",
+    source=_NEIGHBOURS,
+    says="what is sure of a loss adds up from day to day, less what a sound site may lack",
+    values={FIRST: 0.09},
+    note="About half way between a sound site and the floor of 85%.",
+)
+VISIT_DAY = Rule(
+    id="D-77a",
+    unit="logarithm of the ratio",
+    source=_NEIGHBOURS,
+    says="one day alone adds no more than this, so that no single day sends anybody",
+    values={FIRST: 0.2},
+)
+VISIT_SURE = Rule(
+    id="D-77b",
+    unit="sum of the logarithms",
+    source=_NEIGHBOURS,
+    says="a visit may be sent while a case is open and more than this has added up",
+    values={FIRST: 0.45},
+)
+WIDEST_DOUBT = Rule(
+    id="D-78",
+    unit="logarithm of the ratio",
+    source=_NEIGHBOURS,
+    says="a day of which the expectation is less sure counts only when it is beyond that doubt",
+    values={FIRST: 0.12},
+)
+DOUBT_FACTOR = Rule(
+    id="D-78a",
+    unit="times the doubt beyond the widest",
+    source=_NEIGHBOURS,
+    says="so far on either side of the floor the day must lie",
+    values={FIRST: 4.0},
+)
+USUAL_SPREAD = Rule(
+    id="D-78b",
+    unit="logarithm of the ratio",
+    source=_NEIGHBOURS,
+    says="what neighbours usually differ by: a few that agree are not believed at once",
+    values={FIRST: 0.1},
+)
+USUAL_WEIGHT = Rule(
+    id="D-78c",
+    unit="neighbours",
+    source=_NEIGHBOURS,
+    says="the usual spread counts as so many neighbours next door",
+    values={FIRST: 5.0},
+)
+SAMPLING = Rule(
+    id="D-78d",
+    unit="share of the variance, over the number of neighbours",
+    source=_NEIGHBOURS,
+    says="the middle of a few neighbours is itself uncertain",
+    values={FIRST: 4.0},
+    note="1.57 for a median, and as much again and more for what is not known of their scales.",
+)
+FEWEST_OF_A_KIND = Rule(
+    id="D-79",
+    unit="sites of a make, model or firmware, and as many others",
+    source=_NEIGHBOURS,
+    says="from so many on a kind is put beside all others: neighbours of one kind hide its fault",
+    values={FIRST: 5},
 )

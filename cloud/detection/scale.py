@@ -1,4 +1,4 @@
-"""A site's own scale: learned from its first good days, followed slowly, never into a fault; pure."""
+"""A site's own scale: learned from good days, followed slowly, never into a fault; pure."""
 
 from dataclasses import dataclass
 from statistics import median
@@ -14,11 +14,13 @@ class Scale:
         log: the scale of today.
         learned_log: the scale at the end of the warm-up, None while it is being learned.
         days: differences to the neighbours seen in the warm-up.
+        seen: how many days it was learned from and has followed since.
     """
 
     log: float
     learned_log: float | None = None
     days: tuple[float, ...] = ()
+    seen: int = 0
 
     @property
     def is_learned(self) -> bool:
@@ -38,16 +40,19 @@ def learn(scale: Scale, seen_log: float, *, terms: Terms) -> Scale:
     middle = median(days)
     if len(days) < terms.warm_up:
         return Scale(middle, None, days)
-    return Scale(middle, middle)
+    return Scale(middle, middle, seen=len(days))
 
 
 def follow(scale: Scale, difference_log: float, *, terms: Terms) -> Scale:
-    """Give the scale after a judged day that was not low (D-73, D-73a, D-73b).
+    """Give the scale after a judged day of a site that is not suspected (D-73, D-73a, D-73b).
 
-    It follows a roof's seasons and its slow ageing. It does not go further below the warm-up's
+    It follows a roof's seasons and its slow ageing, by good days and by single low ones alike:
+    by good days alone it would only ever learn upwards. It does not go further below the warm-up's
     scale than the floor allows, so that a fault is never taken for a new normal.
     """
     assert scale.learned_log is not None  # noqa: S101 - the caller asks after the warm-up
     clipped = max(-terms.scale_clip, min(terms.scale_clip, difference_log))
-    moved = scale.log + terms.scale_step * clipped
-    return Scale(max(moved, scale.learned_log - terms.scale_floor), scale.learned_log)
+    seen = scale.seen + 1
+    moved = scale.log + max(terms.scale_step, 1 / seen) * clipped
+    lowest = scale.learned_log - terms.scale_floor
+    return Scale(max(moved, lowest), scale.learned_log, seen=seen)

@@ -1,6 +1,6 @@
 """The numbers by which a day is judged, looked up once for all sites of the day; pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from functools import cache
 
@@ -16,29 +16,40 @@ class Terms:
     unjudged_days: int
     well_days: int
     fewest_neighbours: int
-    widest_spread: float
     warm_up: int
     dispatch_guard: float
     near: tuple[float, ...]
     whole_day: float
     throttled: float
     dark_day: float
+    next_to_nothing: float
     snow_cold: float
     snow_spread: float
     snow_depth: float
+    snow_melts: int
     scale_step: float
     scale_clip: float
     scale_floor: float
+    dead_at_birth: float
     lone_spread: float
     watch_step: float
     watch_opens: float
     watch_closes: float
     suspected: int
+    visit_forgives: float
+    visit_day: float
+    visit_sure: float
+    widest_doubt: float
+    doubt_factor: float
+    usual_spread: float
+    usual_weight: float
+    sampling: float
+    fewest_of_a_kind: int
 
 
 @cache
 def terms_on(day: date) -> Terms:
     """Give the numbers that hold on a day."""
     return Terms(
-        **{name: getattr(policy, name.upper()).on(day) for name in Terms.__dataclass_fields__}
+        **{field.name: getattr(policy, field.name.upper()).on(day) for field in fields(Terms)}
     )

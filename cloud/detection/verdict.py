@@ -8,8 +8,10 @@ from enum import StrEnum
 from cloud.detection.neighbours import Weather
 from cloud.detection.terms import Terms
 
-_FREE_SPREAD = 0.05
+_FREE_DOUBT = 0.05
 """What healthy neighbours differ by on any day; the guard begins beyond it."""
+_LEAST_RATIO = 0.01
+"""What a day of nothing counts as, where a logarithm is taken."""
 
 
 class Reason(StrEnum):
@@ -29,14 +31,37 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """Days in a row of which the energy is not known.
+
+    Attributes:
+        days: how many.
+        expected_wh: what was expected of them together, None when one of them had no weather.
+        actual_wh: what the counter made between their two ends, None until it is heard again.
+    """
+
+    days: int = 0
+    expected_wh: int | None = 0
+    actual_wh: int | None = None
+
+    def is_loss(self, percent: float) -> bool:
+        """Tell whether energy was lost, and not only the connection; a day gets the mean of all."""
+        return self.days > 0 and is_below(self.actual_wh, self.expected_wh, percent)
+
+
+NO_GAP = Gap()
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """A site's day beside what was expected of it.
 
     Attributes:
         expected_wh: None when nothing can be expected.
-        guarded_percent: the floor before somebody is sent, lowered by what neighbours differ by.
+        guarded_percent: the floor for a visit, lowered by what neighbours leave open (D-64).
         weather: what was known of the sky, None when nothing was.
         reason: why the day counts, or does not.
+        gap: the unknown days that end before this one, when the counter now tells of them.
     """
 
     site_id: str
@@ -46,21 +71,17 @@ class Verdict:
     guarded_percent: float
     weather: Weather | None
     reason: Reason
+    gap: Gap | None = None
 
     @property
     def is_judged(self) -> bool:
         """Tell whether the day counts."""
-        return self.reason in {Reason.GOOD, Reason.LOW}
+        return self.reason is Reason.GOOD or self.reason is Reason.LOW
 
     @property
     def is_low(self) -> bool:
         """Tell whether the day counts and is below the floor."""
         return self.reason is Reason.LOW
-
-    @property
-    def is_low_for_a_visit(self) -> bool:
-        """Tell whether it is low even with the neighbours' doubt taken off (D-64)."""
-        return self.is_low and is_below(self.actual_wh, self.expected_wh, self.guarded_percent)
 
     @property
     def ratio(self) -> float | None:
@@ -80,10 +101,9 @@ def is_below(actual_wh: int | None, expected_wh: int | None, percent: float) -> 
     return actual_wh * 100 < expected_wh * percent
 
 
-def guarded_percent(spread: float, terms: Terms) -> float:
-    """Give the floor before somebody is sent: lower on a day on which neighbours differ (D-64)."""
-    doubt = terms.dispatch_guard * max(0.0, spread - _FREE_SPREAD)
-    return terms.production_floor * math.exp(-doubt)
+def guarded_percent(doubt: float, terms: Terms) -> float:
+    """Give the floor for a visit: lower on a day of which less is sure (D-64)."""
+    return terms.production_floor * math.exp(-terms.dispatch_guard * max(0.0, doubt - _FREE_DOUBT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,78 +112,91 @@ class Standing:
 
     Attributes:
         low: days in a row that count and are low.
-        low_for_a_visit: those of them, the latest in a row, that are low for a visit too.
-        low_since: the first of the low days.
+        low_since: the first of them.
         unjudged: days in a row that do not count.
         well: days in a row that count and are not low.
+        loss: what is sure of a loss, added up over the days that count (D-77).
         trend: running mean of the log ratio, for the watch-list.
         case_on, visit_on, watch_on: day on which each was opened, None while it is not open.
     """
 
     low: int = 0
-    low_for_a_visit: int = 0
     low_since: date | None = None
     unjudged: int = 0
     well: int = 0
+    loss: float = 0.0
     trend: float = 0.0
     case_on: date | None = None
     visit_on: date | None = None
     watch_on: date | None = None
 
 
+NEW = Standing()
+"""Of a site of which no day was judged."""
+
+
 def counted(standing: Standing, verdict: Verdict, terms: Terms) -> Standing:
     """Give the standing after one more day (D-13, D-13a, D-13b, D-13c).
 
     A day that does not count neither adds nor resets; more than ten of them in a row start the
-    count afresh. Three low days open a case, three good days close it.
+    count afresh. Three low days open a case, three good days close it. A gap in which energy was
+    lost counts as so many low days, on the day on which the counter tells of it.
     """
+    if verdict.gap is not None and verdict.gap.is_loss(terms.production_floor):
+        standing = _low(standing, verdict.day, verdict.gap.days, terms)
     if not verdict.is_judged:
         unjudged = standing.unjudged + 1
         if unjudged > terms.unjudged_days:
-            return replace(
-                standing, low=0, low_for_a_visit=0, low_since=None, well=0, unjudged=unjudged
-            )
+            return replace(standing, low=0, low_since=None, well=0, loss=0.0, unjudged=unjudged)
         return replace(standing, unjudged=unjudged)
+    standing = _watched(standing, verdict, terms)
     if not verdict.is_low:
         well = standing.well + 1
         is_over = well >= terms.well_days
         return replace(
             standing,
             low=0,
-            low_for_a_visit=0,
             low_since=None,
             unjudged=0,
             well=well,
             case_on=None if is_over else standing.case_on,
             visit_on=None if is_over else standing.visit_on,
         )
-    low = standing.low + 1
-    for_a_visit = standing.low_for_a_visit + 1 if verdict.is_low_for_a_visit else 0
+    standing = _low(standing, verdict.day, 1, terms)
+    if standing.case_on and not standing.visit_on and standing.loss > terms.visit_sure:
+        return replace(standing, visit_on=verdict.day)
+    return standing
+
+
+def _low(standing: Standing, day: date, days: int, terms: Terms) -> Standing:
+    low = standing.low + days
     return replace(
         standing,
         low=low,
-        low_for_a_visit=for_a_visit,
-        low_since=standing.low_since or verdict.day,
+        low_since=standing.low_since or day,
         unjudged=0,
         well=0,
-        case_on=standing.case_on or (verdict.day if low >= terms.low_days else None),
-        visit_on=standing.visit_on or (verdict.day if for_a_visit >= terms.low_days else None),
+        case_on=standing.case_on or (day if low >= terms.low_days else None),
     )
 
 
-def watched(standing: Standing, verdict: Verdict, terms: Terms) -> Standing:
-    """Give the standing with the watch-list moved on by a judged day (D-75, D-75a, D-75b).
+def _watched(standing: Standing, verdict: Verdict, terms: Terms) -> Standing:
+    """Give the standing with a judged day on both running sums.
 
-    Never a case: what is on the list is looked at when somebody has time.
+    The watch-list's mean (D-75, D-75a, D-75b) opens nothing but a line on a list. What is sure of
+    a loss (D-77, D-77a, D-77b) is what is sent upon: it grows by what a day lacks, less what a
+    sound site may lack and the day's own doubt (D-64), and falls again on good days, to nothing.
     """
     ratio = verdict.ratio
-    if not verdict.is_judged or ratio is None:
+    if ratio is None:
         return standing
-    seen = max(-0.5, min(0.5, math.log(max(ratio, 0.01))))
-    trend = standing.trend + terms.watch_step * (seen - standing.trend)
+    seen = math.log(max(ratio, _LEAST_RATIO))
+    trend = standing.trend + terms.watch_step * (max(-0.5, min(0.5, seen)) - standing.trend)
     watch_on = standing.watch_on
     if watch_on is None and trend < terms.watch_opens:
         watch_on = verdict.day
     elif trend > terms.watch_closes:
         watch_on = None
-    return replace(standing, trend=trend, watch_on=watch_on)
+    doubt = math.log(terms.production_floor / verdict.guarded_percent)
+    lost = min(-seen - terms.visit_forgives - doubt, terms.visit_day)
+    return replace(standing, trend=trend, watch_on=watch_on, loss=max(0.0, standing.loss + lost))
