@@ -22,7 +22,7 @@ NOT_YET = {
 }
 """Commands whose names are settled and whose work is not built yet."""
 
-EXTRA_OF = {name: "baseline" for name in ("pvlib", "numpy", "pandas")}
+EXTRA_OF = dict.fromkeys(("pvlib", "numpy", "pandas"), "baseline")
 """Library -> the extra that brings it, where it is not one that every command needs."""
 
 Command = Callable[[argparse.Namespace], int]

@@ -8,8 +8,10 @@ from enum import StrEnum
 from cloud.detection.neighbours import Weather
 from cloud.detection.terms import Terms
 
-_FREE_DOUBT = 0.05
-"""What healthy neighbours differ by on any day; the guard begins beyond it."""
+_FREE_DOUBT = 0.08
+"""What is open on an ordinary day; the guard begins beyond it."""
+_CLIP = 0.25
+"""What one day can move the watch-list by: as a day this far off would, and no more."""
 _LEAST_RATIO = 0.01
 """What a day of nothing counts as, where a logarithm is taken."""
 
@@ -191,7 +193,7 @@ def _watched(standing: Standing, verdict: Verdict, terms: Terms) -> Standing:
     if ratio is None:
         return standing
     seen = math.log(max(ratio, _LEAST_RATIO))
-    trend = standing.trend + terms.watch_step * (max(-0.5, min(0.5, seen)) - standing.trend)
+    trend = standing.trend + terms.watch_step * (max(-_CLIP, min(_CLIP, seen)) - standing.trend)
     watch_on = standing.watch_on
     if watch_on is None and trend < terms.watch_opens:
         watch_on = verdict.day
