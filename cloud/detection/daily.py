@@ -217,7 +217,7 @@ def _judge(
     expected = None
     if sky is not None:
         expected = round(one.base_wh * math.exp(track.scale.log + sky.log_ratio))
-    reason, melting = _reason(one, expected, sky, terms)
+    reason, melting = _reason(one, expected, sky, terms, is_fed=is_fed)
     gap = _gap(one, expected, reason)
     verdict = Verdict(
         site_id=one.day.site_id,
@@ -273,7 +273,7 @@ def _gap(one: _Seen, expected: int | None, reason: Reason) -> Gap:
 
 
 def _reason(
-    one: _Seen, expected: int | None, sky: Weather | None, terms: Terms
+    one: _Seen, expected: int | None, sky: Weather | None, terms: Terms, *, is_fed: bool
 ) -> tuple[Reason, int]:
     """Give why a day counts or does not, and the days that are left to shed snow (D-69 to D-78).
 
@@ -293,7 +293,11 @@ def _reason(
     if expected is None or sky is None:
         return Reason.NO_WEATHER, melting
     is_snow = is_snow_possible(
-        told=told.is_snow_told, mean_4d_c=told.mean_4d_c, weather=sky, terms=terms
+        told=told.is_snow_told,
+        mean_4d_c=told.mean_4d_c,
+        weather=sky,
+        terms=terms,
+        is_fed=is_fed,
     )
     if not one.track.scale.is_learned:
         return _reason_of_a_new_site(one, expected, terms, is_snow=is_snow), melting
@@ -321,8 +325,11 @@ def _beside_the_floor(one: _Seen, expected: int, sky: Weather, terms: Terms) -> 
     On a day of doubt the floor is a band: above and below it the day counts, within it does not.
     """
     actual = one.day.actual_wh
-    if expected < terms.dark_day * one.clear_wh * math.exp(one.track.scale.log):
-        is_off = is_below(actual, expected, 100 * terms.next_to_nothing)
+    clear = one.clear_wh * math.exp(one.track.scale.log)
+    if expected < terms.dark_day * clear:
+        is_off = expected >= terms.dusk * clear and is_below(
+            actual, expected, 100 * terms.next_to_nothing
+        )
         return Reason.LOW if is_off else Reason.DARK
     floor = terms.production_floor
     if sky.doubt > terms.widest_doubt:

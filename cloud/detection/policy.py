@@ -156,6 +156,13 @@ NEXT_TO_NOTHING = Rule(
     says="but less than this is low on the darkest day: a site that is off is off",
     values={FIRST: 0.25},
 )
+DUSK = Rule(
+    id="D-71b",
+    unit="share of the clear-sky energy of the day",
+    source=_NEIGHBOURS,
+    says="and of a day of which even less was expected nothing is told at all",
+    values={FIRST: 0.05},
+)
 SNOW_COLD = Rule(
     id="D-72",
     unit="degrees C, mean of four days",
@@ -201,10 +208,17 @@ SCALE_CLIP = Rule(
 )
 SCALE_FLOOR = Rule(
     id="D-73b",
-    unit="logarithm below the scale of the warm-up",
+    unit="logarithm below the anchor",
     source=_NEIGHBOURS,
     says="the scale never follows further down than this: a fault is not learned away",
-    values={FIRST: 0.08},
+    values={FIRST: 0.02},
+)
+ANCHOR_STEP = Rule(
+    id="D-73d",
+    unit="share of the difference by which the anchor follows the scale, each judged day",
+    source=_NEIGHBOURS,
+    says="the anchor is the scale's own slow mean, over about two months",
+    values={FIRST: 0.02},
 )
 DEAD_AT_BIRTH = Rule(
     id="D-73c",
@@ -232,7 +246,7 @@ WATCH_OPENS = Rule(
     unit="running mean of the log ratio",
     source=_NEIGHBOURS,
     says="below this a site is put on the watch-list, which is never a case",
-    values={FIRST: -0.062},
+    values={FIRST: -0.06},
 )
 WATCH_CLOSES = Rule(
     id="D-75b",

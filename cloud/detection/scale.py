@@ -12,20 +12,20 @@ class Scale:
 
     Attributes:
         log: the scale of today.
-        learned_log: the scale at the end of the warm-up, None while it is being learned.
+        anchor_log: its own slow mean, which begins at the end of the warm-up; None before.
         days: differences to the neighbours seen in the warm-up.
         seen: how many days it was learned from and has followed since.
     """
 
     log: float
-    learned_log: float | None = None
+    anchor_log: float | None = None
     days: tuple[float, ...] = ()
     seen: int = 0
 
     @property
     def is_learned(self) -> bool:
         """Tell whether the warm-up is over."""
-        return self.learned_log is not None
+        return self.anchor_log is not None
 
 
 def learn(scale: Scale, seen_log: float, *, terms: Terms) -> Scale:
@@ -44,15 +44,17 @@ def learn(scale: Scale, seen_log: float, *, terms: Terms) -> Scale:
 
 
 def follow(scale: Scale, difference_log: float, *, terms: Terms) -> Scale:
-    """Give the scale after a judged day of a site that is not suspected (D-73, D-73a, D-73b).
+    """Give the scale after a judged day of a site that is not suspected (D-73 to D-73b, D-73d).
 
-    It follows a roof's seasons and its slow ageing, by good days and by single low ones alike:
-    by good days alone it would only ever learn upwards. It does not go further below the warm-up's
-    scale than the floor allows, so that a fault is never taken for a new normal.
+    While it is young it is the mean of all days so far. It goes with a roof's seasons and its slow
+    ageing, by good days and by single low ones alike: by good days alone it would only ever learn
+    upwards. It is held close above its own slow mean, the anchor: a seasonal swing gets through,
+    and what goes on falling for a month or two does not. So a fault is not learned away.
     """
-    assert scale.learned_log is not None  # noqa: S101 - the caller asks after the warm-up
-    clipped = max(-terms.scale_clip, min(terms.scale_clip, difference_log))
+    assert scale.anchor_log is not None  # noqa: S101 - the caller asks after the warm-up
     seen = scale.seen + 1
+    clipped = max(-terms.scale_clip, min(terms.scale_clip, difference_log))
     moved = scale.log + max(terms.scale_step, 1 / seen) * clipped
-    lowest = scale.learned_log - terms.scale_floor
-    return Scale(max(moved, lowest), scale.learned_log, seen=seen)
+    held = max(moved, scale.anchor_log - terms.scale_floor)
+    anchor = scale.anchor_log + terms.anchor_step * (held - scale.anchor_log)
+    return Scale(held, anchor, seen=seen)

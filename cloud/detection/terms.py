@@ -23,6 +23,7 @@ class Terms:
     throttled: float
     dark_day: float
     next_to_nothing: float
+    dusk: float
     snow_cold: float
     snow_spread: float
     snow_depth: float
@@ -30,6 +31,7 @@ class Terms:
     scale_step: float
     scale_clip: float
     scale_floor: float
+    anchor_step: float
     dead_at_birth: float
     lone_spread: float
     watch_step: float
