@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 
-NAMES = ("polling", "ingest", "imports", "boot", "handlers", "dynamodb", "jump")
+NAMES = ("polling", "ingest", "imports", "boot", "handlers", "dynamodb", "jump", "detection")
 """The quick ones first."""
 
 
