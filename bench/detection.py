@@ -98,9 +98,11 @@ def pandas_peer(size: int) -> float:
     place = {site.site_id: number for number, site in enumerate(sites)}
     pairs = pandas.DataFrame(
         [
-            (number, place[other.site_id], other.weight)
+            (number, place[name], weight)
             for number, site in enumerate(sites)
-            for other in near[site.site_id]
+            for name, weight in zip(
+                near[site.site_id].names, near[site.site_id].weights, strict=True
+            )
         ],
         columns=["site", "other", "weight"],
     )

@@ -7,7 +7,7 @@ from datetime import date
 
 from cloud.detection.baseline import Baseline, DayOfYear, clear_sky_wh, place, shape
 from cloud.detection.feed import FeedHour, SkyHour, energy_wh, sky_of
-from cloud.detection.neighbours import Neighbour, Weather, weather_at
+from cloud.detection.neighbours import NOBODY, Neighbourhood, Weather, weather_at
 from cloud.detection.scale import Scale, follow, learn
 from cloud.detection.snow import is_snow_possible
 from cloud.detection.terms import Terms
@@ -86,7 +86,7 @@ class Region:
     """
 
     baselines: Mapping[str, Baseline]
-    neighbourhoods: Mapping[str, Sequence[Neighbour]]
+    neighbourhoods: Mapping[str, Neighbourhood]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +135,8 @@ def judge_day(
         if track.through is not None and track.through >= day:
             continue
         sky = _sky(skies, baseline, day, feed) if feed else None
-        near = region.neighbourhoods.get(site_id, ())
-        form = shape(baseline, at) if len(near) >= terms.fewest_neighbours else 1.0
+        near = region.neighbourhoods.get(site_id, NOBODY)
+        form = shape(baseline, at) if len(near.names) >= terms.fewest_neighbours else 1.0
         seen[site_id] = _look(baseline, track, known[site_id], at, sky, form=form)
     said = {
         site_id: one.log_ratio - one.track.scale.log
@@ -147,7 +147,7 @@ def judge_day(
     verdicts = {}
     for site_id, one in seen.items():
         weather = weather_at(
-            region.neighbourhoods.get(site_id, ()), said, terms=terms, is_fed=bool(feed)
+            region.neighbourhoods.get(site_id, NOBODY), said, terms=terms, is_fed=bool(feed)
         )
         after[site_id], verdicts[site_id] = _judge(one, day, weather, terms, is_fed=bool(feed))
     return after, verdicts
@@ -320,7 +320,9 @@ def _reason_of_a_new_site(one: _Seen, expected: int, terms: Terms, *, is_snow: b
 
 
 def _beside_the_floor(one: _Seen, expected: int, sky: Weather, terms: Terms) -> Reason:
-    """Give whether a day is low or good, where that can be told (D-13, D-71, D-71a, D-78, D-78a).
+    """Give whether a day is low or good, where that can be told.
+
+    By D-13, D-71, D-71a, D-71b, D-78 and D-78a.
 
     On a day of doubt the floor is a band: above and below it the day counts, within it does not.
     """

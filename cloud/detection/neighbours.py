@@ -1,9 +1,11 @@
 """What the neighbours say of a day: their middle, and how far they differ; pure."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from operator import mul
 
 from cloud.detection.baseline import Baseline
 from cloud.detection.policy import MOST_NEIGHBOURS, NEAR, NEIGHBOURS_FADE
@@ -12,24 +14,32 @@ from cloud.detection.terms import Terms
 _KM_PER_DEGREE = 111.2
 _NORMAL = 1.4826
 """Makes a median absolute deviation comparable to a standard deviation of a normal spread."""
+_LEAST_WEIGHT = 1e-6
 _ALIKE = 0.35
 """Difference of facing at which a neighbour weighs 1/e, where no feed tells the hours."""
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
-    """A site near by.
+class Neighbourhood:
+    """The sites near one, the nearest first; never the site itself.
 
     Attributes:
-        weight: by how near it is (D-67), of one next door.
+        names: their ids.
+        distances_km: how far each is.
+        weights: by how near each is (D-67), of one next door.
         alike: the same, less for one that faces another way: what counts where no hourly feed
             tells a cloudy morning from a cloudy evening.
+        within: how many of them lie within each reach of D-66.
     """
 
-    site_id: str
-    distance_km: float
-    weight: float
-    alike: float
+    names: tuple[str, ...] = ()
+    distances_km: tuple[float, ...] = ()
+    weights: tuple[float, ...] = ()
+    alike: tuple[float, ...] = ()
+    within: tuple[int, ...] = ()
+
+
+NOBODY = Neighbourhood()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,69 +62,86 @@ class Weather:
     within_km: float
 
 
-def neighbourhoods(sites: Iterable[Baseline], day: date) -> dict[str, tuple[Neighbour, ...]]:
-    """Give the nearest sites of each, the nearest first (D-66, D-67, D-68).
+def neighbourhoods(sites: Iterable[Baseline], day: date) -> dict[str, Neighbourhood]:
+    """Give who is near each site (D-66, D-67, D-68).
 
-    A site is never its own neighbour. Looked up by squares of the widest reach, so that a fleet
-    ten times as large takes about ten times as long where it is spread out.
+    Looked up by squares, the narrow ones first, so that a fleet ten times as large and as wide
+    takes ten times as long.
     """
-    reach, most, fade = NEAR.on(day), MOST_NEIGHBOURS.on(day), NEIGHBOURS_FADE.on(day)
-    known = sorted(sites, key=lambda site: site.site_id)
-    by_square: dict[tuple[int, int, float], list[Baseline]] = {}
-    found: dict[str, tuple[Neighbour, ...]] = {}
-    for radius in reach:
-        missing = [
-            site for site in known if site.site_id not in found or len(found[site.site_id]) < most
-        ]
-        by_square = {}
-        for site in known:
-            by_square.setdefault(_square(site, radius), []).append(site)
+    reaches, most = NEAR.on(day), MOST_NEIGHBOURS.on(day)
+    missing = sorted(sites, key=lambda site: site.site_id)
+    everybody = [_Face(site, site.facing_east) for site in missing]
+    found: dict[str, Neighbourhood] = {}
+    for radius in (*(NEIGHBOURS_FADE.on(day) * part for part in (0.5, 1, 2)), *reaches):
+        by_square: dict[tuple[int, int], list[_Face]] = {}
+        for face in everybody:
+            by_square.setdefault(_square(face.site, radius), []).append(face)
+        left = []
         for site in missing:
-            found[site.site_id] = _nearest(site, by_square, radius, most, fade)
+            near = _within(site, by_square, radius)
+            if len(near) >= most or radius == reaches[-1]:
+                found[site.site_id] = _neighbourhood(site, near[:most], reaches, day)
+            else:
+                left.append(site)
+        missing = left
     return found
 
 
-def _square(site: Baseline, radius: float) -> tuple[int, int, float]:
+@dataclass(frozen=True, slots=True)
+class _Face:
+    site: Baseline
+    facing_east: float
+
+
+def _square(site: Baseline, radius: float) -> tuple[int, int]:
     size = radius / _KM_PER_DEGREE
-    return math.floor(site.latitude / size), math.floor(site.longitude / size), radius
+    return math.floor(site.latitude / size), math.floor(site.longitude / size)
 
 
-def _nearest(
-    site: Baseline,
-    by_square: Mapping[tuple[int, int, float], Sequence[Baseline]],
-    radius: float,
-    most: int,
-    fade: float,
-) -> tuple[Neighbour, ...]:
-    row, column, _ = _square(site, radius)
+def _within(
+    site: Baseline, by_square: Mapping[tuple[int, int], Sequence[_Face]], radius: float
+) -> list[tuple[float, str, float]]:
+    """Give distance, id and facing of the sites within a radius, the nearest first."""
+    row, column = _square(site, radius)
     narrow = math.cos(math.radians(site.latitude))
     wide = math.ceil(1 / max(narrow, 0.1))
-    east = site.facing_east
     near = []
     for down in (-1, 0, 1):
         for right in range(-wide, wide + 1):
-            for other in by_square.get((row + down, column + right, radius), ()):
-                if other.site_id == site.site_id:
-                    continue
+            for other in by_square.get((row + down, column + right), ()):
                 distance = _KM_PER_DEGREE * math.hypot(
-                    other.latitude - site.latitude, (other.longitude - site.longitude) * narrow
+                    other.site.latitude - site.latitude,
+                    (other.site.longitude - site.longitude) * narrow,
                 )
-                if distance <= radius:
-                    near.append((distance, other.site_id, other))
-    near.sort(key=lambda one: one[:2])
-    return tuple(
-        Neighbour(
-            name,
-            distance,
-            weight := max(math.exp(-((distance / fade) ** 2)), 1e-6),
-            weight * math.exp(-(((other.facing_east - east) / _ALIKE) ** 2)),
-        )
-        for distance, name, other in near[:most]
+                if distance <= radius and other.site.site_id != site.site_id:
+                    near.append((distance, other.site.site_id, other.facing_east))
+    near.sort()
+    return near
+
+
+def _neighbourhood(
+    site: Baseline,
+    near: Sequence[tuple[float, str, float]],
+    reaches: Sequence[float],
+    day: date,
+) -> Neighbourhood:
+    fade, east = NEIGHBOURS_FADE.on(day), site.facing_east
+    distances = tuple(distance for distance, _, _ in near)
+    weights = tuple(
+        max(math.exp(-((distance / fade) ** 2)), _LEAST_WEIGHT) for distance in distances
+    )
+    turned = (math.exp(-(((facing - east) / _ALIKE) ** 2)) for _, _, facing in near)
+    return Neighbourhood(
+        names=tuple(name for _, name, _ in near),
+        distances_km=distances,
+        weights=weights,
+        alike=tuple(weight * like for weight, like in zip(weights, turned, strict=True)),
+        within=tuple(bisect_right(distances, reach) for reach in reaches),
     )
 
 
 def weather_at(
-    neighbours: Sequence[Neighbour],
+    near: Neighbourhood,
     said: Mapping[str, float],
     *,
     terms: Terms,
@@ -123,47 +150,67 @@ def weather_at(
     """Give what the neighbours say, from the nearest reach that holds enough of them (D-61, D-66).
 
     Args:
-        neighbours: of the site, the nearest first.
+        near: who is near the site.
         said: site -> logarithm of what it made of its own expectation, healthy sites only.
         terms: the numbers of the day.
         is_fed: their expectation comes from an hourly feed, so that it knows where they face.
     """
-    heard = [
-        (said[one.site_id], one.weight if is_fed else one.alike, one.distance_km)
-        for one in neighbours
-        if one.site_id in said
-    ]
-    for reach in terms.near:
-        within = [one for one in heard if one[2] <= reach]
-        if len(within) >= terms.fewest_neighbours:
-            return _agreed(within, reach, terms)
+    values = [*map(said.get, near.names)]
+    weights = near.weights if is_fed else near.alike
+    for reach, count in zip(terms.near, near.within, strict=False):
+        heard = [
+            (value, weight)
+            for value, weight in zip(values[:count], weights, strict=False)
+            if value is not None
+        ]
+        if len(heard) >= terms.fewest_neighbours:
+            heard.sort()
+            return _agreed(heard, reach, terms)
     return None
 
 
-def _agreed(within: Sequence[tuple[float, float, float]], reach: float, terms: Terms) -> Weather:
+def _agreed(heard: Sequence[tuple[float, float]], reach: float, terms: Terms) -> Weather:
     """Give the middle of the neighbours' words, and how sure it is (D-78b, D-78c, D-78d).
 
     Neighbours are counted by their weights (Kish): ten far ones may be worth two next door.
+
+    Args:
+        heard: their words with their weights, the lowest word first.
+        reach: within how many km they are.
+        terms: the numbers of the day.
     """
-    middle = _middle([(value, weight) for value, weight, _ in within])
-    spread = _NORMAL * _middle([(abs(value - middle), weight) for value, weight, _ in within])
-    total = sum(weight for _, weight, _ in within)
-    count = total * total / sum(weight * weight for _, weight, _ in within)
+    weights = [weight for _, weight in heard]
+    total = sum(weights)
+    at = _middle(weights, total / 2)
+    middle = heard[at][0]
+    spread = _NORMAL * _middle_distance(heard, at, total / 2)
+    count = total * total / sum(map(mul, weights, weights))
     usual = terms.usual_weight
     doubt = (count * spread + usual * terms.usual_spread) / (count + usual)
     doubt *= math.sqrt(1 + terms.sampling / count)
-    return Weather(middle, spread, doubt, len(within), reach)
+    return Weather(middle, spread, doubt, len(heard), reach)
 
 
-def _middle(weighted: list[tuple[float, float]]) -> float:
-    """Give the weighted median: the mean of two when the weights meet between them."""
-    weighted.sort()
-    half = sum(weight for _, weight in weighted) / 2
+def _middle(weights: Sequence[float], half: float) -> int:
+    """Give the place of the weighted median: where half of all weight is reached."""
     passed = 0.0
-    for index, (value, weight) in enumerate(weighted):
+    for at, weight in enumerate(weights):
         passed += weight
-        if passed > half:
-            return value
-        if passed == half:
-            return (value + weighted[index + 1][0]) / 2
-    return weighted[-1][0]
+        if passed >= half:
+            return at
+    return len(weights) - 1
+
+
+def _middle_distance(heard: Sequence[tuple[float, float]], at: int, half: float) -> float:
+    """Give the weighted median of the distances from the middle, walking outwards from it."""
+    middle, passed = heard[at]
+    below, above, last = at - 1, at + 1, len(heard)
+    apart = 0.0
+    while passed < half and (below >= 0 or above < last):
+        down = middle - heard[below][0] if below >= 0 else math.inf
+        up = heard[above][0] - middle if above < last else math.inf
+        if down <= up:
+            apart, passed, below = down, passed + heard[below][1], below - 1
+        else:
+            apart, passed, above = up, passed + heard[above][1], above + 1
+    return apart

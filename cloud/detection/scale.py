@@ -44,12 +44,13 @@ def learn(scale: Scale, seen_log: float, *, terms: Terms) -> Scale:
 
 
 def follow(scale: Scale, difference_log: float, *, terms: Terms) -> Scale:
-    """Give the scale after a judged day of a site that is not suspected (D-73 to D-73b, D-73d).
+    """Give the scale after a judged day of a site that is not suspected.
 
-    While it is young it is the mean of all days so far. It goes with a roof's seasons and its slow
-    ageing, by good days and by single low ones alike: by good days alone it would only ever learn
-    upwards. It is held close above its own slow mean, the anchor: a seasonal swing gets through,
-    and what goes on falling for a month or two does not. So a fault is not learned away.
+    By D-73, D-73a, D-73b and D-73d. While it is young it is the mean of all days so far. It goes
+    with a roof's seasons and its slow ageing, by good days and by single low ones alike: by good
+    days alone it would only ever learn upwards. It is held close above its own slow mean, the
+    anchor: a seasonal swing gets through, and what goes on falling for a month or two does not.
+    So a fault is not learned away.
     """
     assert scale.anchor_log is not None  # noqa: S101 - the caller asks after the warm-up
     seen = scale.seen + 1

@@ -151,23 +151,27 @@ def counted(standing: Standing, verdict: Verdict, terms: Terms) -> Standing:
         if unjudged > terms.unjudged_days:
             return replace(standing, low=0, low_since=None, well=0, loss=0.0, unjudged=unjudged)
         return replace(standing, unjudged=unjudged)
-    standing = _watched(standing, verdict, terms)
+    trend, watch_on, loss = _watched(standing, verdict, terms)
     if not verdict.is_low:
         well = standing.well + 1
         is_over = well >= terms.well_days
-        return replace(
-            standing,
-            low=0,
-            low_since=None,
-            unjudged=0,
+        return Standing(
             well=well,
+            loss=loss,
+            trend=trend,
             case_on=None if is_over else standing.case_on,
             visit_on=None if is_over else standing.visit_on,
+            watch_on=watch_on,
         )
     standing = _low(standing, verdict.day, 1, terms)
-    if standing.case_on and not standing.visit_on and standing.loss > terms.visit_sure:
-        return replace(standing, visit_on=verdict.day)
-    return standing
+    is_sure = standing.case_on is not None and loss > terms.visit_sure
+    return replace(
+        standing,
+        loss=loss,
+        trend=trend,
+        visit_on=standing.visit_on or (verdict.day if is_sure else None),
+        watch_on=watch_on,
+    )
 
 
 def _low(standing: Standing, day: date, days: int, terms: Terms) -> Standing:
@@ -182,17 +186,16 @@ def _low(standing: Standing, day: date, days: int, terms: Terms) -> Standing:
     )
 
 
-def _watched(standing: Standing, verdict: Verdict, terms: Terms) -> Standing:
-    """Give the standing with a judged day on both running sums.
+def _watched(
+    standing: Standing, verdict: Verdict, terms: Terms
+) -> tuple[float, date | None, float]:
+    """Give both running sums after a judged day: the trend with its list, and the loss.
 
     The watch-list's mean (D-75, D-75a, D-75b) opens nothing but a line on a list. What is sure of
     a loss (D-77, D-77a, D-77b) is what is sent upon: it grows by what a day lacks, less what a
     sound site may lack and the day's own doubt (D-64), and falls again on good days, to nothing.
     """
-    ratio = verdict.ratio
-    if ratio is None:
-        return standing
-    seen = math.log(max(ratio, _LEAST_RATIO))
+    seen = math.log(max(verdict.ratio or 0.0, _LEAST_RATIO))
     trend = standing.trend + terms.watch_step * (max(-_CLIP, min(_CLIP, seen)) - standing.trend)
     watch_on = standing.watch_on
     if watch_on is None and trend < terms.watch_opens:
@@ -201,4 +204,4 @@ def _watched(standing: Standing, verdict: Verdict, terms: Terms) -> Standing:
         watch_on = None
     doubt = math.log(terms.production_floor / verdict.guarded_percent)
     lost = min(-seen - terms.visit_forgives - doubt, terms.visit_day)
-    return replace(standing, trend=trend, watch_on=watch_on, loss=max(0.0, standing.loss + lost))
+    return trend, watch_on, max(0.0, standing.loss + lost)
