@@ -4,6 +4,7 @@ pvlib, with numpy and pandas below it, is imported when the first baseline is as
 does not ask needs neither it nor the two seconds that its import takes.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -150,7 +151,8 @@ def _place(latitude_steps: int, longitude_steps: int, utc_offset_hours: float) -
     )
     times = pandas.Timestamp(_COMMON_YEAR, 1, 1, tz="UTC") + pandas.to_timedelta(minutes, unit="m")
     altitude = float(pvlib.location.lookup_altitude(latitude, longitude))
-    with numpy.errstate(all="ignore"):
+    with warnings.catch_warnings(), numpy.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # pvlib's, about its own use of pandas
         sun = pvlib.solarposition.get_solarposition(times, latitude, longitude, altitude)
         zenith = sun["apparent_zenith"].to_numpy()
         clear = pvlib.clearsky.ineichen(

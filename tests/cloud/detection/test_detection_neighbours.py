@@ -2,6 +2,7 @@
 
 import datetime
 import math
+from dataclasses import replace
 
 import pytest
 from detection_region import TERMS, a_baseline
@@ -11,16 +12,20 @@ from hypothesis import strategies as st
 from cloud.detection.baseline import KNOT_DAYS, Baseline, clear_sky_wh, month_shape, place, shape
 from cloud.detection.common_mode import hints
 from cloud.detection.feed import FeedHour, Plane, energy_wh, sky_of, sun
-from cloud.detection.neighbours import Neighbour, neighbourhoods, weather_at
+from cloud.detection.neighbours import Neighbourhood, neighbourhoods, weather_at
 from cloud.detection.policy import FIRST
 from cloud.kernel.errors import BadInput
 
 
-def near(*distances_km: float) -> list[Neighbour]:
-    return [
-        Neighbour(f"N{n}", km, math.exp(-((km / 8) ** 2)), math.exp(-((km / 8) ** 2)))
-        for n, km in enumerate(distances_km)
-    ]
+def near(*distances_km: float) -> Neighbourhood:
+    weights = tuple(math.exp(-((km / 8) ** 2)) for km in distances_km)
+    return Neighbourhood(
+        names=tuple(f"N{n}" for n in range(len(distances_km))),
+        distances_km=distances_km,
+        weights=weights,
+        alike=weights,
+        within=tuple(sum(km <= reach for km in distances_km) for reach in TERMS.near),
+    )
 
 
 def said(*values: float) -> dict[str, float]:
@@ -34,11 +39,12 @@ def test_neighbours_are_the_nearest_never_oneself_and_no_more_than_enough():
     sites = [a_baseline(f"S{n:02d}", east_km=1.5 * n) for n in range(60)]
     found = neighbourhoods(sites, FIRST)
     first = found["S00"]
-    assert len(first) == 32
-    assert [one.site_id for one in first[:3]] == ["S01", "S02", "S03"]
-    assert max(one.distance_km for one in first) <= 50
-    assert all(site_id not in {one.site_id for one in of} for site_id, of in found.items())
-    assert first[0].weight == pytest.approx(math.exp(-((1.5 / 8) ** 2)), rel=1e-3)
+    assert len(first.names) == 32
+    assert first.names[:3] == ("S01", "S02", "S03")
+    assert first.distances_km == tuple(sorted(first.distances_km))
+    assert first.within == (16, 32)
+    assert all(site_id not in of.names for site_id, of in found.items())
+    assert first.weights[0] == pytest.approx(math.exp(-((1.5 / 8) ** 2)), rel=1e-3)
     assert neighbourhoods(reversed(sites), FIRST) == found
 
 
@@ -50,8 +56,6 @@ def test_neighbours_are_the_nearest_never_oneself_and_no_more_than_enough():
     st.sampled_from([0.0, -33.0, 60.0]),
 )
 def test_the_squares_find_what_looking_at_everybody_finds(places, latitude):
-    from dataclasses import replace
-
     sites = [
         replace(a_baseline(f"S{n}"), latitude=latitude + north, longitude=10 + east)
         for n, (north, east) in enumerate(places)
@@ -71,7 +75,7 @@ def test_the_squares_find_what_looking_at_everybody_finds(places, latitude):
             )
             <= 50
         )
-        assert [n.distance_km for n in found[one.site_id]] == pytest.approx(reached[:32])
+        assert found[one.site_id].distances_km == pytest.approx(reached[:32])
 
 
 @pytest.mark.rule("D-61")
@@ -109,7 +113,7 @@ def test_the_near_ones_decide():
 @pytest.mark.rule("D-78d")
 def test_a_few_that_agree_are_not_believed_at_once():
     def doubt(count: int, spread: float) -> float:
-        values = [spread * (-1) ** n for n in range(count)]
+        values = [spread * (2 * n / (count - 1) - 1) for n in range(count)]
         sky = weather_at(near(*[1] * count), said(*values), terms=TERMS, is_fed=True)
         assert sky is not None
         return sky.doubt
@@ -128,7 +132,7 @@ def test_without_a_feed_those_who_face_the_same_way_decide():
     sites = [facing("me", 90), *(facing(f"E{n}", 90) for n in range(3))]
     sites += [facing(f"W{n}", 270) for n in range(4)]
     of_me = neighbourhoods(sites, FIRST)["me"]
-    spoke = {one.site_id: -0.5 if one.site_id[0] == "E" else 0.0 for one in of_me}
+    spoke = {name: -0.5 if name[0] == "E" else 0.0 for name in of_me.names}
     blind = weather_at(of_me, spoke, terms=TERMS, is_fed=False)
     fed = weather_at(of_me, spoke, terms=TERMS, is_fed=True)
     assert blind is not None
