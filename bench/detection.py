@@ -15,6 +15,7 @@ import sys
 import time
 from datetime import date, timedelta
 from importlib import import_module
+from importlib.util import find_spec
 
 from cloud.detection.baseline import KNOT_DAYS, Baseline
 from cloud.detection.daily import Region, SiteDay, judge_day
@@ -153,10 +154,9 @@ def main() -> int:
         one(sys.argv[1], int(sys.argv[2]))
         return 0
     whats = ["ours, no feed", "ours, hourly feed"]
-    try:
-        import_module("pandas")
+    if find_spec("pandas"):
         whats.append("pandas")
-    except ModuleNotFoundError:
+    else:
         print("pandas is not installed: it is left out (install sunreeve[baseline])")
     for size in SIZES:
         for what in whats:

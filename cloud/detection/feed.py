@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 _SOLAR_CONSTANT_W_M2 = 1366.1
 _ALBEDO = 0.2
@@ -13,6 +14,9 @@ HEATING_C_M2_W = 0.03
 """Degrees by which a module on a roof is warmer than the air, for each W/m2 (Ross)."""
 PER_C = 0.0037
 """Share of power that crystalline silicon loses for each degree above 25."""
+_HEATED = PER_C * HEATING_C_M2_W
+_LOWEST_UP = 0.0872
+"""The sun at 5 degrees: below it the halo is not laid on planes any stronger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +46,24 @@ class FeedHour:
 class SkyHour:
     """The light of an hour, split by where it comes from.
 
+    What a plane gets of it is a sum of three: by how far it faces the sun, always, and by how far
+    it faces up (Hay and Davies 1980, the ground's share in it).
+
     Attributes:
         east, north, up: direction of the sun, a unit vector.
-        beam_w_m2: direct light on a surface that faces the sun.
-        diffuse_w_m2: light of the whole sky on the ground.
-        halo: share of the diffuse light that comes from around the sun.
+        facing_w_m2: on a plane that faces the sun: the beam, and the sky's halo around it.
+        always_w_m2: on a vertical plane that the sun does not reach.
+        upward_w_m2: how much more than that a level one gets.
+        cool: share of its rated power that a module would make as warm as the air.
     """
 
     east: float
     north: float
     up: float
-    beam_w_m2: float
-    diffuse_w_m2: float
-    ghi_w_m2: float
-    halo: float
-    temp_c: float
+    facing_w_m2: float
+    always_w_m2: float
+    upward_w_m2: float
+    cool: float
 
 
 def sun(
@@ -135,16 +142,17 @@ def sky_of(
         clearness = min(one.ghi_wh_m2 / (extra * height), 1.0)
         diffuse = one.ghi_wh_m2 * _diffuse_share(clearness)
         beam = min((one.ghi_wh_m2 - diffuse) / max(height, 0.05), extra)
+        halo = beam / extra
+        even, ground = diffuse * (1 - halo) / 2, one.ghi_wh_m2 * _ALBEDO / 2
         found.append(
             SkyHour(
                 east=east / length,
                 north=north / length,
                 up=up / length,
-                beam_w_m2=beam,
-                diffuse_w_m2=diffuse,
-                ghi_w_m2=one.ghi_wh_m2,
-                halo=beam / extra,
-                temp_c=one.temp_c,
+                facing_w_m2=beam + diffuse * halo / max(up / length, _LOWEST_UP),
+                always_w_m2=even + ground,
+                upward_w_m2=even - ground,
+                cool=1 - PER_C * (one.temp_c - 25),
             )
         )
     return tuple(found)
@@ -168,28 +176,30 @@ def _diffuse_share(clearness: float) -> float:
 def energy_wh(planes: Sequence[Plane], ac_limit_w: float, sky: Sequence[SkyHour]) -> float:
     """Give what the planes should make under a day's sky, up to the inverter's limit each hour.
 
-    Transposed as Hay and Davies (1980) do; shade is not in it, and neither is snow.
+    Shade is not in it, and neither is snow.
     """
-    normals = []
-    for plane in planes:
-        tilt, azimuth = math.radians(plane.tilt_deg), math.radians(plane.azimuth_deg)
-        flat = math.sin(tilt)
-        normals.append(
-            (plane.dc_w / 1000, flat * math.sin(azimuth), flat * math.cos(azimuth), math.cos(tilt))
-        )
+    roofs = [_roof(plane) for plane in planes]
     total = 0.0
     for hour in sky:
         power = 0.0
-        for dc_kw, east, north, up in normals:
+        for dc, east, north, up in roofs:
             facing = hour.east * east + hour.north * north + hour.up * up
-            facing = max(facing, 0.0)
-            light = (
-                hour.beam_w_m2 * facing
-                + hour.diffuse_w_m2
-                * (hour.halo * facing / max(hour.up, 0.0872) + (1 - hour.halo) * (1 + up) / 2)
-                + hour.ghi_w_m2 * _ALBEDO * (1 - up) / 2
-            )
-            warm = hour.temp_c + HEATING_C_M2_W * light - 25
-            power += dc_kw * light * (1 - PER_C * warm)
-        total += min(power * DERATE, ac_limit_w)
+            light = hour.always_w_m2 + hour.upward_w_m2 * up
+            if facing > 0:
+                light += hour.facing_w_m2 * facing
+            power += dc * light * (hour.cool - _HEATED * light)
+        total += min(power, ac_limit_w)
     return total
+
+
+@lru_cache(maxsize=1 << 17)
+def _roof(plane: Plane) -> tuple[float, float, float, float]:
+    """Give what a plane makes of a W/m2, and the direction that it faces: east, north, up."""
+    tilt, azimuth = math.radians(plane.tilt_deg), math.radians(plane.azimuth_deg)
+    flat = math.sin(tilt)
+    return (
+        plane.dc_w / 1000 * DERATE,
+        flat * math.sin(azimuth),
+        flat * math.cos(azimuth),
+        math.cos(tilt),
+    )

@@ -1,10 +1,11 @@
 """What the neighbours say of a day: their middle, and how far they differ; pure."""
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import accumulate
 from operator import mul
 
 from cloud.detection.baseline import Baseline
@@ -158,59 +159,50 @@ def weather_at(
     values = [*map(said.get, near.names)]
     weights = near.weights if is_fed else near.alike
     for reach, count in zip(terms.near, near.within, strict=False):
-        heard = [
-            (value, weight)
-            for value, weight in zip(values[:count], weights, strict=False)
-            if value is not None
-        ]
+        heard = [word for word in zip(values[:count], weights, strict=False) if word[0] is not None]
         if len(heard) >= terms.fewest_neighbours:
-            heard.sort()
             return _agreed(heard, reach, terms)
     return None
 
 
-def _agreed(heard: Sequence[tuple[float, float]], reach: float, terms: Terms) -> Weather:
+def _agreed(heard: list[tuple[float, float]], reach: float, terms: Terms) -> Weather:
     """Give the middle of the neighbours' words, and how sure it is (D-78b, D-78c, D-78d).
 
     Neighbours are counted by their weights (Kish): ten far ones may be worth two next door.
 
     Args:
-        heard: their words with their weights, the lowest word first.
+        heard: their words with their weights.
         reach: within how many km they are.
         terms: the numbers of the day.
     """
-    weights = [weight for _, weight in heard]
-    total = sum(weights)
-    at = _middle(weights, total / 2)
-    middle = heard[at][0]
-    spread = _NORMAL * _middle_distance(heard, at, total / 2)
+    heard.sort()
+    values, weights = zip(*heard, strict=True)
+    passed = [*accumulate(weights)]
+    total = passed[-1]
+    at = bisect_left(passed, total / 2)
+    spread = _NORMAL * _middle_distance(values, weights, at, total / 2)
     count = total * total / sum(map(mul, weights, weights))
     usual = terms.usual_weight
     doubt = (count * spread + usual * terms.usual_spread) / (count + usual)
     doubt *= math.sqrt(1 + terms.sampling / count)
-    return Weather(middle, spread, doubt, len(heard), reach)
+    return Weather(values[at], spread, doubt, len(heard), reach)
 
 
-def _middle(weights: Sequence[float], half: float) -> int:
-    """Give the place of the weighted median: where half of all weight is reached."""
-    passed = 0.0
-    for at, weight in enumerate(weights):
-        passed += weight
-        if passed >= half:
-            return at
-    return len(weights) - 1
-
-
-def _middle_distance(heard: Sequence[tuple[float, float]], at: int, half: float) -> float:
+def _middle_distance(
+    values: Sequence[float], weights: Sequence[float], at: int, half: float
+) -> float:
     """Give the weighted median of the distances from the middle, walking outwards from it."""
-    middle, passed = heard[at]
-    below, above, last = at - 1, at + 1, len(heard)
-    apart = 0.0
-    while passed < half and (below >= 0 or above < last):
-        down = middle - heard[below][0] if below >= 0 else math.inf
-        up = heard[above][0] - middle if above < last else math.inf
+    ordered = (*values, math.inf, -math.inf)  # what stands before the first is the last
+    middle, passed = values[at], weights[at]
+    below, above, apart = at - 1, at + 1, 0.0
+    while passed < half:
+        down, up = middle - ordered[below], ordered[above] - middle
         if down <= up:
-            apart, passed, below = down, passed + heard[below][1], below - 1
+            apart = down
+            passed += weights[below]
+            below -= 1
         else:
-            apart, passed, above = up, passed + heard[above][1], above + 1
+            apart = up
+            passed += weights[above]
+            above += 1
     return apart
