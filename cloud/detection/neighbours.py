@@ -159,7 +159,11 @@ def weather_at(
     values = [*map(said.get, near.names)]
     weights = near.weights if is_fed else near.alike
     for reach, count in zip(terms.near, near.within, strict=False):
-        heard = [word for word in zip(values[:count], weights, strict=False) if word[0] is not None]
+        heard = [
+            (value, weight)
+            for value, weight in zip(values[:count], weights, strict=False)
+            if value is not None
+        ]
         if len(heard) >= terms.fewest_neighbours:
             return _agreed(heard, reach, terms)
     return None
