@@ -4,11 +4,14 @@
 on the real one. Neither sleeps; `publish` waits for acknowledgements as long as it is told to.
 """
 
+import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from edge_agent.clock import Clock, aligned, quality
+from edge_agent.command import MalformedCommand, command_topic, parse
 from edge_agent.dictionary import (
     BITS,
     QUALITY_ASLEEP,
@@ -28,7 +31,12 @@ CONNECT_TIMEOUT_S = 2.0
 FIRST_PAUSE_S = 5
 LONGEST_PAUSE_S = 300
 BATCH = 100
-ALARM_COLUMNS = frozenset(column.removesuffix("_n") for column in BITS)
+AGAIN_BATCH = 20
+"""Chunks sent again between two looks at what is new."""
+ALARM_COLUMNS = frozenset(column.removesuffix("_n") for column in BITS) - {"ThrotSrc"}
+"""Bits that cannot wait for the end of a window; limits come and go all day, and can."""
+
+log = logging.getLogger(__name__)
 
 SourceOf = Callable[[DeviceSettings], RegisterSource]
 
@@ -75,8 +83,12 @@ class Agent:
             device.name: self._poller(device, source_of(device)) for device in settings.devices
         }
         self._uplink = Uplink(
-            settings.broker, thing=settings.thing, status_topic=settings.status_topic
+            settings.broker,
+            thing=settings.thing,
+            status_topic=settings.status_topic,
+            command_topic=command_topic(settings.thing),
         )
+        self._commands: Counter[str] = Counter()
         self._last_slot = -1
         self._sealed_before = -1
         self._last_ack_at: float | None = None
@@ -134,13 +146,16 @@ class Agent:
         return len(kept)
 
     def publish(self, timeout_s: float) -> int:
-        """Send everything that waits, events first; return how many the broker acknowledged.
+        """Obey what was asked, send all that waits; return how many the broker acknowledged.
+
+        Events go first, then chunks that were never sent, then those that were asked for again.
 
         It ends when nothing waits any more, when the connection breaks, or when the time is over.
         """
         until = time.monotonic() + timeout_s
         total = 0
         while self.connect():
+            self._obey()
             messages = self._waiting()
             left = until - time.monotonic()
             if not messages or left <= 0:
@@ -259,14 +274,35 @@ class Agent:
         self.outbox.seal(before=before, window_s=self.settings.window_s, head=head)
         self._sealed_before = before
 
+    def _obey(self) -> None:
+        """Do what commands ask, on disk before the broker is told; what cannot be is counted."""
+        for command in self._uplink.heard():
+            self._commands.update(self._obeyed(command.payload))
+            self._uplink.acknowledge(command)
+
+    def _obeyed(self, payload: bytes) -> Mapping[str, int]:
+        """Put asked-for chunks back among the waiting ones; return what the health counts of it."""
+        try:
+            resend = parse(payload)
+        except MalformedCommand as error:
+            log.warning("%s", error)
+            return {"refused": 1}
+        answer = self.outbox.send_again(resend.id, resend.ranges, at=int(self._clock.now()))
+        if answer is None:
+            log.warning("command %s: too many of them within a day", resend.id)
+            return {"refused": 1}
+        return {"again": answer.put_back, "gone": answer.gone}
+
     def _health(self, now: float) -> Mapping[str, int | str | None]:
         last_ack_at = self._last_ack_at
-        return summary(
+        known = summary(
             up_s=int(now - self._started_at),
             waiting_chunks=self.outbox.depth(),
             silent_devices=sum(1 for poller in self._pollers.values() if poller.failures),
             last_ack_age_s=None if last_ack_at is None else int(now - last_ack_at),
         )
+        # Nearly always there is nothing to tell, and every chunk would carry the zeros.
+        return {**known, **{name: count for name, count in self._commands.items() if count}}
 
     def _waiting(self) -> list[Message]:
         events = [
@@ -277,7 +313,11 @@ class Agent:
             Message(("chunk", waiting.number), self.settings.chunk_topic, waiting.payload)
             for waiting in self.outbox.waiting_chunks(BATCH)
         ]
-        return events + chunks
+        again = [
+            Message(("chunk", waiting.number), self.settings.chunk_topic, waiting.payload)
+            for waiting in (self.outbox.waiting_again(AGAIN_BATCH) if len(chunks) < BATCH else ())
+        ]
+        return events + chunks + again
 
     def _acknowledge(self, keys: list[tuple[str, int]]) -> None:
         if not keys:

@@ -22,7 +22,7 @@ class Code(NamedTuple):
     issue: str | None
 
 
-DICTIONARY_ID: Final = 1
+DICTIONARY_ID: Final = 2
 
 QUALITY_OK: Final = 0
 """The device answered and every point it has was read."""
@@ -187,6 +187,86 @@ COLUMNS: Final[dict[str, Column]] = {
         per_input=True,
         says="Events of one MPPT input, by bit.",
     ),
+    "ThrotPct": Column(
+        name="ThrotPct",
+        unit="%",
+        decimals=0,
+        sources=("701.ThrotPct",),
+        per_input=False,
+        says="Throttling of an inverter with a model 701, in per cent of its greatest power.",
+    ),
+    "ThrotSrc": Column(
+        name="ThrotSrc",
+        unit="bits",
+        decimals=0,
+        sources=("701.ThrotSrc",),
+        per_input=False,
+        says="What throttles an inverter with a model 701, by bit; 0 is nothing.",
+    ),
+    "LimEna": Column(
+        name="LimEna",
+        unit="code",
+        decimals=0,
+        sources=("704.WMaxLimPctEna", "123.WMaxLim_Ena"),
+        per_input=False,
+        says="Whether a limit of the power is set.",
+    ),
+    "LimPct": Column(
+        name="LimPct",
+        unit="%",
+        decimals=1,
+        sources=("704.WMaxLimPct", "123.WMaxLimPct"),
+        per_input=False,
+        says="The limit in per cent of the greatest power; it holds while LimEna is 1.",
+    ),
+    "PrtTyp_n": Column(
+        name="PrtTyp_n",
+        unit="code",
+        decimals=0,
+        sources=("714.PrtTyp",),
+        per_input=True,
+        says="What hangs on one DC port, numbered from 1 as the device lists them.",
+    ),
+    "PrtW_n": Column(
+        name="PrtW_n",
+        unit="W",
+        decimals=0,
+        sources=("714.DCW",),
+        per_input=True,
+        says="DC power of one port; positive into the inverter, as from modules.",
+    ),
+    "PrtWH_n": Column(
+        name="PrtWH_n",
+        unit="Wh",
+        decimals=0,
+        sources=("714.DCWhInj",),
+        per_input=True,
+        says="DC energy that came in at one port since it was built: a counter.",
+    ),
+    "PrtWHAbs_n": Column(
+        name="PrtWHAbs_n",
+        unit="Wh",
+        decimals=0,
+        sources=("714.DCWhAbs",),
+        per_input=True,
+        says="DC energy that went out at one port, as into a battery: a counter.",
+    ),
+    "PrtSta_n": Column(
+        name="PrtSta_n",
+        unit="code",
+        decimals=0,
+        sources=("714.DCSta",),
+        per_input=True,
+        says="State of one DC port.",
+    ),
+    "PrtAlrm_n": Column(
+        name="PrtAlrm_n",
+        unit="bits",
+        decimals=0,
+        sources=("714.DCAlrm",),
+        per_input=True,
+        says="Alarms of one DC port, by bit.",
+    ),
 }
 
 ENUMS: Final[dict[str, dict[int, Code]]] = {
@@ -234,6 +314,25 @@ ENUMS: Final[dict[str, dict[int, Code]]] = {
         0: Code(0, "OK", None),
         1: Code(1, "WARNING", None),
         2: Code(2, "ERROR", "BATTERY_FAULT"),
+    },
+    "LimEna": {
+        0: Code(0, "DISABLED", None),
+        1: Code(1, "ENABLED", None),
+    },
+    "PrtTyp_n": {
+        0: Code(0, "PV", None),
+        1: Code(1, "ESS", None),
+        2: Code(2, "EV", None),
+        3: Code(3, "INJ", None),
+        4: Code(4, "ABS", None),
+        5: Code(5, "BIDIR", None),
+        6: Code(6, "DC_DC", None),
+    },
+    "PrtSta_n": {
+        0: Code(0, "OFF", None),
+        1: Code(1, "ON", None),
+        2: Code(2, "WARNING", None),
+        3: Code(3, "ERROR", "BATTERY_FAULT"),
     },
 }
 
@@ -320,5 +419,37 @@ BITS: Final[dict[str, dict[int, Code]]] = {
         26: Code(26, "OTHER_WARNING", None),
         28: Code(28, "CONFIGURATION_ALARM", "BATTERY_FAULT"),
         29: Code(29, "CONFIGURATION_WARNING", None),
+    },
+    "ThrotSrc": {
+        0: Code(0, "MAX_W", None),
+        1: Code(1, "FIXED_W", None),
+        2: Code(2, "FIXED_VAR", None),
+        3: Code(3, "FIXED_PF", None),
+        4: Code(4, "VOLT_VAR", None),
+        5: Code(5, "FREQ_WATT", None),
+        6: Code(6, "DYN_REACT_CURR", None),
+        7: Code(7, "LVRT", None),
+        8: Code(8, "HVRT", None),
+        9: Code(9, "WATT_VAR", None),
+        10: Code(10, "VOLT_WATT", None),
+        11: Code(11, "SCHEDULED", None),
+        12: Code(12, "LFRT", None),
+        13: Code(13, "HFRT", None),
+        14: Code(14, "DERATED", "UNEXPLAINED_DERATE"),
+    },
+    "PrtAlrm_n": {
+        0: Code(0, "GROUND_FAULT", "GROUND_FAULT"),
+        1: Code(1, "INPUT_OVER_VOLTAGE", "DC_OVER_VOLT"),
+        3: Code(3, "DC_DISCONNECT", "DC_DISCONNECT"),
+        5: Code(5, "CABINET_OPEN", "CABINET_OPEN"),
+        6: Code(6, "MANUAL_SHUTDOWN", "MANUAL_SHUTDOWN"),
+        7: Code(7, "OVER_TEMP", "OVER_TEMP"),
+        12: Code(12, "BLOWN_FUSE", "BLOWN_STRING_FUSE"),
+        13: Code(13, "UNDER_TEMP", "UNDER_TEMP"),
+        14: Code(14, "MEMORY_LOSS", "MEMORY_LOSS"),
+        15: Code(15, "ARC_DETECTION", "ARC_DETECTION"),
+        20: Code(20, "TEST_FAILED", "TEST_FAILED"),
+        21: Code(21, "INPUT_UNDER_VOLTAGE", "INPUT_UNDER_VOLTAGE"),
+        22: Code(22, "INPUT_OVER_CURRENT", "INPUT_OVER_CURRENT"),
     },
 }

@@ -1,8 +1,11 @@
-"""Sends messages over MQTT 3.1.1 and says which the broker took over; the only importer of paho.
+"""Sends messages over MQTT 3.1.1, hears commands, and alone imports paho.
 
 paho has a queue of its own, in memory and without end, and repeats what is in it after a break. So
 that the outbox stays the only queue, nothing is published while the connection is down, at most 20
 messages are under way, and after a break the client is thrown away and made anew.
+
+A command is acknowledged by the caller, after it was put on disk; the broker brings one that was
+not acknowledged again with the next connection.
 """
 
 import logging
@@ -13,7 +16,7 @@ from dataclasses import dataclass
 from threading import Condition
 from typing import Any
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTv311
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -23,6 +26,13 @@ from edge_agent.settings import BrokerSettings
 MOST_UNDER_WAY = 20
 KEEPALIVE_S = 60
 AT_LEAST_ONCE = 1
+MOST_UNHEARD = 200
+"""Commands that wait for the caller: more than a broker sends unacknowledged (AWS IoT Core: 100).
+
+A further one is let go of; what was not acknowledged comes again with the next connection.
+"""
+MOST_COMMAND_BYTES = 8192
+"""What is longer is cut: it is refused either way."""
 
 log = logging.getLogger(__name__)
 paho_log = logging.getLogger(f"{__name__}.paho")
@@ -40,25 +50,50 @@ class Message:
     payload: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Bytes that came down; `mid` is the broker's number of them, for the acknowledgement."""
+
+    client: Client
+    mid: int
+    payload: bytes
+
+
 class Uplink:
     """A connection to the broker as one thing, made again whenever it broke.
 
     The thread of paho only sets what is under the condition; everything else is of the caller.
     """
 
-    def __init__(self, broker: BrokerSettings, *, thing: str, status_topic: str) -> None:
+    def __init__(
+        self,
+        broker: BrokerSettings,
+        *,
+        thing: str,
+        status_topic: str,
+        command_topic: str | None = None,
+    ) -> None:
+        """Set the connection up without opening it; without a `command_topic` nothing is heard."""
         self._broker = broker
         self._thing = thing
         self._status_topic = status_topic
+        self._command_topic = command_topic
         self._changed = Condition()
         self._client: Client | None = None
         self._is_up = False
+        self._is_listening = False
         self._acked: set[int] = set()
+        self._heard: list[Command] = []
 
     def is_up(self) -> bool:
         """Tell whether the broker accepted the connection and it has not broken since."""
         with self._changed:
             return self._is_up
+
+    def is_listening(self) -> bool:
+        """Tell whether commands reach this connection; the broker keeps them from then on."""
+        with self._changed:
+            return self._is_listening
 
     def open(self, timeout_s: float) -> bool:
         """Connect unless connected; tell whether the broker accepted within the time.
@@ -108,6 +143,17 @@ class Uplink:
             self.close()
         return acknowledged
 
+    def heard(self) -> list[Command]:
+        """Return the commands that came since the last call, oldest first; each may come again."""
+        with self._changed:
+            heard, self._heard = self._heard, []
+        return heard
+
+    def acknowledge(self, command: Command) -> None:
+        """Tell the broker that a command is done with; after a break it brings it once more."""
+        if command.client is self._client:
+            command.client.ack(command.mid, AT_LEAST_ONCE)
+
     def _wait_until_fewer(
         self,
         most: int,
@@ -130,8 +176,9 @@ class Uplink:
         """Say goodbye (so that the last will is not sent) and forget everything under way."""
         client, self._client = self._client, None
         with self._changed:
-            self._is_up = False
+            self._is_up = self._is_listening = False
             self._acked.clear()
+            self._heard.clear()
         if client is not None:
             client.disconnect()
             client.loop_stop()
@@ -143,6 +190,7 @@ class Uplink:
             clean_session=False,
             protocol=MQTTv311,
             reconnect_on_failure=False,
+            manual_ack=True,
         )
         # An error in a callback must not end paho's thread while is_connected() still says yes.
         client.suppress_exceptions = True
@@ -157,6 +205,8 @@ class Uplink:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
         return client
 
     def _on_connect(
@@ -168,9 +218,34 @@ class Uplink:
         properties: Properties | None,  # noqa: ARG002
     ) -> None:
         with self._changed:
+            if client is not self._client:
+                return
+            self._is_up = not reason_code.is_failure
+            self._changed.notify_all()
+        if self._command_topic is not None and not reason_code.is_failure:
+            client.subscribe(self._command_topic, AT_LEAST_ONCE)
+
+    def _on_subscribe(
+        self,
+        client: Client,
+        userdata: Any,  # noqa: ARG002
+        mid: int,  # noqa: ARG002
+        reason_codes: list[ReasonCode],
+        properties: Properties | None,  # noqa: ARG002
+    ) -> None:
+        is_allowed = not any(code.is_failure for code in reason_codes)
+        with self._changed:
             if client is self._client:
-                self._is_up = not reason_code.is_failure
-                self._changed.notify_all()
+                self._is_listening = is_allowed
+        if not is_allowed:
+            log.warning("listening on %s: the broker does not allow it", self._command_topic)
+
+    def _on_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:  # noqa: ARG002
+        with self._changed:
+            if client is not self._client or len(self._heard) >= MOST_UNHEARD:
+                return
+            payload = bytes(message.payload[:MOST_COMMAND_BYTES])
+            self._heard.append(Command(client, message.mid, payload))
 
     def _on_disconnect(
         self,

@@ -2,7 +2,8 @@
 
 What was appended survives a `kill -9` and a power cut (WAL, synchronous=FULL). Chunks are numbered
 by AUTOINCREMENT, so a number is never used twice, and stay seven days after their acknowledgement,
-so that the cloud can ask for them again. All methods belong to one thread.
+so that the cloud can ask for them again: what a broker acknowledged from memory may be lost behind
+it. All methods belong to one thread.
 """
 
 import json
@@ -15,6 +16,9 @@ from edge_agent.reading import Reading, Window, seal
 
 KEEP_SENT_S = 7 * 86_400
 """How long a chunk is kept after the broker acknowledged it."""
+DAY_S = 86_400
+MOST_REQUESTS_A_DAY = 6
+"""Twice as many as the cloud sends: what is more is a fault of somebody's."""
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS readings (
@@ -29,6 +33,8 @@ CREATE INDEX IF NOT EXISTS chunks_waiting ON chunks (seq) WHERE acked_at IS NULL
 CREATE TABLE IF NOT EXISTS events (
     number INTEGER PRIMARY KEY AUTOINCREMENT, payload BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS again (seq INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS requests (id TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS devices (name TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
 """
 
@@ -39,6 +45,14 @@ class Waiting:
 
     number: int
     payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a request: chunks put back among the waiting ones, numbers not kept."""
+
+    put_back: int
+    gone: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,32 +157,76 @@ class Outbox:
             limit,
         )
 
+    def waiting_again(self, limit: int = 20) -> list[Waiting]:
+        """Return acknowledged chunks that were asked for and not sent since, newest first."""
+        return self._waiting(
+            "SELECT seq, payload FROM again JOIN chunks USING (seq) ORDER BY seq DESC LIMIT ?",
+            limit,
+        )
+
     def waiting_events(self, limit: int = 100) -> list[Waiting]:
         """Return events that are not acknowledged, in the order in which they happened."""
         return self._waiting("SELECT number, payload FROM events ORDER BY number LIMIT ?", limit)
 
     def acknowledge(self, *, chunks: Sequence[int], events: Sequence[int], at: int) -> None:
-        """Mark chunks as taken over by the broker, forget such events, drop chunks kept enough."""
+        """Mark chunks as taken over by the broker, forget such events, drop chunks kept enough.
+
+        A chunk that was sent again is kept from its first acknowledgement on, and one that still
+        waits to be sent again is not dropped.
+        """
         with self._transaction():
             self._db.executemany(
-                "UPDATE chunks SET acked_at = ? WHERE seq = ?", [(at, seq) for seq in chunks]
+                "UPDATE chunks SET acked_at = ? WHERE seq = ? AND acked_at IS NULL",
+                [(at, seq) for seq in chunks],
             )
+            self._db.executemany("DELETE FROM again WHERE seq = ?", [(seq,) for seq in chunks])
             self._db.executemany(
                 "DELETE FROM events WHERE number = ?", [(number,) for number in events]
             )
-            self._db.execute("DELETE FROM chunks WHERE acked_at < ?", (at - KEEP_SENT_S,))
+            self._db.execute(
+                "DELETE FROM chunks WHERE acked_at < ? AND seq NOT IN (SELECT seq FROM again)",
+                (at - KEEP_SENT_S,),
+            )
 
-    def send_again(self, first_seq: int, last_seq: int) -> int:
-        """Put chunks that were acknowledged back among the waiting ones; return how many."""
+    def send_again(
+        self, request_id: str, ranges: Iterable[tuple[int, int]], *, at: int
+    ) -> Answer | None:
+        """Put acknowledged chunks back among the waiting ones, safe on disk on return.
+
+        What waits already stays as it is. The same request again changes nothing. A seventh within
+        a day (by `at`, unix seconds) is not obeyed: None.
+        """
         with self._transaction():
-            return self._db.execute(
-                "UPDATE chunks SET acked_at = NULL WHERE seq BETWEEN ? AND ?",
-                (first_seq, last_seq),
-            ).rowcount
+            self._db.execute("DELETE FROM requests WHERE at < ?", (at - KEEP_SENT_S,))
+            is_known, today = self._db.execute(
+                "SELECT total(id = ?), total(at > ? AND at <= ?) FROM requests",
+                (request_id, at - DAY_S, at),
+            ).fetchone()
+            if is_known:
+                return Answer(0, 0)
+            if today >= MOST_REQUESTS_A_DAY:
+                return None
+            self._db.execute("INSERT INTO requests VALUES (?, ?)", (request_id, at))
+            put_back = gone = 0
+            for first, last in ranges:
+                span = (first, last)
+                kept = self._db.execute(
+                    "SELECT count(*) FROM chunks WHERE seq BETWEEN ? AND ?", span
+                ).fetchone()[0]
+                gone += last - first + 1 - kept
+                put_back += self._db.execute(
+                    "INSERT OR IGNORE INTO again SELECT seq FROM chunks "
+                    "WHERE seq BETWEEN ? AND ? AND acked_at IS NOT NULL",
+                    span,
+                ).rowcount
+        return Answer(put_back, gone)
 
     def depth(self) -> int:
-        """Return how many chunks wait for their acknowledgement."""
-        query = "SELECT count(*) FROM chunks WHERE acked_at IS NULL"
+        """Return how many chunks wait for their acknowledgement, be it the first or another."""
+        query = (
+            "SELECT (SELECT count(*) FROM chunks WHERE acked_at IS NULL)"
+            " + (SELECT count(*) FROM again)"
+        )
         return int(self._db.execute(query).fetchone()[0])
 
     def counts(self) -> dict[str, int | None]:
@@ -177,6 +235,7 @@ class Outbox:
             "readings": "SELECT count(*) FROM readings",
             "waiting_chunks": "SELECT count(*) FROM chunks WHERE acked_at IS NULL",
             "kept_chunks": "SELECT count(*) FROM chunks WHERE acked_at IS NOT NULL",
+            "asked_again": "SELECT count(*) FROM again",
             "events": "SELECT count(*) FROM events",
             "oldest_waiting_t0": "SELECT min(t0) FROM chunks WHERE acked_at IS NULL",
             "last_seq": "SELECT max(seq) FROM chunks",

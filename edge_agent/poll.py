@@ -7,7 +7,7 @@ scale factor, is null.
 from collections.abc import Sequence
 
 from edge_agent.dictionary import QUALITY_UNREACHABLE
-from edge_agent.quality import Counters, check_counters, code
+from edge_agent.quality import SETTINGS, Counters, check_counters, code
 from edge_agent.reading import Reading
 from edge_agent.source import ReadFailed, RegisterSource, Unreachable
 from edge_agent.sunspec.decode import raw
@@ -168,7 +168,7 @@ class Poller:
                     values[column.column] = column.value(words)
                 except ScaleUnusable:
                     values[column.column] = None
-                    has_bad_scale = True
+                    has_bad_scale = has_bad_scale or column.column not in SETTINGS
         return values, has_gap, has_bad_scale
 
     def _has_steady_scales(

@@ -19,9 +19,18 @@ Values = Mapping[str, int | None]
 
 ASLEEP_STATES: Mapping[str, frozenset[int]] = {"St": frozenset({1, 2}), "InvSt": frozenset({0, 1})}
 """OFF and SLEEPING of models 101-103 and 701."""
-FAULT_STATES: Mapping[str, int] = {"St": 7, "InvSt": 6, "BatSt": 99, "BatSta": 2, "DCSt": 7}
-"""FAULT of models 101-103, 701, 802 and 160, ERROR of 713."""
-COUNTERS = ("WH", "DCWH")
+FAULT_STATES: Mapping[str, int] = {
+    "St": 7,
+    "InvSt": 6,
+    "BatSt": 99,
+    "BatSta": 2,
+    "DCSt": 7,
+    "PrtSta": 3,
+}
+"""FAULT of models 101-103, 701, 802 and 160, ERROR of 713 and of a port of 714."""
+COUNTERS = ("WH", "DCWH", "PrtWH", "PrtWHAbs")
+SETTINGS = frozenset({"LimEna", "LimPct"})
+"""What somebody set and nobody measured: unreadable, it casts no doubt on the rest."""
 JUMP_MARGIN = 1.2
 """A counter may run a fifth faster than the rated power: inverters may overload, clocks err."""
 JUMP_SLACK_WH = 1000

@@ -1,17 +1,22 @@
 """Samples from chunks, and days of energy from samples; pure."""
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
-from operator import attrgetter
 
 from cloud.telemetry.chunk import Chunk
-from cloud.telemetry.dictionary import COLUMNS, QUALITY_UNREACHABLE
-from cloud.telemetry.models import DayOfEnergy, Sample
-from cloud.telemetry.policy import COUNTER_SLACK, LONGEST_DAY
+from cloud.telemetry.counters import Window, made_by_all, most_made, window_of
+from cloud.telemetry.dictionary import COLUMNS, ENUMS, QUALITY_UNREACHABLE
+from cloud.telemetry.energy import InverterEnergy, energy_of
+from cloud.telemetry.equipment import Equipment, equipment_of, is_battery, is_inverter
+from cloud.telemetry.models import DayOfEnergy, PvEnergySource, Sample
+from cloud.telemetry.policy import COUNTER_SLACK
+from cloud.telemetry.throttle import coldest_in_the_dark, light_of, throttled_share
 
-PV_COUNTER = "WH"
-_COUNTING_MODELS = frozenset(source.partition(".")[0] for source in COLUMNS[PV_COUNTER].sources)
+_MINUTES = 24 * 60
+_DEGREE = 10 ** COLUMNS["TmpCab"].decimals
+_WORST_LAST = tuple(PvEnergySource)
 
 
 def samples_of(chunks: Iterable[Chunk]) -> dict[str, tuple[Sample, ...]]:
@@ -22,7 +27,7 @@ def samples_of(chunks: Iterable[Chunk]) -> dict[str, tuple[Sample, ...]]:
     its clock was set never stands against what it sent with a true clock.
     """
     rows: dict[str, dict[datetime, Sample]] = {}
-    for chunk in sorted(chunks, key=lambda chunk: (chunk.is_clock_synced, chunk.seq)):
+    for chunk in sorted(chunks, key=_standing):
         for device in chunk.devices:
             known = rows.setdefault(device.serial, {})
             for row, quality in enumerate(device.quality):
@@ -37,6 +42,11 @@ def samples_of(chunks: Iterable[Chunk]) -> dict[str, tuple[Sample, ...]]:
     }
 
 
+def _standing(chunk: Chunk) -> tuple[bool, int, int, str]:
+    """Give what a later chunk of one instant is known by; where numbers are equal, by its names."""
+    return (chunk.is_clock_synced, chunk.seq, chunk.t0, chunk.boot)
+
+
 def standard_day(instant: datetime, utc_offset_hours: int) -> date:
     """Give the date on a clock that never keeps summer time, in which days of energy are cut."""
     return instant.astimezone(timezone(timedelta(hours=utc_offset_hours))).date()
@@ -47,6 +57,15 @@ def start_of(day: date, utc_offset_hours: int) -> datetime:
     return datetime.combine(day, time(), timezone(timedelta(hours=utc_offset_hours)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Device:
+    """One device on the day: its samples, what it has, and its energy if it is an inverter."""
+
+    window: Window
+    kit: Equipment
+    energy: InverterEnergy | None
+
+
 def day_of_energy(
     devices: Mapping[str, Sequence[Sample]],
     *,
@@ -54,6 +73,7 @@ def day_of_energy(
     utc_offset_hours: int,
     samples_expected: int,
     rated_w: int,
+    hybrids: Collection[str] = (),
 ) -> DayOfEnergy:
     """Give the energy that a site made on a day, by lifetime counters (T-01, T-02).
 
@@ -61,51 +81,156 @@ def day_of_energy(
     at both ends of the day, fell, or rose beyond belief, the day is unknown: a part of a site is
     not the site, and a silent inverter is a part of it. One that has no samples around the day is
     not: it was not there yet, or was exchanged. Completeness is that of the inverter with the most
-    gaps.
+    gaps. An inverter with a battery on its DC side is measured at its modules (T-05).
+
+    Args:
+        devices: serial number -> samples in order of time.
+        day: a day of the site's standard time.
+        utc_offset_hours: of the site's standard time.
+        samples_expected: samples that a device without gaps has on a day.
+        rated_w: DC rating of the site.
+        hybrids: serial numbers of the inverters of which an earlier day proved a battery on the DC
+            side. Without them, a day on which the battery rests is taken from another source.
     """
-    start, end = (
-        start_of(day, utc_offset_hours),
-        start_of(day + timedelta(days=1), utc_offset_hours),
-    )
-    total_wh: int | None = 0
-    completeness = 1.0
-    slack = COUNTER_SLACK.on(day)
-    around = (_between(rows, start - slack, end + slack) for rows in devices.values())
-    inverters = [rows for rows in around if _has_counter(rows)]
-    for rows in inverters:
-        opening, closing = _counter_at(rows, start), _counter_at(rows, end)
-        seen = sum(start <= row.at < end and row.quality != QUALITY_UNREACHABLE for row in rows)
-        completeness = min(completeness, seen / samples_expected)
-        made = None if opening is None or closing is None else closing - opening
-        if made is None or total_wh is None or not 0 <= made <= rated_w * LONGEST_DAY.on(day):
-            total_wh = None
-        else:
-            total_wh += made
+    # In UTC, as samples are: instants of one zone are compared several times as fast.
+    start = start_of(day, utc_offset_hours).astimezone(UTC)
+    found = {
+        serial: device
+        for serial, rows in devices.items()
+        if (device := _device(serial, rows, day=day, start=start, rated_w=rated_w, hybrids=hybrids))
+    }
+    inverters = {
+        serial: energy for serial, device in found.items() if (energy := device.energy) is not None
+    }
+    bits = _event_bits(found.values())
     if not inverters:
-        return DayOfEnergy(day, None, 0.0)
-    return DayOfEnergy(day, total_wh, min(1.0, completeness))
+        return DayOfEnergy(day, None, 0.0, event_bits=bits, hybrids=tuple(sorted(set(hybrids))))
+    proven = {*hybrids, *(serial for serial, energy in inverters.items() if energy.is_hybrid)}
+    parts = [energy.wh for energy in inverters.values()]
+    share, coldest = _light_and_dark(found.values())
+    return DayOfEnergy(
+        day=day,
+        pv_wh=None if None in parts else sum(part for part in parts if part is not None),
+        completeness=_completeness(found.values(), samples_expected),
+        throttled_share=share,
+        state_minutes=_state_minutes(found.values(), samples_expected),
+        event_bits=bits,
+        inputs_wh=_merged(energy.inputs_wh for energy in inverters.values()),
+        pv_energy_source=max(
+            (energy.source for energy in inverters.values()), key=_WORST_LAST.index
+        ),
+        opening_wh=_merged(energy.opening_wh for energy in inverters.values()),
+        closing_wh=_merged(energy.closing_wh for energy in inverters.values()),
+        coldest_c=coldest,
+        hybrids=tuple(sorted(proven)),
+    )
 
 
-def _between(rows: Sequence[Sample], first: datetime, last: datetime) -> Sequence[Sample]:
-    """Give the samples of a span, both ends included; the samples stand in order of time."""
-    instant = attrgetter("at")
-    return rows[bisect_left(rows, first, key=instant) : bisect_right(rows, last, key=instant)]
+def made_between(earlier: DayOfEnergy, later: DayOfEnergy, rated_w: int) -> int | None:
+    """Give what a site made over the days between two others, by its counters (T-01, T-02, T-07).
+
+    A gap in communication loses no energy: it stands between the counters at the end of the earlier
+    day and at the start of the later one, and two days in a row have nothing between them. None
+    when it cannot be told: another source or another device, estimated energy, a counter that is
+    not known, fell, or rose beyond belief.
+    """
+    days = (later.day - earlier.day).days - 1
+    if days < 0 or earlier.pv_energy_source is not later.pv_energy_source:
+        return None
+    # Each boundary may be told by a reading up to the slack away from it.
+    slack = 2 * COUNTER_SLACK.on(later.day) / timedelta(hours=1) * rated_w
+    most_wh = most_made(rated_w, later.day) * days + slack
+    wh = made_by_all(earlier.closing_wh, later.opening_wh, most_wh=most_wh, day=later.day)
+    return wh if wh is not None and wh <= most_wh else None
 
 
-def _has_counter(rows: Sequence[Sample]) -> bool:
-    """Tell whether a device counts: by its columns or, when it was silent all along, its models."""
-    if any(row.quality != QUALITY_UNREACHABLE for row in rows):
-        return any(PV_COUNTER in row.columns for row in rows)
-    return any(not _COUNTING_MODELS.isdisjoint(row.layout.split(".")) for row in rows)
+def _device(
+    serial: str,
+    rows: Sequence[Sample],
+    *,
+    day: date,
+    start: datetime,
+    rated_w: int,
+    hybrids: Collection[str],
+) -> _Device | None:
+    """Give a device with its energy; None for one that has no samples around the day."""
+    window = window_of(rows, day=day, start=start)
+    if not window.rows:
+        return None
+    kit = equipment_of(frozenset[str]().union(*(row.columns for row in window.rows)))
+    energy = None
+    if kit.has_counter or _is_missing(window.rows, kit):
+        energy = energy_of(
+            window,
+            kit,
+            serial=serial,
+            most_wh=most_made(rated_w, day),
+            is_known_hybrid=serial in hybrids,
+        )
+    return _Device(window, kit, energy)
 
 
-def _counter_at(rows: Sequence[Sample], boundary: datetime) -> int | None:
-    """Give the counter at a boundary: the last known before it, else the first after (T-01)."""
-    slack = COUNTER_SLACK.on(boundary.date())
-    for row in reversed(_between(rows, boundary - slack, boundary)):
-        if row.columns.get(PV_COUNTER) is not None:
-            return row.columns[PV_COUNTER]
-    for row in _between(rows, boundary, boundary + slack):
-        if row.columns.get(PV_COUNTER) is not None:
-            return row.columns[PV_COUNTER]
-    return None
+def _is_missing(rows: Sequence[Sample], kit: Equipment) -> bool:
+    """Tell whether a device without any AC counter is an inverter all the same, by its models.
+
+    One that was heard, has a battery and nothing for modules to hang on is the battery's own.
+    """
+    layouts = {row.layout for row in rows}
+    is_silent = all(row.quality == QUALITY_UNREACHABLE for row in rows)
+    has_sockets = bool(kit.inputs or kit.ports)
+    return is_inverter(layouts) and (is_silent or has_sockets or not is_battery(layouts))
+
+
+def _completeness(devices: Iterable[_Device], samples_expected: int) -> float:
+    """Give the share of expected samples of the inverter with the most gaps."""
+    seen = (
+        sum(row.quality != QUALITY_UNREACHABLE for row in device.window.today)
+        for device in devices
+        if device.energy is not None
+    )
+    return min(1.0, min(seen) / samples_expected)
+
+
+def _state_minutes(devices: Iterable[_Device], samples_expected: int) -> dict[str, int]:
+    """Give the minutes in each operating state; a code that no table has stands as its number."""
+    samples: Counter[str] = Counter()
+    for device in devices:
+        for column in device.kit.states:
+            codes = Counter(device.window.column(column))
+            for value, count in codes.items():
+                if value is not None:
+                    code = ENUMS[column].get(value)
+                    samples[str(value) if code is None else code.name] += count
+    return {name: round(count * _MINUTES / samples_expected) for name, count in samples.items()}
+
+
+def _event_bits(devices: Iterable[_Device]) -> dict[str, int]:
+    """Give all bits that were set at some time of the day, by their table."""
+    bits: dict[str, int] = {}
+    for device in devices:
+        for column, table in device.kit.bits:
+            for value in set(device.window.column(column)):
+                if value is not None and value > 0:
+                    bits[table] = bits.get(table, 0) | value
+    return bits
+
+
+def _light_and_dark(devices: Iterable[_Device]) -> tuple[float, float | None]:
+    """Give the throttled share of the day's light (T-03), and the lowest temperature of its dark.
+
+    Of several inverters, the one that was held back most counts, and the coldest.
+    """
+    shares, colds = [0.0], []
+    for window, kit, energy in ((one.window, one.kit, one.energy) for one in devices):
+        if energy is None or not (kit.has_limits or kit.has_temperature):
+            continue
+        light = light_of(window, kit, energy.pv_powers, is_hybrid=energy.is_hybrid)
+        if kit.has_limits:
+            shares.append(throttled_share(window, light))
+        if (cold := coldest_in_the_dark(window, light)) is not None:
+            colds.append(cold / _DEGREE)
+    return max(shares), min(colds, default=None)
+
+
+def _merged(parts: Iterable[Mapping[str, int | None]]) -> dict[str, int | None]:
+    return {name: value for part in parts for name, value in part.items()}

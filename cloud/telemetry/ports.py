@@ -45,3 +45,15 @@ class Chunks(Protocol):
     def between(self, gateway_id: str, start: datetime, end: datetime) -> Iterator[StoredChunk]:
         """Give a gateway's chunks whose window starts in [start, end), in order."""
         ...
+
+
+class Downlink(Protocol):
+    """The way down to gateways."""
+
+    def command(self, gateway_id: str, payload: bytes) -> None:
+        """Leave a command for a gateway, which gets it at least once, now or when it comes back.
+
+        Raises:
+            Unavailable: it was not taken; offering it again is safe.
+        """
+        ...

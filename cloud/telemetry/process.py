@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,6 +10,7 @@ from cloud.kernel.change import Change, Event
 from cloud.kernel.ports import Documents, Records
 from cloud.telemetry.chunk import MalformedChunk, decode
 from cloud.telemetry.device_event import decode_event
+from cloud.telemetry.late import note_late
 from cloud.telemetry.ports import Chunks, StoredChunk
 
 _EVENTS_AT_ONCE = 50
@@ -41,12 +42,26 @@ class Quarantined:
     because: str
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a batch of arrivals.
+
+    Attributes:
+        events: what devices said and was kept.
+        aside: what was put aside.
+    """
+
+    events: tuple[Event, ...]
+    aside: tuple[Quarantined, ...]
+
+
 def ingest(
     arrivals: Iterable[Arrival], *, chunks: Chunks, documents: Documents, records: Records
-) -> Sequence[Quarantined]:
-    """Keep the good chunks and events, put the others aside, and give what was put aside.
+) -> Taken:
+    """Keep the good chunks and events, put the others aside, and give what became of all.
 
-    A bad payload never fails its neighbours, and is not tried again: trying does not mend it.
+    A bad payload never fails its neighbours, and is not tried again: trying does not mend it. A
+    window that comes late is noted, for a sweep to look at (T-25).
 
     Raises:
         Unavailable: the store did not take all; offering the same arrivals again is safe.
@@ -63,9 +78,10 @@ def ingest(
         else:
             aside.append(_quarantine(arrival, checked, documents))
     chunks.put(good)
+    note_late(records, good)
     for start in range(0, len(told), _EVENTS_AT_ONCE):
         records.commit(Change(events=tuple(told[start : start + _EVENTS_AT_ONCE])))
-    return aside
+    return Taken(tuple(told), tuple(aside))
 
 
 def check(arrival: Arrival) -> StoredChunk | Event | str:

@@ -5,13 +5,14 @@ are integrals of the curve less the spans in which something was broken, so two 
 exactly what was made between them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from edge_agent.simulator.curve import DAY_S, Curve
+from edge_agent.simulator.curve import DAY_S, SLOT_S, Curve
 from edge_agent.simulator.faults import Fault, FaultKind, mended, spans
 from edge_agent.simulator.image import Image, Template
+from edge_agent.simulator.ledger import Ledger
 from edge_agent.source import Unreachable
 
 EFFICIENCY = 0.965
@@ -19,14 +20,38 @@ EFFICIENCY = 0.965
 BASE = 40000
 OLD_INVERTER, NEW_INVERTER = 103, 701
 OLD_BATTERY, NEW_BATTERY = 802, 713
+INPUTS, PORTS = 160, 714
+CONTROLS = {OLD_INVERTER: 123, NEW_INVERTER: 704}
 GRID_VOLTS = 240
 STATES = {
-    OLD_INVERTER: {"asleep": 2, "running": 4, "fault": 7},
-    NEW_INVERTER: {"asleep": 1, "running": 3, "fault": 6},
+    OLD_INVERTER: {"asleep": 2, "running": 4, "throttled": 5, "fault": 7},
+    NEW_INVERTER: {"asleep": 1, "running": 3, "throttled": 4, "fault": 6},
 }
+INPUT_STATES = {"asleep": 2, "running": 4, "throttled": 5, "fault": 7}
+PORT_STATES = {"asleep": 0, "running": 1, "throttled": 1, "fault": 3}
+MODULES, STORAGE = 0, 1
+"""Types of DC ports."""
+MAX_W = 1
+"""Bit 0 of what throttles an inverter of model 701."""
 LOW_SOC, HIGH_SOC = 0.2, 0.9
 CHARGE_FROM_S, CHARGE_UNTIL_S = 9 * 3600, 15 * 3600
 DISCHARGE_FROM_S, DISCHARGE_UNTIL_S = 18 * 3600, 23 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The greatest AC power, in per cent of the rating, from an instant until another.
+
+    Both are unix seconds and lie on quarter hours.
+    """
+
+    since: int
+    until: int
+    percent: int
+
+    def __post_init__(self) -> None:
+        if self.since % SLOT_S or self.until % SLOT_S or not 0 <= self.percent <= 100:
+            raise ValueError(f"limit of {self.percent} %: not within 0..100 or on quarter hours")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +60,10 @@ class HouseSpec:
 
     `inverter` is 103 or 701, `battery` 802, 713 or None. `shares` gives each MPPT input its part of
     the modules and sums to 1. `counted_wh` is what the meter showed when the curve began.
+    `is_hybrid` puts the battery on the inverter's DC side: what it takes does not reach the AC
+    counter, and what it gives does. `sockets` is the model that tells of the modules, 160 or 714;
+    only the latter tells of a hybrid's battery, too. `limits` throttle the inverter. Faults of a
+    hybrid or limited home count from the quarter hour on in which they begin.
     """
 
     serial: str
@@ -47,12 +76,17 @@ class HouseSpec:
     unit: int = 1
     maker: str = "Sunreeve"
     model: str = "Simulated house"
+    is_hybrid: bool = False
+    sockets: int = INPUTS
+    limits: tuple[Limit, ...] = ()
 
     def __post_init__(self) -> None:
         if self.inverter not in STATES or self.battery not in {None, OLD_BATTERY, NEW_BATTERY}:
             raise ValueError(f"house {self.serial}: no such inverter or battery model")
         if not self.shares or abs(sum(self.shares) - 1) > 1e-9:
             raise ValueError(f"house {self.serial}: the shares of the inputs do not sum to 1")
+        if self.sockets not in {INPUTS, PORTS} or (self.is_hybrid and self.battery is None):
+            raise ValueError(f"house {self.serial}: no such sockets, or a hybrid without a battery")
 
 
 class House:
@@ -63,17 +97,20 @@ class House:
         self.curve = curve
         self.faults: tuple[Fault, ...] = tuple(faults)
         self._last: tuple[float, Image] | None = None
+        self._ledgers: dict[str, Ledger] = {}
 
     def break_down(self, fault: Fault) -> None:
         """Add a fault."""
         self.faults += (fault,)
         self._last = None
+        self._ledgers.clear()
 
     def mend(self, at: float, kind: FaultKind | None = None) -> int:
         """End the faults that are on, or those of one kind, as a visit does; return how many."""
         ended = [f for f in self.faults if f.is_on(at) and kind in {None, f.kind}]
         self.faults = tuple(mended(f, at) if f in ended else f for f in self.faults)
         self._last = None
+        self._ledgers.clear()
         return len(ended)
 
     def is_silent(self, at: float) -> bool:
@@ -82,6 +119,8 @@ class House:
 
     def input_wh(self, number: int, at: float) -> float:
         """Return what an MPPT input (from 1) has made from the start of the curve on, in Wh DC."""
+        if self.spec.limits:
+            return self._summed(f"input {number}", at, lambda slot: self.input_w(number, slot))
         made = self.curve.energy_wh(at)
         for since, until in spans(self.faults, number, at):
             made -= self.curve.energy_wh(until) - self.curve.energy_wh(max(since, self.curve.start))
@@ -91,12 +130,23 @@ class House:
         """Return the power of an MPPT input (from 1) in W DC."""
         if any(fault.is_on(at) and fault.stops_input(number) for fault in self.faults):
             return 0.0
-        return self.curve.power_w(at) * self.spec.shares[number - 1]
+        return self.curve.power_w(at) * self.spec.shares[number - 1] * self._unlimited(at)
 
     def energy_wh(self, at: float) -> int:
         """Return what the AC energy counter shows."""
+        if self.spec.is_hybrid:
+            given = self._summed("ac", at, lambda slot: max(0.0, self._dc_w(slot)))
+            return self.spec.counted_wh + int(given * EFFICIENCY)
         made = sum(self.input_wh(number, at) for number in self._inputs)
         return self.spec.counted_wh + int(made * EFFICIENCY)
+
+    def charged_wh(self, at: float) -> float:
+        """Return what went into the battery from the start of the curve on."""
+        return self._summed("charged", at, lambda slot: max(0, -self._battery(slot)[1]))
+
+    def discharged_wh(self, at: float) -> float:
+        """Return what came out of the battery from the start of the curve on."""
+        return self._summed("discharged", at, lambda slot: max(0, self._battery(slot)[1]))
 
     def image(self, at: float) -> Image:
         """Return the registers at an instant."""
@@ -116,15 +166,40 @@ class House:
             raise Unreachable(f"reading house {self.spec.serial}: it is silent")
         return self.image(at).read(unit, address, count)
 
+    def _summed(self, name: str, at: float, power_w: Callable[[float], float]) -> float:
+        ledger = self._ledgers.get(name)
+        if ledger is None:
+            ledger = self._ledgers[name] = Ledger(self.curve.start, power_w)
+        return ledger.wh(at)
+
+    def _unlimited(self, at: float) -> float:
+        """Return the part of the modules' power that the limits leave."""
+        percent = min((e.percent for e in self.spec.limits if e.since <= at < e.until), default=100)
+        most_w = self.spec.rated_w * percent / 100 / EFFICIENCY
+        power_w = self.curve.power_w(at)
+        return 1.0 if percent == 100 or power_w <= most_w else most_w / power_w
+
+    def _dc_w(self, at: float) -> float:
+        """Return the DC power that the inverter turns into AC, less than 0 when it draws."""
+        modules_w = sum(self.input_w(number, at) for number in self._inputs)
+        return modules_w + self._battery(at)[1] if self.spec.is_hybrid else modules_w
+
     @property
     def _inputs(self) -> range:
         return range(1, len(self.spec.shares) + 1)
 
     @cached_property
     def _template(self) -> Template:
-        models = [(1, 0), (self.spec.inverter, 0), (160, len(self.spec.shares))]
-        if self.spec.battery is not None:
-            models.append((self.spec.battery, 0))
+        spec = self.spec
+        models = [(1, 0), (spec.inverter, 0)]
+        if spec.limits:
+            models.append((CONTROLS[spec.inverter], 1))
+        if spec.sockets == INPUTS:
+            models.append((INPUTS, len(spec.shares)))
+        if spec.battery is not None:
+            models.append((spec.battery, 0))
+        if spec.sockets == PORTS:
+            models.append((PORTS, len(spec.shares) + spec.is_hybrid))
         return Template(models)
 
     @cached_property
@@ -137,14 +212,20 @@ class House:
             "1.Vr": "1.0",
             "1.SN": spec.serial,
             "1.DA": spec.unit,
-            "160.DCA_SF": -2,
-            "160.DCV_SF": -1,
-            "160.DCW_SF": 0,
-            "160.DCWH_SF": 0,
-            "160.N": len(spec.shares),
         }
-        for number in self._inputs:
-            values |= {f"160.ID.{number}": number, f"160.IDStr.{number}": f"String {number}"}
+        if spec.sockets == INPUTS:
+            values |= {"160.DCA_SF": -2, "160.DCV_SF": -1, "160.DCW_SF": 0, "160.DCWH_SF": 0}
+            values["160.N"] = len(spec.shares)
+            for number in self._inputs:
+                values |= {f"160.ID.{number}": number, f"160.IDStr.{number}": f"String {number}"}
+        else:
+            values |= {"714.NPrt": len(spec.shares) + spec.is_hybrid}
+            values |= {"714.DCA_SF": -2, "714.DCV_SF": -1, "714.DCW_SF": 0, "714.DCWH_SF": 0}
+            values |= {f"714.PrtTyp.{number}": MODULES for number in self._inputs}
+            if spec.is_hybrid:
+                values[f"714.PrtTyp.{len(spec.shares) + 1}"] = STORAGE
+        if spec.limits:
+            values[f"{CONTROLS[spec.inverter]}.WMaxLimPct_SF"] = 0
         if spec.inverter == OLD_INVERTER:
             scales = {"A": -2, "V": -1, "W": 0, "Hz": -2, "WH": 0, "DCW": 0, "Tmp": -1}
         else:
@@ -162,12 +243,15 @@ class House:
             (f for f in self.faults if f.kind is FaultKind.INVERTER_FAULT and f.is_on(at)), None
         )
         powers = [self.input_w(number, at) for number in self._inputs]
-        is_dark = self.curve.power_w(at) <= 0
-        mode = "fault" if fault else "asleep" if is_dark else "running"
+        dc_w = self._dc_w(at)
+        is_dark = self.curve.power_w(at) <= 0 and (dc_w == 0 or not self.spec.is_hybrid)
+        is_limited = self._unlimited(at) < 1
+        awake = "throttled" if is_limited else "running"
+        mode = "fault" if fault else "asleep" if is_dark else awake
         state = STATES[self.spec.inverter][mode]
         bits = 1 << fault.bit if fault else 0
-        ac_w = None if mode == "asleep" else round(sum(powers) * EFFICIENCY)
-        values: dict[str, int | str | None] = {"160.Evt": 0}
+        ac_w = None if mode == "asleep" else round(dc_w * EFFICIENCY)
+        values: dict[str, int | str | None] = {}
         if self.spec.inverter == OLD_INVERTER:
             values |= {
                 "103.W": ac_w,
@@ -175,7 +259,7 @@ class House:
                 "103.PhVphA": GRID_VOLTS * 10,
                 "103.Hz": 6000,
                 "103.WH": self.energy_wh(at),
-                "103.DCW": None if ac_w is None else round(sum(powers)),
+                "103.DCW": None if ac_w is None else round(dc_w),
                 "103.TmpCab": self._cabinet(sum(powers)),
                 "103.St": state,
                 "103.Evt1": bits,
@@ -183,22 +267,63 @@ class House:
             }
         else:
             values |= {
-                "701.St": int(mode == "running"),
+                "701.St": int(mode in {"running", "throttled"}),
                 "701.InvSt": state,
-                "701.ConnSt": int(mode == "running"),
+                "701.ConnSt": int(mode in {"running", "throttled"}),
                 "701.Alrm": bits,
                 "701.W": ac_w,
                 "701.TotWhInj": self.energy_wh(at),
                 "701.TmpCab": self._cabinet(sum(powers)),
             }
+        values |= self._socket_values(at, powers, mode)
+        return values | self._limit_values(at, is_limited=is_limited) | self._battery_values(at)
+
+    def _socket_values(
+        self, at: float, powers: list[float], mode: str
+    ) -> dict[str, int | str | None]:
+        """Return what the inputs or the ports say."""
+        values: dict[str, int | str | None] = {}
+        if self.spec.sockets == INPUTS:
+            values["160.Evt"] = 0
+            for number, power in zip(self._inputs, powers, strict=True):
+                values |= {
+                    f"160.DCW.{number}": round(power),
+                    f"160.DCWH.{number}": int(self.input_wh(number, at)),
+                    f"160.DCSt.{number}": INPUT_STATES[mode],
+                    f"160.DCEvt.{number}": 0,
+                }
+            return values
         for number, power in zip(self._inputs, powers, strict=True):
-            values |= {
-                f"160.DCW.{number}": round(power),
-                f"160.DCWH.{number}": int(self.input_wh(number, at)),
-                f"160.DCSt.{number}": {"asleep": 2, "running": 4, "fault": 7}[mode],
-                f"160.DCEvt.{number}": 0,
-            }
-        return values | self._battery_values(at)
+            values |= self._port(number, power, PORT_STATES[mode])
+            values[f"714.DCWhInj.{number}"] = int(self.input_wh(number, at))
+            values[f"714.DCWhAbs.{number}"] = 0
+        if self.spec.is_hybrid:
+            number, power = len(powers) + 1, float(self._battery(at)[1])
+            values |= self._port(number, power, PORT_STATES["running"])
+            values[f"714.DCWhInj.{number}"] = int(self.discharged_wh(at))
+            values[f"714.DCWhAbs.{number}"] = int(self.charged_wh(at))
+        return values
+
+    def _port(self, number: int, power: float, state: int) -> dict[str, int | str | None]:
+        return {
+            f"714.DCW.{number}": round(power),
+            f"714.DCSta.{number}": state,
+            f"714.DCAlrm.{number}": 0,
+        }
+
+    def _limit_values(self, at: float, *, is_limited: bool) -> dict[str, int | str | None]:
+        """Return what the inverter says of the limits of its power."""
+        if not self.spec.limits:
+            return {}
+        now = [limit.percent for limit in self.spec.limits if limit.since <= at < limit.until]
+        if self.spec.inverter == OLD_INVERTER:
+            return {"123.WMaxLim_Ena": int(bool(now)), "123.WMaxLimPct": min(now, default=100)}
+        return {
+            "704.WMaxLimPctEna": int(bool(now)),
+            "704.WMaxLimPct": min(now, default=100),
+            "701.ThrotSrc": MAX_W if is_limited else 0,
+            "701.ThrotPct": min(now) if is_limited else 0,
+        }
 
     def _cabinet(self, power_w: float) -> int:
         """Return the temperature inside the cabinet in tenths of a degree Celsius."""

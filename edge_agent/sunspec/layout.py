@@ -17,8 +17,8 @@ COLUMN_OF = {source: column for column in COLUMNS.values() for source in column.
 COMMON = 1
 LIMIT = 2**63
 """Values in a chunk lie in -LIMIT .. LIMIT-1."""
-MOST_INPUTS = 64
-"""MPPT inputs of one device that are told to the cloud; a chunk holds 512 columns."""
+MOST_INPUTS = {160: 64, 714: 32}
+"""Inputs and ports of one device that are told to the cloud; a chunk holds 512 columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +90,17 @@ def layout(chain: Chain) -> Layout:
     """Work out the poll of a device.
 
     Where several models give one column, the first in the chain does. Inputs of several model-160
-    instances are numbered on. The common model is read along where that costs no request.
+    instances are numbered on, and so are ports of several model-714 instances, apart from them. The
+    common model is read along where that costs no request.
     """
     polled: list[PolledModel] = []
     taken: set[str] = set()
-    first_input = 0
+    numbered: dict[int, int] = {}
     for model in chain.models:
         if model.id not in MODELS or model.id == COMMON:
             continue
         places = list(placed_flat(MODELS[model.id], model.length))
+        first_input = numbered.get(model.id, 0)
         columns = [
             (place, name)
             for place in places
@@ -109,7 +111,9 @@ def layout(chain: Chain) -> Layout:
         if not columns:
             continue
         taken |= {name for _, name in columns}
-        first_input += max((place.repetition for place, _ in columns), default=0)
+        numbered[model.id] = first_input + max(
+            (place.repetition for place, _ in columns), default=0
+        )
         polled.append(_polled(model, columns, places))
     extents = [entry.extent for entry in polled]
     reads = plan(extents)
@@ -127,7 +131,7 @@ def _column_name(model: FoundModel, place: Placed, first_input: int) -> str | No
         return None
     if not column.per_input:
         return column.name
-    if first_input + place.repetition > MOST_INPUTS:
+    if first_input + place.repetition > MOST_INPUTS[model.id]:
         return None
     return f"{column.name.removesuffix('n')}{first_input + place.repetition}"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cloud.telemetry.chunk import decode
-from edge_agent.outbox import DeviceState, Outbox
+from edge_agent.outbox import Answer, DeviceState, Outbox
 from edge_agent.reading import Reading, Window
 
 ROOT = Path(__file__).parents[2]
@@ -68,8 +68,8 @@ def test_acknowledged_chunks_are_kept_and_sent_again_on_request(outbox):
     outbox.acknowledge(chunks=[1, 2, 3], events=[], at=T0)
     assert outbox.depth() == 0
     outbox.acknowledge(chunks=[], events=[], at=T0 + 7 * 86400)
-    assert outbox.send_again(2, 9) == 2
-    assert {w.number: w.payload for w in outbox.waiting_chunks()} == {2: before[2], 3: before[3]}
+    assert outbox.send_again("RS-1", [(2, 9)], at=T0 + 7 * 86400) == Answer(put_back=2, gone=6)
+    assert {w.number: w.payload for w in outbox.waiting_again()} == {2: before[2], 3: before[3]}
 
 
 def test_of_two_readings_of_one_instant_silence_loses(outbox):
@@ -146,7 +146,7 @@ def test_kill_9_loses_nothing_that_was_kept(tmp_path):
     for round_number in range(5):
         command = [sys.executable, "-c", AGENT, str(path), str(at)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:  # noqa: S603
-            first = process.stdout.readline()
+            first = "".join(process.stdout.readline() for _ in range(12))
             time.sleep(0.02 + 0.017 * round_number)
             process.kill()
             reported += [int(line) for line in (first + process.stdout.read()).splitlines()]

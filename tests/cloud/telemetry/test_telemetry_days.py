@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from cloud.telemetry.chunk import Chunk, DeviceSection
 from cloud.telemetry.days import day_of_energy, samples_of, standard_day, start_of
 from cloud.telemetry.models import DayOfEnergy, Sample
-from cloud.telemetry.policy import COUNTER_SLACK
+from cloud.telemetry.policy import COUNTER_SLACK, FIRST
 
 DAY = date(2026, 6, 8)
 OFFSET = -5
 MIDNIGHT = datetime(2026, 6, 8, tzinfo=timezone(timedelta(hours=OFFSET)))
 OK, ASLEEP, UNREACHABLE = 0, 1, 2
+HOUR = timedelta(hours=1)
 T0 = 1_782_064_800
 
 
@@ -204,7 +205,8 @@ def test_nights_of_the_clock_change_do_not_matter(day):
     found = day_of_energy(
         {"inverter": rows}, day=day, utc_offset_hours=OFFSET, samples_expected=24, rated_w=1000
     )
-    assert found == DayOfEnergy(day, 2400, 1.0)
+    assert (found.day, found.pv_wh, found.completeness) == (day, 2400, 1.0)
+    assert (found.opening_wh, found.closing_wh) == ({"inverter": 0}, {"inverter": 2400})
 
 
 @pytest.mark.rule("T-01")
@@ -213,4 +215,33 @@ def test_nights_of_the_clock_change_do_not_matter(day):
 def test_what_else_was_read_does_not_change_a_day(first, last):
     slack = COUNTER_SLACK.on(DAY) // timedelta(hours=1)
     rows = [row(hour, 1000 + 100 * (hour + 72)) for hour in range(first, last + 1)]
-    assert energy(rows) == energy(hourly(2400, max(first, -slack), min(last, 24 + slack) + 1))
+    near = [
+        row for row in rows if MIDNIGHT - HOUR * slack <= row.at <= MIDNIGHT + HOUR * (24 + slack)
+    ]
+    assert energy(rows) == energy(near)
+    assert energy(rows).pv_wh == 2400
+
+
+@pytest.mark.parametrize("offset", [-10, 0, 10], ids="UTC{:+}".format)
+def test_a_rule_holds_by_the_day_of_the_site_and_not_of_utc(offset):
+    """On the first day of all rules it is still the day before in UTC, east of it."""
+    start = start_of(FIRST, offset)
+    rows = [Sample(start + HOUR * h, OK, {"WH": 100 * h}, "1.103") for h in range(25)]
+    found = day_of_energy(
+        {"inverter": rows}, day=FIRST, utc_offset_hours=offset, samples_expected=24, rated_w=1000
+    )
+    assert found.pv_wh == 2400
+
+
+def test_an_inverter_that_gives_no_counter_leaves_its_site_unknown():
+    """Its other models were read, its own was not: what it made is not nothing."""
+    partial = [replace(one, columns={"DCW_1": 5}) for one in hourly()]
+    assert energy(hourly(), partial).pv_wh is None
+    store = [replace(one, columns={"SoC": 5}, layout="1.103.802") for one in hourly()]
+    assert energy(hourly(), store).pv_wh == 2400
+
+
+def test_chunks_of_one_number_stand_in_one_order():
+    """A gateway that lost its queue counts from 1 again, and may tell of an instant twice."""
+    first, second = chunk(1, [5]), replace(chunk(1, [9]), boot="60")
+    assert samples_of([first, second]) == samples_of([second, first])

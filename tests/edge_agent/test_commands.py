@@ -1,0 +1,228 @@
+"""What the cloud may ask: a request is read strictly, obeyed once, and starves nothing new."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from cloud.telemetry.gaps import Resend as Asked
+from cloud.telemetry.gaps import command_text
+from edge_agent.agent import Agent
+from edge_agent.command import MOST_BYTES, MOST_NUMBERS, MalformedCommand, Resend, parse
+from edge_agent.outbox import MOST_REQUESTS_A_DAY, Answer, Outbox
+from edge_agent.reading import Reading, Window
+from edge_agent.simulator.curve import Curve
+from edge_agent.simulator.house import House, HouseSpec
+from edge_agent.simulator.quiet import readings
+
+CONTRACT = Path(__file__).parents[2] / "contract"
+GOLDEN = sorted((CONTRACT / "golden_commands").glob("*.json"))
+SCHEMA = json.loads((CONTRACT / "command_schema.json").read_text(encoding="utf-8"))
+GOOD = {"v": 1, "do": "resend", "id": "RS-1", "seq": [[2, 4], [7, 7]]}
+DAY = 86_400
+T0 = 1782000000
+
+
+def wire(message) -> bytes:
+    return json.dumps(message).encode()
+
+
+# ---------------------------------------------------------------------- the message
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_both_sides_keep_to_the_golden_messages(path):
+    golden = json.loads(path.read_text(encoding="utf-8"))
+    ranges = tuple((first, last) for first, last in golden["plain"]["ranges"])
+    assert parse(golden["wire"].encode()) == Resend(golden["plain"]["id"], ranges)
+    assert command_text(Asked(golden["plain"]["id"], ranges)).decode() == golden["wire"]
+    jsonschema.validate(json.loads(golden["wire"]), SCHEMA)
+
+
+def test_there_are_golden_messages():
+    assert len(GOLDEN) >= 3
+
+
+REFUSED = {
+    "nothing": b"",
+    "no JSON": b"{",
+    "not ASCII": '{"v":1,"do":"resend","id":"é","seq":[[1,1]]}'.encode(),
+    "not UTF-8": b"\xff\xfe",
+    "deep nesting": b"[" * 4000,
+    "a list": wire([GOOD]),
+    "too long": wire(GOOD) + b" " * MOST_BYTES,
+    "version 2": wire(GOOD | {"v": 2}),
+    "version true": wire(GOOD | {"v": True}),
+    "version 1.0": wire(GOOD | {"v": 1.0}),
+    "no version": wire({key: value for key, value in GOOD.items() if key != "v"}),
+    "an unknown key": wire(GOOD | {"force": 1}),
+    "another deed": wire(GOOD | {"do": "reboot"}),
+    "a deed that is a list": wire(GOOD | {"do": ["resend"]}),
+    "no id": wire(GOOD | {"id": ""}),
+    "an id that is a number": wire(GOOD | {"id": 5}),
+    "an id with a line break": wire(GOOD | {"id": "RS-1\n"}),
+    "an id that is too long": wire(GOOD | {"id": "x" * 65}),
+    "no ranges": wire(GOOD | {"seq": []}),
+    "ranges as an object": wire(GOOD | {"seq": {"1": 2}}),
+    "one number": wire(GOOD | {"seq": [5]}),
+    "three numbers": wire(GOOD | {"seq": [[1, 2, 3]]}),
+    "a text": wire(GOOD | {"seq": [["1", "2"]]}),
+    "a fraction": wire(GOOD | {"seq": [[1, 2.5]]}),
+    "true": wire(GOOD | {"seq": [[True, 2]]}),
+    "number zero": wire(GOOD | {"seq": [[0, 2]]}),
+    "below zero": wire(GOOD | {"seq": [[-5, 2]]}),
+    "the wrong way round": wire(GOOD | {"seq": [[4, 2]]}),
+    "ranges that overlap": wire(GOOD | {"seq": [[2, 4], [4, 6]]}),
+    "ranges that fall": wire(GOOD | {"seq": [[7, 7], [2, 4]]}),
+    "a huge range": wire(GOOD | {"seq": [[1, 2**62]]}),
+    "one number too many": wire(GOOD | {"seq": [[1, 150], [200, 250]]}),
+    "beyond 63 bits": wire(GOOD | {"seq": [[2**63, 2**63]]}),
+    "33 ranges": wire(GOOD | {"seq": [[2 * i + 1, 2 * i + 1] for i in range(33)]}),
+}
+
+
+@pytest.mark.parametrize("payload", REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_no_command_is_refused(payload):
+    with pytest.raises(MalformedCommand):
+        parse(payload)
+
+
+def test_the_largest_request_is_read():
+    most = wire(GOOD | {"seq": [[1, 100], [150, 150 + MOST_NUMBERS - 101]]})
+    assert len(parse(most).ranges) == 2
+    many = [[2**63 - 100 + 2 * i, 2**63 - 100 + 2 * i] for i in range(32)]
+    assert len(parse(wire(GOOD | {"seq": many})).ranges) == 32
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from([*GOOD, "more"]), values)
+@example("seq", [[1, 10**4000]])
+def test_only_malformed_command_comes_out(key, value):
+    with suppress(MalformedCommand):
+        parse(wire(GOOD | {key: value}))
+
+
+@given(st.binary(max_size=120), st.integers(0, 60))
+def test_only_malformed_command_comes_out_of_damage(damage, place):
+    text = wire(GOOD)
+    for payload in (damage, text[:place] + damage + text[place + len(damage) :]):
+        with suppress(MalformedCommand):
+            parse(payload)
+
+
+# ---------------------------------------------------------------------- the queue
+@pytest.fixture
+def outbox(tmp_path):
+    box = Outbox(tmp_path / "outbox.sqlite")
+    head = Window("gw-0001", "5f", 0, T0, 900, 0, 1)
+    for i in range(8):
+        box.append([Reading("SN-1", T0 + 3600 * i, 0, "1.103", {"W": i})])
+        box.seal(before=T0 + 3600 * (i + 1), window_s=3600, head=head)
+    box.acknowledge(chunks=range(1, 7), events=[], at=T0)
+    yield box
+    box.close()
+
+
+def numbers(waiting) -> list[int]:
+    return [one.number for one in waiting]
+
+
+def test_what_is_kept_goes_back_what_waits_stays_what_is_gone_is_counted(outbox):
+    assert outbox.send_again("a", [(2, 4), (6, 12)], at=T0) == Answer(put_back=4, gone=4)
+    assert numbers(outbox.waiting_chunks()) == [8, 7], "what was never sent is not touched"
+    assert numbers(outbox.waiting_again()) == [6, 4, 3, 2]
+    assert numbers(outbox.waiting_again(2)) == [6, 4]
+    assert outbox.depth() == 6
+
+
+def test_a_request_is_obeyed_once(outbox):
+    assert outbox.send_again("a", [(2, 3)], at=T0) == Answer(2, 0)
+    outbox.acknowledge(chunks=[2, 3], events=[], at=T0 + 60)
+    assert outbox.send_again("a", [(2, 3)], at=T0 + 90) == Answer(0, 0)
+    assert outbox.depth() == 2
+    assert outbox.send_again("b", [(2, 3)], at=T0 + 90) == Answer(2, 0), "another one is another"
+
+
+def test_two_requests_for_one_chunk_send_it_once(outbox):
+    assert outbox.send_again("a", [(2, 3)], at=T0) == Answer(2, 0)
+    assert outbox.send_again("b", [(3, 4)], at=T0) == Answer(1, 0)
+    assert numbers(outbox.waiting_again()) == [4, 3, 2]
+
+
+def test_so_many_requests_in_a_day_and_no_more(outbox):
+    for number in range(MOST_REQUESTS_A_DAY):
+        assert outbox.send_again(f"r{number}", [(1, 1)], at=T0 + number) == Answer(
+            int(number == 0), 0
+        )
+    assert outbox.send_again("one more", [(2, 2)], at=T0 + DAY - 1) is None
+    assert numbers(outbox.waiting_again()) == [1]
+    assert outbox.send_again("one more", [(2, 2)], at=T0 + DAY) == Answer(1, 0)
+
+
+def test_requests_of_a_wrong_clock_block_none_of_a_true_one(outbox):
+    for number in range(MOST_REQUESTS_A_DAY):
+        outbox.send_again(f"r{number}", [(1, 1)], at=T0 + 400 * DAY)
+    assert outbox.send_again("now", [(2, 2)], at=T0) == Answer(1, 0)
+
+
+def test_seven_days_count_from_the_first_acknowledgement(outbox):
+    """Sending a chunk again makes it no younger, and one that still waits is not dropped."""
+    outbox.send_again("a", [(2, 3)], at=T0)
+    outbox.acknowledge(chunks=[3], events=[], at=T0 + 6 * DAY)
+    outbox.acknowledge(chunks=[], events=[], at=T0 + 7 * DAY + 1)
+    assert numbers(outbox.waiting_again()) == [2]
+    assert outbox.send_again("b", [(1, 6)], at=T0 + 7 * DAY + 1) == Answer(0, 5)
+    outbox.acknowledge(chunks=[2], events=[], at=T0 + 7 * DAY + 2)
+    assert outbox.depth() == 2
+
+
+def test_a_queue_of_an_older_agent_is_taken_over(outbox, tmp_path):
+    outbox._db.execute("DROP TABLE again")
+    outbox._db.execute("DROP TABLE requests")
+    outbox.close()
+    newer = Outbox(tmp_path / "outbox.sqlite")
+    assert newer.send_again("a", [(2, 3)], at=T0) == Answer(2, 0)
+    newer.close()
+
+
+# ---------------------------------------------------------------------- the agent
+def test_new_chunks_and_events_go_before_what_was_asked_for(settings_of, clock):
+    """Asked for a week, the agent still sends what happens now first, at each look."""
+    home = House(HouseSpec("SN-1"), Curve("SN-1", 1781938800))
+    agent = Agent(settings_of(1), clock=clock, boot_id="5f")
+
+    def hours(count):
+        first, clock.at = int(clock.at), clock.at + 3600 * count
+        agent.absorb("device-0", readings(home, range(first, int(clock.at), 900)))
+
+    hours(168)
+    agent.hand_over(lambda topic, payload: None)
+    agent.outbox.send_again("a", [(1, 168)], at=int(clock.at))
+    sent: list[int] = []
+
+    def accept(topic, payload):
+        sent.append(json.loads(decoded(payload))["seq"])
+        if len(sent) == 25:
+            hours(3)
+
+    agent.hand_over(accept)
+    agent.close()
+    new = [number for number in sent if number > 168]
+    assert sorted(sent) == list(range(1, 172))
+    assert new == [171, 170, 169], "newest first"
+    assert max(sent.index(number) for number in new) <= 45, "after the batch under way"
+    assert [number for number in sent if number <= 168] == list(range(168, 0, -1))
+
+
+def decoded(payload: bytes) -> bytes:
+    import zlib
+
+    return payload if payload[:1] == b"{" else zlib.decompress(payload)
