@@ -18,7 +18,7 @@ from typing import Any
 
 from cloud.adapters import wiring
 from cloud.adapters.records import DynamoRecords
-from cloud.detection.models import SiteState
+from cloud.detection.models import SiteFacts, SiteTrack
 from cloud.local.conductor import Conductor
 from cloud.local.demo import cast
 from cloud.local.homes.street import Home, Street
@@ -70,10 +70,10 @@ class Counted:
         answer = self._functions.invoke(name, event)
         if name == "IngestFunction":
             self.seen["chunks"] += len(event["Records"])
+        if name == "DispatchFunction":
+            self.seen["told"] += len(event["Records"])
         if "Records" not in event:
             self.seen["fired"] += 1
-        if name == "SweepFunction":
-            self.seen["told"] += answer["told"]
         return answer
 
 
@@ -156,9 +156,13 @@ def _day_before(days: int) -> date:
 
 
 def _evaluations(records: DynamoRecords, homes: int) -> int:
-    """Count the judgements that were written: each makes the next version of its site's state."""
-    states = (records.load(SiteState, site.id) for site, _ in households(homes))
-    return sum(state.version for state in states if state is not None)
+    """Count what sweeps wrote of sites: each writing makes the next version."""
+    kept = (
+        records.load(kind, site.id)
+        for site, _ in households(homes)
+        for kind in (SiteFacts, SiteTrack)
+    )
+    return sum(one.version for one in kept if one is not None)
 
 
 def main() -> int:

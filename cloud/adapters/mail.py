@@ -3,6 +3,7 @@
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
+from mimetypes import guess_type
 from typing import Any
 
 from cloud.adapters.outside import reaching
@@ -46,9 +47,9 @@ def as_mail(
         raise BadInput(msg) from wrong
     mail.set_content(letter.text)
     for name, reference in letter.attachments.items():
-        mail.add_attachment(
-            documents.get(reference), maintype="application", subtype="pdf", filename=name
-        )
+        kind = guess_type(name)[0] or "application/octet-stream"
+        main, _, sub = kind.partition("/")
+        mail.add_attachment(documents.get(reference), maintype=main, subtype=sub, filename=name)
     return mail
 
 

@@ -17,6 +17,7 @@ from cloud.adapters.chunks import DynamoChunks
 from cloud.adapters.clock import CurrentClock
 from cloud.adapters.codec import Codec, Seals
 from cloud.adapters.documents import S3Documents
+from cloud.adapters.downlink import IotDownlink
 from cloud.adapters.mail import SesMail
 from cloud.adapters.outbox import DynamoOutbox
 from cloud.adapters.queues import SqsQueues
@@ -92,6 +93,11 @@ def chunks(environment: Environment) -> DynamoChunks:
     return DynamoChunks(_connection().client, environment["TELEMETRY_TABLE"])
 
 
+def downlink() -> IotDownlink:
+    """Give the way down to gateways."""
+    return IotDownlink(_Later("iot-data"))
+
+
 def documents(environment: Environment) -> S3Documents:
     """Give the document store."""
     return S3Documents(_Later("s3"), environment["DOCUMENTS_BUCKET"])
@@ -105,6 +111,8 @@ def mail(environment: Environment) -> SesMail:
 
 
 TOPICS = {
+    "sweep_shard": "SHARDS_QUEUE_URL",
+    "sweep_region": "REGIONS_QUEUE_URL",
     "finding": "FINDINGS_QUEUE_URL",
     "recovery": "FINDINGS_QUEUE_URL",
     "milestone": "ACCRUALS_QUEUE_URL",

@@ -154,6 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     detect.set_defaults(module="cloud.cli.detect", function="detect")
 
     _add_of_running(commands)
+    _add_sweep(commands)
 
     for name, what in NOT_YET.items():
         later = commands.add_parser(name, help=f"{what} (not built yet)")
@@ -191,6 +192,25 @@ def _folder(text: str) -> Path:
             msg = f"{path} is a file; name a folder"
             raise argparse.ArgumentTypeError(msg)
     return folder
+
+
+def _add_sweep(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    """Add the commands for what sweeps found and held back."""
+    sweep = commands.add_parser("sweep", help="what sweeps held back, and days judged anew")
+    actions = sweep.add_subparsers(dest="action", metavar="ACTION", required=True)
+    holds = actions.add_parser("holds", help="findings that were too many to be believed")
+    holds.add_argument("--state", default="held", help="held, released, discarded or over")
+    release = actions.add_parser("release", help="let them be told: they are true")
+    discard = actions.add_parser("discard", help="tell nobody: they are not true")
+    for decision in (release, discard):
+        decision.add_argument("region", help="as the list names it, UTC-07.N39W106")
+    replay = actions.add_parser("replay", help="judge the open days of a clock anew")
+    replay.add_argument("--clock", type=int, required=True, help="hours from UTC, as -7")
+    replay.add_argument("--since", metavar="DAY", required=True, help="first day, as 2026-11-08")
+    for name, action in actions.choices.items():
+        action.add_argument("--folder", type=_folder, default="var/up", help="the stack's files")
+        action.add_argument("--json", action="store_true", help="as JSON")
+        action.set_defaults(module="cloud.cli.sweep", function=name)
 
 
 def _add_of_running(commands: "argparse._SubParsersAction[_Parser]") -> None:

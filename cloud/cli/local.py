@@ -66,7 +66,7 @@ class RunningStack:
         self._folder = folder
         try:
             address = json.loads((folder / "address.json").read_text())
-            self._port, pid = int(address["http"]), int(address["pid"])
+            self.port, pid = int(address["http"]), int(address["pid"])
         except (OSError, ValueError, KeyError, TypeError) as missing:
             raise self._none_runs() from missing
         # What a stack left that was killed may name a port that another one answers on by now.
@@ -89,7 +89,7 @@ class RunningStack:
             BadInput: the stack refused; the message is its own.
             Unavailable: nothing answers, or something that is no stack.
         """
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         with closing(connection):
             try:
                 text = None if body is None else json.dumps(body)

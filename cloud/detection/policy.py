@@ -7,6 +7,7 @@ from cloud.kernel.policy import DESIGN, SERVICE_ARTICLE, Rule, Source
 FIRST = date(2025, 1, 1)
 _DETECTION = Source(SERVICE_ARTICLE, "1.1 Intelligent Issue Detection")
 _NEIGHBOURS = Source(DESIGN, "0006 Neighbours are the weather")
+_SWEEP = Source(DESIGN, "0020 A sweep measures first and judges after")
 
 EVALUATIONS = Rule(
     id="D-11",
@@ -76,13 +77,6 @@ FEWEST_NEIGHBOURS = Rule(
     says="with fewer than five neighbours the day's weather is not known, and no day is judged",
     values={FIRST: 5},
 )
-WIDEST_SPREAD = Rule(
-    id="D-62",
-    unit="1.4826 median absolute deviations of the neighbours' log ratio",
-    source=_NEIGHBOURS,
-    says="a day on which the neighbours disagree by more is not judged",
-    values={FIRST: 0.15},
-)
 WARM_UP = Rule(
     id="D-63",
     unit="days with an answer from site and neighbours",
@@ -101,7 +95,7 @@ SAMPLE_SHARE = Rule(
     id="D-65",
     unit="share of a day's samples",
     source=_NEIGHBOURS,
-    says="a site with fewer samples than half of a day's is not a neighbour for that day",
+    says="a day whose counter is known at both ends needs half of its samples to be a whole day",
     values={FIRST: 0.5},
 )
 
@@ -326,4 +320,200 @@ FEWEST_OF_A_KIND = Rule(
     source=_NEIGHBOURS,
     says="from so many on a kind is put beside all others: neighbours of one kind hide its fault",
     values={FIRST: 5},
+)
+HAZARDS = Rule(
+    id="D-80",
+    unit="kinds of hazard that are told at once: at any time, and while the grid is out",
+    source=Source(DESIGN, "0014 Readings of the articles, Service"),
+    says="an arc, a ground fault, a battery that overheats or does not switch is told at once; any "
+    "other failing battery while the grid is out",
+    values={FIRST: (("electrical_hazard", "thermal_event"), ("bess_malfunction",))},
+    note="The words are those of the emergency rules. The grid is out for a home in an outage of "
+    "its cell, and for one whose inverter says that it is cut off.",
+)
+PRESENCE = Rule(
+    id="D-81",
+    unit="hours of daylight with the issue in them, added up",
+    source=_DETECTION,
+    says="heat and cold come and go with the day: only the hours in which they are there count",
+    values={FIRST: timedelta(hours=48)},
+    note="An hour with one bad sample counts. Two good evaluations in a row begin the sum anew.",
+)
+SUN_UP = Rule(
+    id="D-82",
+    unit="degrees of the sun above the horizon",
+    source=_NEIGHBOURS,
+    says="an inverter is asked to be awake, and a device to answer, while the sun stands higher",
+    values={FIRST: 10.0},
+)
+NEIGHBOURS_RUN = Rule(
+    id="D-83",
+    unit="share of the rating, middle of the neighbours' mean power in an hour",
+    source=_NEIGHBOURS,
+    says="an inverter that is off counts only in hours in which its neighbours made more",
+    values={FIRST: 0.1},
+    note="As many neighbours as D-61 asks for must be known in that hour.",
+)
+OUTAGE_SHARE = Rule(
+    id="D-84",
+    unit="share of a cell's sites that could tell",
+    source=_NEIGHBOURS,
+    says="when more of a cell's sites lose the grid in one hour, it is the grid, and not the sites",
+    values={FIRST: 0.3},
+    note="Of the sites that were heard awake: an outage silences many. As many as D-61 must be.",
+)
+OUTAGE_PAUSES = Rule(
+    id="D-84a",
+    unit="elapsed time without a sign of it",
+    source=_NEIGHBOURS,
+    says="an outage that is seen again sooner is the same one: a night lies between",
+    values={FIRST: timedelta(hours=16)},
+)
+CELL = Rule(
+    id="D-85",
+    unit="km, width of a square",
+    source=_NEIGHBOURS,
+    says="a cell is a square of 12 km; where it has too few sites, one of 25, or of 50",
+    values={FIRST: (12.0, 25.0, 50.0)},
+)
+STUCK_SAMPLES = Rule(
+    id="D-86",
+    unit="daylight samples in a row that say the same power, or the same counter",
+    source=_NEIGHBOURS,
+    says="a meter is stuck when six samples say the same, and power and counter contradict",
+    values={FIRST: 6},
+    note="An inverter at its limit says the same power for hours, but its counter goes along.",
+)
+STUCK_TIME = Rule(
+    id="D-86a",
+    unit="elapsed time from the first of them to the last",
+    source=_NEIGHBOURS,
+    says="and they last for longer: some devices renew their counter once an hour",
+    values={FIRST: timedelta(hours=1)},
+)
+STUCK_DOUBT = Rule(
+    id="D-86b",
+    unit="share of the energy that the power makes of the time",
+    source=_NEIGHBOURS,
+    says="power and counter contradict when they differ by more, and by two steps of the counter",
+    values={FIRST: 0.5},
+)
+STUCK_LEAST = Rule(
+    id="D-86c",
+    unit="watt-hours",
+    source=_NEIGHBOURS,
+    says="and by more than this: of a few watts under snow no meter can be sure",
+    values={FIRST: 200},
+)
+COUNTER_TURNS = Rule(
+    id="D-87",
+    unit="watt-hours that may have been made between two samples",
+    source=Source(DESIGN, "0005 Energy comes from counters"),
+    says="a counter that fell went round, and not back, if it would have made no more by that",
+    values={FIRST: 1_000_000},
+    note="Between which values a counter goes round is T-07.",
+)
+CLOCK_WRONG = Rule(
+    id="D-88",
+    unit="elapsed time by which a reading lies after its own arrival",
+    source=_NEIGHBOURS,
+    says="a gateway that sends readings from later than now has a wrong clock",
+    values={FIRST: timedelta(minutes=15)},
+    note="One that says that its clock was not set is believed. Readings that come late are no "
+    "sign of it: a gateway that was cut off sends them for days.",
+)
+STRING_SHARE = Rule(
+    id="D-89",
+    unit="share of an input's own learned share of the site's energy",
+    source=_NEIGHBOURS,
+    says="an input that makes less than this of what is usual for it makes next to nothing",
+    values={FIRST: 0.15},
+)
+STRING_DAYS = Rule(
+    id="D-89a",
+    unit="days in a row",
+    source=_NEIGHBOURS,
+    says="a string is missing when its input made next to nothing on two days running",
+    values={FIRST: 2},
+    note="A day of which the inputs are not known, or that was held back, says nothing.",
+)
+STRING_LEAST = Rule(
+    id="D-89b",
+    unit="watt-hours that the input usually makes of the day's energy",
+    source=_NEIGHBOURS,
+    says="on a day on which less was to be had of an input, nothing is told of it",
+    values={FIRST: 1000},
+)
+LATE_WINDOWS = Rule(
+    id="D-90",
+    unit="elapsed time",
+    source=_NEIGHBOURS,
+    says="a window is sent once it is over: what is told at once, or added up, is looked for so "
+    "far before the last evaluation",
+    values={FIRST: timedelta(hours=4)},
+)
+SHARD_SITES = Rule(
+    id="D-96",
+    unit="sites measured at once",
+    source=_SWEEP,
+    says="a region's sites are measured in parts of at most this many",
+    values={FIRST: 500},
+)
+BREAKER_SHARE = Rule(
+    id="D-97",
+    unit="share of a region's sites",
+    source=_SWEEP,
+    says="a sweep that finds something new at more of a region's sites stops and asks a person",
+    values={FIRST: 0.1},
+    note="A usual day finds something at one site in five hundred.",
+)
+BREAKER_LEAST = Rule(
+    id="D-97a",
+    unit="sites",
+    source=_SWEEP,
+    says="and at this many or fewer it never stops",
+    values={FIRST: 5},
+)
+FLEET_BREAKER_SHARE = Rule(
+    id="D-98",
+    unit="share of the sites of one clock",
+    source=_SWEEP,
+    says="it stops as well once the regions of one clock together have found so much",
+    values={FIRST: 0.03},
+)
+FLEET_BREAKER_LEAST = Rule(
+    id="D-98a",
+    unit="sites",
+    source=_SWEEP,
+    says="and at this many or fewer it does not",
+    values={FIRST: 25},
+)
+OPEN_DAYS = Rule(
+    id="D-99",
+    unit="days",
+    source=_SWEEP,
+    says="a day may become known, and is judged anew, for so long; then it is settled",
+    values={FIRST: 35},
+    note="A gateway keeps what it sent for 7 days, and what it could not send for longer.",
+)
+RECENT_DAYS = Rule(
+    id="D-99a",
+    unit="days",
+    source=_SWEEP,
+    says="and most that comes late comes within so many days",
+    values={FIRST: 5},
+)
+SHARD_ANSWERS = Rule(
+    id="D-100",
+    unit="elapsed time",
+    source=_SWEEP,
+    says="a part of a sweep that has not answered after this long is sent again",
+    values={FIRST: timedelta(minutes=30)},
+)
+SHARD_TRIES = Rule(
+    id="D-100a",
+    unit="times",
+    source=_SWEEP,
+    says="after so many times the region is judged without it",
+    values={FIRST: 3},
 )

@@ -1,90 +1,54 @@
-"""When days are low, and when an issue has lasted; pure."""
+"""When low days open a case, and when an issue has lasted; pure."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cloud.detection.models import IssueClock, JudgedDay
-from cloud.detection.policy import (
-    ISSUE_CLEARS,
-    ISSUE_PERSISTS,
-    LOW_DAYS,
-    PRODUCTION_FLOOR,
-    UNJUDGED_DAYS,
-    WELL_DAYS,
-)
+from cloud.detection.policy import ISSUE_CLEARS, ISSUE_PERSISTS
+from cloud.detection.terms import terms_on
+from cloud.detection.verdict import NEW, Reason, Standing, Verdict, counted, is_below
 
 PERSISTED = "persisted_over_48h"
 UNDERPRODUCING = "below_85pct_3_days"
 _DAY = timedelta(days=1)
 
 
-def is_low(day: JudgedDay) -> bool:
-    """Tell whether a judged day made less than the floor (D-13).
+def standing_after(history: Sequence[JudgedDay]) -> Standing:
+    """Give what days together say, oldest first (D-13, D-13a, D-13b).
 
-    Compared in whole watt-hours: a day exactly on the floor is not low.
+    A date that is not in the history at all breaks a run of low days: nothing is known of it, not
+    even that it could not be judged.
     """
-    assert day.actual_wh is not None  # noqa: S101 - the caller asks of judged days
-    assert day.expected_wh is not None  # noqa: S101
-    return day.actual_wh * 100 < day.expected_wh * PRODUCTION_FLOOR.on(day.day)
-
-
-def is_low_for_a_visit(day: JudgedDay) -> bool:
-    """Tell whether a judged day is low even with the neighbours' doubt taken off (D-64)."""
-    assert day.actual_wh is not None  # noqa: S101 - the caller asks of judged days
-    assert day.expected_wh is not None  # noqa: S101
-    return is_low(day) and day.actual_wh * 100 < day.expected_wh * day.guarded_percent
-
-
-def low_days(history: Sequence[JudgedDay]) -> tuple[JudgedDay, ...]:
-    """Give the run of low days that the history ends with, oldest first (D-13, D-13b).
-
-    A day that cannot be judged neither counts nor resets, but more than ten of them in a row reset.
-    A date that is not in the history at all breaks the run: nothing is known of it, not even that
-    it could not be judged.
-    """
-    run: list[JudgedDay] = []
-    unjudged = 0
+    standing = NEW
     previous: JudgedDay | None = None
-    for day in reversed(history):
-        if previous is not None and previous.day - day.day != _DAY:
-            break
+    for day in history:
+        if previous is not None and day.day - previous.day != _DAY:
+            standing = NEW
         previous = day
-        if not day.is_judged:
-            unjudged += 1
-            if unjudged > UNJUDGED_DAYS.on(day.day):
-                break
-            continue
-        unjudged = 0
-        if not is_low(day):
-            break
-        run.append(day)
-    return tuple(reversed(run))
+        terms = terms_on(day.day)
+        is_low = is_below(day.actual_wh, day.expected_wh, terms.production_floor)
+        reason = Reason.LOW if is_low else Reason.GOOD
+        verdict = Verdict(
+            site_id="",
+            day=day.day,
+            actual_wh=day.actual_wh,
+            expected_wh=day.expected_wh,
+            guarded_percent=terms.production_floor,
+            weather=None,
+            reason=reason if day.is_judged else Reason.UNKNOWN,
+        )
+        standing = counted(standing, verdict, terms)
+    return standing
 
 
 def is_underproducing(history: Sequence[JudgedDay]) -> bool:
-    """Tell whether the latest days were all below the floor (D-13a).
+    """Tell whether the latest days that count were all below the floor (D-13a).
 
     A day exactly on the floor is not below it. A day that cannot be judged neither counts nor
     resets.
     """
-    return bool(history) and len(low_days(history)) >= LOW_DAYS.on(history[-1].day)
-
-
-def is_producing_again(history: Sequence[JudgedDay]) -> bool:
-    """Tell whether the latest judged days were all at or above the floor (D-13c)."""
-    if not history:
-        return False
-    latest = [day for day in history if day.is_judged][-WELL_DAYS.on(history[-1].day) :]
-    return len(latest) == WELL_DAYS.on(history[-1].day) and not any(map(is_low, latest))
-
-
-def may_send_somebody(history: Sequence[JudgedDay]) -> bool:
-    """Tell whether the low days stand even with the neighbours' doubt taken off (D-64)."""
-    run = low_days(history)
-    return is_underproducing(history) and all(
-        is_low_for_a_visit(day) for day in run[-LOW_DAYS.on(history[-1].day) :]
-    )
+    return bool(history) and standing_after(history).low >= terms_on(history[-1].day).low_days
 
 
 def has_persisted(since: datetime, now: datetime) -> bool:

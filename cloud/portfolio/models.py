@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from math import floor
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cloud.kernel.errors import BadInput
@@ -73,9 +74,12 @@ class Site:
             raise BadInput(msg)
 
     @property
-    def fleet(self) -> str:
-        """The region in which it is judged among its neighbours: one degree square."""
-        return f"{int(self.latitude // 1):+03d}{int(self.longitude // 1):+04d}"
+    def region(self) -> str:
+        """Its clock and square of one degree: the sites that are judged beside each other."""
+        south, west = floor(self.latitude), floor(self.longitude)
+        row = f"{'N' if south >= 0 else 'S'}{abs(south):02d}"
+        column = f"{'E' if west >= 0 else 'W'}{abs(west):03d}"
+        return f"UTC{self.utc_offset_hours:+03d}.{row}{column}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,22 +43,27 @@ def case_opened(case: Case, *, site: Site, finding: Finding, at: datetime) -> Le
         if case.is_emergency
         else ""
     )
+    noticed = "noticed something again" if case.reopened else "noticed something"
+    days = f" {finding.summary}" if finding.summary else ""
+    if finding.picture:
+        days += " The picture with this mail shows it day by day."
     text = (
         f"Hello {site.customer_name},\n\n"
-        f"our monitoring noticed something about the solar system at {site.address}: "
+        f"our monitoring {noticed} about the solar system at {site.address}: "
         f"{finding.says}. It began on {finding.opened_on:%B} {finding.opened_on.day}, "
-        f"{finding.opened_on.year}.{urgent}\n\n"
+        f"{finding.opened_on.year}.{days}{urgent}\n\n"
         f"{who} is looking after it as case {case.id}. You need not do anything now. If somebody "
         "has to come, the service partner will call you to agree on a time. If you have a "
         f"question, reply to this mail and keep {case.id} in the subject."
     )
     return Letter(
-        id=derived("LTR", case.id, "opened"),
+        id=derived("LTR", case.id, "opened", *([case.reopened] if case.reopened else [])),
         to=site.customer_email,
         subject=f"[{case.id}] We noticed something about your solar system",
         text=text + _SIGNED,
         thread=case.id,
         at=at,
+        attachments={"days.svg": finding.picture} if finding.picture else {},
     )
 
 
@@ -72,7 +77,7 @@ def case_resolved(case: Case, *, site: Site, at: datetime) -> Letter:
         f"and keep {case.id} in the subject."
     )
     return Letter(
-        id=derived("LTR", case.id, "resolved"),
+        id=derived("LTR", case.id, "resolved", *([case.reopened] if case.reopened else [])),
         to=site.customer_email,
         subject=f"[{case.id}] Your solar system works again",
         text=text + _SIGNED,
@@ -111,6 +116,7 @@ def offer(
         text=text + _SIGNED,
         thread=order.id,
         at=at,
+        attachments={"days.svg": order.picture} if order.picture else {},
     )
 
 

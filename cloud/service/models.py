@@ -115,6 +115,8 @@ class Finding:
         hazard: kind of danger, if there is one (E-31).
         is_grid_out: the grid was out when it happened.
         scope: kinds of work that a partner must do for it; empty if any partner will do.
+        summary: its days in words for the customer; empty when they are not the reason.
+        picture: where its days are drawn, in the document store; empty when nothing is.
     """
 
     id: str
@@ -129,6 +131,8 @@ class Finding:
     hazard: str = ""
     is_grid_out: bool = False
     scope: tuple[str, ...] = ()
+    summary: str = ""
+    picture: str = ""
 
     def __post_init__(self) -> None:
         if not (self.id and self.site_id and self.family):
@@ -145,6 +149,8 @@ class Case:
         causes: ids of what led to those.
         visited_at: when the partner left after the work was done.
         recovered_at: when telemetry was last seen to be well again.
+        pictures: where the days behind its findings are drawn, the oldest first.
+        reopened: how often it came back after it was resolved: each time a first fix that missed.
     """
 
     id: str
@@ -162,6 +168,8 @@ class Case:
     visited_at: datetime | None = None
     recovered_at: datetime | None = None
     resolved_at: datetime | None = None
+    pictures: tuple[str, ...] = ()
+    reopened: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -282,6 +290,7 @@ class WorkOrder:
         work_authorized_at: the clocks of scheduling and completion start here: acceptance, or spend
             approval where one was needed.
         departed_at, reported_at: both make it complete; the later one counts.
+        picture: where the days behind it are drawn, in the document store; empty when nothing is.
         task: what it waits for a person to do.
     """
 
@@ -317,6 +326,7 @@ class WorkOrder:
     cause: Cause = Cause.UNDETERMINED
     cause_evidence: str = ""
     cause_found_by: str = ""
+    picture: str = ""
     task: Task | None = None
 
     @property

@@ -34,6 +34,15 @@ CASE_OWNERS: Final = Rule(
     note="After a hand-over no partner's clock starts; telemetry goes on being judged.",
 )
 
+REOPENS: Final = Rule(
+    id="C-16",
+    unit="days since the case was resolved",
+    source=_READINGS,
+    says="what comes back within fourteen days is the same case: it is opened again",
+    values={FIRST_DAY: 14},
+    note="Elapsed time, the last instant included. Each time counts as a first fix that missed.",
+)
+
 ACCEPT_DAYS: Final = Rule(
     id="S-20",
     unit="business days",

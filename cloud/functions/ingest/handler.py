@@ -9,6 +9,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from cloud.adapters import wiring
+from cloud.detection.process import alarm
 from cloud.telemetry.process import Arrival, ingest
 
 logger = Logger()
@@ -31,8 +32,10 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
         except (KeyError, TypeError, ValueError, OverflowError) as wrong:
             logger.warning("no arrival", message_id=record["messageId"], because=repr(wrong))
             failures.append({"itemIdentifier": record["messageId"]})
-    for aside in ingest(arrivals, chunks=CHUNKS, documents=DOCUMENTS, records=RECORDS):
+    taken = ingest(arrivals, chunks=CHUNKS, documents=DOCUMENTS, records=RECORDS)
+    for aside in taken.aside:
         logger.warning("quarantined", gateway=aside.gateway_id, because=aside.because)
+    alarm(RECORDS, taken.events)
     return {"batchItemFailures": failures}
 
 

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import Response
 
 from cloud.adapters import codec, wiring
 from cloud.adapters.api import (
@@ -18,12 +19,17 @@ from cloud.adapters.api import (
     resolved,
     resolver,
 )
+from cloud.detection import picture
+from cloud.detection import process as detection
+from cloud.detection.evidence import says, unpacked
+from cloud.detection.models import HoldState, SiteTrack, SweepHold
 from cloud.functions.operations_api.shapes import (
     FindingIn,
     Listed,
     MilestoneIn,
     One,
     ReasonIn,
+    ReplayIn,
     RunApprovalIn,
     SpendApprovalIn,
 )
@@ -31,6 +37,7 @@ from cloud.funding import process as funding
 from cloud.funding.models import FundingRun, RunPlan
 from cloud.invoicing import process as invoicing
 from cloud.invoicing.models import Invoice
+from cloud.kernel.errors import NotFound
 from cloud.kernel.money import Money
 from cloud.kernel.ports import require
 from cloud.portfolio.process import all_partners, record_milestone
@@ -110,6 +117,83 @@ def record_finding(number: str, body: FindingIn) -> One:
         by=app.context["by"],
     )
     return _shown(order)
+
+
+@app.get("/ops/sweep_holds", responses=PROBLEMS, tags=["Detection"])
+def list_sweep_holds(state: str = "held") -> Listed:
+    """List the findings that were too many to be believed, by what became of them (D-97)."""
+    _only(SPC, AUDITOR)
+    return _listed(SweepHold, "state", state)
+
+
+@app.post("/ops/sweep_holds/<region>/release", responses=PROBLEMS, tags=["Detection"])
+def release_hold(region: str) -> One:
+    """Let the findings that were held back be told: they are true (D-97)."""
+    return _decided(region, HoldState.RELEASED)
+
+
+@app.post("/ops/sweep_holds/<region>/discard", responses=PROBLEMS, tags=["Detection"])
+def discard_hold(region: str) -> One:
+    """Count the findings that were held back as told, and tell nobody: they are not true (D-97)."""
+    return _decided(region, HoldState.DISCARDED)
+
+
+def _decided(region: str, state: HoldState) -> One:
+    _only(SPC)
+    by, at = app.context["by"], CLOCK.now()
+    return _shown(detection.decide(RECORDS, region_id=region, state=state, by=by, at=at))
+
+
+@app.post("/ops/sweeps", responses=PROBLEMS, tags=["Detection"])
+def replay(body: ReplayIn) -> One:
+    """Measure and judge the open days of one clock anew: the verdicts are the same (D-99)."""
+    _only(SPC)
+    at = CLOCK.now()
+    sites = detection.plan(
+        RECORDS, utc_offset_hours=body.utc_offset_hours, at=at, replay_from=body.replay_from
+    )
+    return One(item={"sites": sites, "at": at.isoformat()})
+
+
+@app.get("/ops/watch_list", responses=PROBLEMS, tags=["Detection"])
+def watch_list(region: str) -> Listed:
+    """List the sites of a region that make a little less than they should; never a case (D-75)."""
+    _only(SPC, AUDITOR)
+    found = RECORDS.find(SiteTrack, by="watched_in", value=region)
+    return Listed(items=[{"site_id": one.record.id, "days": _days(one.record)} for one in found])
+
+
+@app.get("/ops/sites/<site_id>/days", responses=PROBLEMS, tags=["Detection"])
+def site_days(site_id: str) -> Listed:
+    """List a site's last days: what it made, what was expected, and why each counted or not."""
+    _only(SPC, AUDITOR)
+    track = require(RECORDS.load(SiteTrack, site_id), "judged site", site_id).record
+    return Listed(items=_days(track))
+
+
+def _days(track: SiteTrack) -> list[dict[str, Any]]:
+    return [{**codec.to_shown(line), "says": says(line)} for line in unpacked(track.lines) or ()]
+
+
+@app.get("/ops/sites/<site_id>/days.svg", responses=PROBLEMS, tags=["Detection"])
+def site_picture(site_id: str) -> Response[str]:
+    """Give a site's last days as a picture, beside what was expected of them."""
+    _only(SPC, AUDITOR)
+    track = require(RECORDS.load(SiteTrack, site_id), "judged site", site_id).record
+    drawn = picture.svg(unpacked(track.lines) or (), title=site_id)
+    return Response(status_code=200, content_type="image/svg+xml", body=drawn)
+
+
+@app.get("/ops/cases/<case_id>/days.svg", responses=PROBLEMS, tags=["Detection"])
+def case_picture(case_id: str) -> Response[str]:
+    """Give the days behind a case as they were drawn when it was last told of."""
+    _only(SPC, AUDITOR)
+    case = require(RECORDS.load(Case, case_id), "case", case_id).record
+    if not case.pictures:
+        msg = f"case {case_id} has no picture: no day of its site was judged"
+        raise NotFound(msg)
+    drawn = DOCUMENTS.get(case.pictures[-1]).decode()
+    return Response(status_code=200, content_type="image/svg+xml", body=drawn)
 
 
 @app.get("/ops/invoices", responses=PROBLEMS, tags=["Invoices"])

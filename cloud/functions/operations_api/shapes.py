@@ -1,5 +1,6 @@
 """What goes in and out of the operations API: shapes only, checked by type and size."""
 
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,6 +38,13 @@ class MilestoneIn(_In):
     """A milestone that a project reached now."""
 
     milestone: Milestone
+
+
+class ReplayIn(_In):
+    """An evaluation of one clock that judges its open days anew."""
+
+    utc_offset_hours: Annotated[int, Field(ge=-12, le=14)]
+    replay_from: date
 
 
 class RunApprovalIn(_In):

@@ -1,22 +1,26 @@
-"""Judges every site of one clock, three times a day (D-11)."""
+"""Begins an evaluation of every site of one clock, three times a day (D-11)."""
 
 import os
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from cloud.adapters import wiring
-from cloud.detection.process import sweep
+from cloud.detection.process import plan
 
 logger = Logger()
 RECORDS = wiring.records(os.environ)
-CHUNKS = wiring.chunks(os.environ)
 
 
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Run one sweep for one standard-time zone."""
-    at = datetime.fromisoformat(event["scheduled_for"])
-    told = sweep(RECORDS, CHUNKS, utc_offset_hours=event["utc_offset_hours"], at=at)
-    logger.info("swept", utc_offset_hours=event["utc_offset_hours"], told=told)
-    return {"told": told}
+    """Share out the sites of one standard-time clock to be measured, then judged."""
+    since = event.get("replay_from")
+    sites = plan(
+        RECORDS,
+        utc_offset_hours=event["utc_offset_hours"],
+        at=datetime.fromisoformat(event["scheduled_for"]),
+        replay_from=date.fromisoformat(since) if since else None,
+    )
+    logger.info("planned", utc_offset_hours=event["utc_offset_hours"], sites=sites)
+    return {"sites": sites}

@@ -8,6 +8,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from cloud.adapters import wiring
+from cloud.detection import process as detection
 from cloud.invoicing import process as invoicing
 from cloud.kernel.change import Timer
 from cloud.kernel.errors import BrokenInvariant, SunreeveError
@@ -20,6 +21,7 @@ OUTBOX = wiring.outbox(os.environ)
 
 Wake = Callable[..., object]
 WAKES: Mapping[str, Wake] = {
+    detection.WATCH: detection.watch,
     invoicing.APPROVAL_DUE: invoicing.wake,
     **dict.fromkeys(service.WAKES, service.wake),
 }

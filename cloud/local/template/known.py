@@ -100,7 +100,8 @@ WITHOUT_EFFECT: dict[str, frozenset[str]] = {
     "AWS::Lambda::EventSourceMapping": frozenset(
         # A function gets what waits at the instant: a window that waits for more would stop a
         # clock that is moved by hand, and cost nothing but calls. Only its number is checked.
-        {"MaximumBatchingWindowInSeconds"}
+        # How many run at once is bounded here by the machine's threads.
+        {"MaximumBatchingWindowInSeconds", "ScalingConfig"}
     ),
     "AWS::Lambda::Function": frozenset(
         {

@@ -81,6 +81,7 @@ def drafted(
         not_to_exceed=limit,
         is_emergency=case.is_emergency,
         is_workmanship_suspected=site.workmanship_until >= finding.opened_on,
+        picture=finding.picture,
     )
 
 

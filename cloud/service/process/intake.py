@@ -8,7 +8,7 @@ from cloud.kernel.ids import derived
 from cloud.kernel.ports import Records, Stored, require
 from cloud.portfolio.models import Site
 from cloud.service import letters
-from cloud.service.cases import slot_id, support_owner
+from cloud.service.cases import comes_back, slot_id, support_owner
 from cloud.service.emergency import is_emergency
 from cloud.service.models import (
     SPC_QUEUE,
@@ -26,11 +26,11 @@ BY_DETECTION = "detection"
 
 
 def take_up(records: Records, *, finding: Finding, at: datetime, spc_id: str = SPC_QUEUE) -> Case:
-    """Open a case for a finding, or add it to the one that is open (D-14, C-15, D-15, R-43).
+    """Open a case for a finding, or add it to the one that is open (D-14, C-15, C-16, D-15, R-43).
 
-    Opening tells the customer. A finding that is sure enough to send somebody issues a work order,
-    also when the case was opened on an earlier, less certain one. The same finding again changes
-    nothing.
+    Opening tells the customer. What comes back soon after it was resolved is the same case again.
+    A finding that is sure enough to send somebody issues a work order, also when the case was
+    opened on an earlier, less certain one. The same finding again changes nothing.
     """
     site = require(records.load(Site, finding.site_id), "site", finding.site_id).record
     opened = records.load(Case, derived("CASE", finding.id))
@@ -42,6 +42,8 @@ def take_up(records: Records, *, finding: Finding, at: datetime, spc_id: str = S
     latest = require(records.load(Case, slot.record.case_id), "case", slot.record.case_id)
     if finding.id in latest.record.findings:
         return latest.record
+    if comes_back(latest.record, at):
+        return _reopen(records, latest, site=site, finding=finding, at=at, spc_id=spc_id)
     if not latest.record.is_open:
         return _open(records, slot, site=site, finding=finding, at=at, spc_id=spc_id)
     return _append(records, latest, site=site, finding=finding, at=at, spc_id=spc_id)
@@ -107,6 +109,7 @@ def _open(
         findings=(finding.id,),
         evidence=finding.evidence,
         causes=finding.causes,
+        pictures=_pictures(finding),
     )
     taken = CaseSlot(slot_id(site.id, finding.family), case.id)
     opening = Change(
@@ -119,6 +122,33 @@ def _open(
     return case
 
 
+def _reopen(
+    records: Records,
+    stored: Stored[Case],
+    *,
+    site: Site,
+    finding: Finding,
+    at: datetime,
+    spc_id: str,
+) -> Case:
+    """Open a case again: a first fix that missed (C-16)."""
+    owner = stored.record.owner
+    case = replace(
+        _with(stored.record, finding),
+        state=CaseState.OPEN if owner is CaseOwner.AMS else CaseState.WITH_OMNIDIAN,
+        reopened=stored.record.reopened + 1,
+        visited_at=None,
+        resolved_at=None,
+    )
+    again = Change(
+        events=(_event(case, "case_reopened", finding, at),),
+        letters=(letters.case_opened(case, site=site, finding=finding, at=at),),
+    )
+    case, sending = _sent(records, case, site=site, finding=finding, at=at, spc_id=spc_id)
+    records.commit(Change(saves=(stored.replaced_by(case),)) + again + sending)
+    return case
+
+
 def _append(
     records: Records,
     stored: Stored[Case],
@@ -128,19 +158,28 @@ def _append(
     at: datetime,
     spc_id: str,
 ) -> Case:
-    known = stored.record
-    case = replace(
-        known,
-        is_emergency=known.is_emergency or _is_emergency(finding),
-        findings=(*known.findings, finding.id),
-        evidence=tuple(dict.fromkeys((*known.evidence, *finding.evidence))),
-        causes=tuple(dict.fromkeys((*known.causes, *finding.causes))),
-        recovered_at=None,
-    )
+    case = _with(stored.record, finding)
     noted = Change(events=(_event(case, "evidence_added", finding, at),))
     case, sending = _sent(records, case, site=site, finding=finding, at=at, spc_id=spc_id)
     records.commit(Change(saves=(stored.replaced_by(case),)) + noted + sending)
     return case
+
+
+def _with(case: Case, finding: Finding) -> Case:
+    """Give the case with one more finding and all that it rests on."""
+    return replace(
+        case,
+        is_emergency=case.is_emergency or _is_emergency(finding),
+        findings=(*case.findings, finding.id),
+        evidence=tuple(dict.fromkeys((*case.evidence, *finding.evidence))),
+        causes=tuple(dict.fromkeys((*case.causes, *finding.causes))),
+        pictures=tuple(dict.fromkeys((*case.pictures, *_pictures(finding)))),
+        recovered_at=None,
+    )
+
+
+def _pictures(finding: Finding) -> tuple[str, ...]:
+    return (finding.picture,) if finding.picture else ()
 
 
 def _sent(

@@ -8,22 +8,19 @@ from cloud.detection.rules import (
     UNDERPRODUCING,
     case_reasons,
     has_persisted,
-    is_low,
-    is_low_for_a_visit,
-    is_producing_again,
     is_underproducing,
-    low_days,
-    may_send_somebody,
     moved,
+    standing_after,
 )
+from cloud.detection.verdict import is_below
 
 FIRST = date(2028, 2, 20)
 """A history from here runs over a leap day."""
 NOON = datetime(2026, 6, 8, 17, tzinfo=UTC)
 
 
-def judged(day: date, actual_wh: int | None, guarded: float = 85.0) -> JudgedDay:
-    return JudgedDay(day, actual_wh, 10_000, guarded_percent=guarded)
+def judged(day: date, actual_wh: int | None) -> JudgedDay:
+    return JudgedDay(day, actual_wh, 10_000)
 
 
 def history(signs: str, first: date = FIRST) -> list[JudgedDay]:
@@ -50,22 +47,7 @@ def history(signs: str, first: date = FIRST) -> list[JudgedDay]:
     ],
 )
 def test_low(actual_wh, expected_wh, low):
-    assert is_low(JudgedDay(FIRST, actual_wh, expected_wh)) is low
-
-
-@pytest.mark.rule("D-64")
-@pytest.mark.parametrize(
-    ("actual_wh", "guarded", "low"),
-    [
-        pytest.param(8_000, 85.0, True, id="neighbours agree"),
-        pytest.param(7_999, 80.0, True, id="just below the lowered floor"),
-        pytest.param(8_000, 80.0, False, id="on the lowered floor"),
-        pytest.param(8_001, 80.0, False, id="low, but above the lowered floor"),
-        pytest.param(9_000, 95.0, False, id="a guard never raises the floor"),
-    ],
-)
-def test_low_for_a_visit(actual_wh, guarded, low):
-    assert is_low_for_a_visit(judged(FIRST, actual_wh, guarded)) is low
+    assert is_below(actual_wh, expected_wh, 85) is low
 
 
 @pytest.mark.rule("D-13a")
@@ -95,42 +77,22 @@ def test_low_for_a_visit(actual_wh, guarded, low):
     ],
 )
 def test_low_days_in_a_row(signs, low, open_case):
-    assert len(low_days(history(signs))) == low
+    assert standing_after(history(signs)).low == low
     assert is_underproducing(history(signs)) is open_case
 
 
 @pytest.mark.rule("D-13a")
-def test_run_is_oldest_first_and_holds_only_low_days():
-    run = low_days(history("gLuLL"))
-    assert [day.day for day in run] == [FIRST + timedelta(days=n) for n in (1, 3, 4)]
-
-
-@pytest.mark.rule("D-64")
-@pytest.mark.parametrize(
-    ("guards", "sends"),
-    [
-        pytest.param((85, 85, 85), True, id="the neighbours agree on all three"),
-        pytest.param((85, 60, 85), False, id="they disagree on one of the last three"),
-        pytest.param((60, 85, 85, 85), True, id="they disagreed on an older one"),
-        pytest.param((85, 85), False, id="only two low days"),
-    ],
-)
-def test_visit_needs_the_last_three_low_with_the_doubt_taken_off(guards, sends):
-    days = [judged(FIRST + timedelta(days=n), 7_000, guard) for n, guard in enumerate(guards)]
-    assert may_send_somebody(days) is sends
-
-
-@pytest.mark.rule("D-64")
-def test_nobody_is_sent_without_history():
-    assert may_send_somebody([]) is False
+def test_a_case_is_of_the_day_of_the_third_low_one_and_began_on_the_first():
+    standing = standing_after(history("gLuLLL"))
+    assert standing.low_since == FIRST + timedelta(days=1)
+    assert standing.case_on == FIRST + timedelta(days=4)
 
 
 @pytest.mark.rule("D-13c")
 @pytest.mark.parametrize(
     ("signs", "again"),
     [
-        pytest.param("", False, id="no history"),
-        pytest.param("gg", False, id="two days"),
+        pytest.param("LLL", False, id="no good day"),
         pytest.param("LLLgg", False, id="two good days after low ones"),
         pytest.param("LLLggg", True, id="three good days"),
         pytest.param("LLLeee", True, id="three days on the floor"),
@@ -140,7 +102,7 @@ def test_nobody_is_sent_without_history():
     ],
 )
 def test_producing_again(signs, again):
-    assert is_producing_again(history(signs)) is again
+    assert (standing_after(history(signs)).case_on is None) is again
 
 
 @pytest.mark.rule("D-12")

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from cloud.adapters import wiring
-from cloud.detection.models import SiteState
+from cloud.detection.evidence import unpacked
+from cloud.detection.models import SiteFacts, SiteTrack
 from cloud.local.demo import cast
 from cloud.local.demo.play import seed, staged
 from cloud.telemetry.chunk import decode
@@ -84,9 +85,9 @@ def test_homes_go_on_over_their_sockets_after_a_jump_and_nobody_was_missed(tmp_p
             assert silent_s <= (3600 if household.home.is_talking else 4 * 3600)
             if household.home.is_talking:
                 assert [chunk.seq for chunk in chunks] == list(range(1, len(chunks) + 1))
-            state = stage.records.load(SiteState, household.site.id).record
-            assert state.clocks == ()
-            assert len([day for day in state.judged if day.actual_wh is not None]) >= 20
+            assert stage.records.load(SiteFacts, household.site.id).record.clocks == ()
+            lines = unpacked(stage.records.load(SiteTrack, household.site.id).record.lines)
+            assert len([line for line in lines if line.actual_wh is not None]) >= 20
 
 
 @pytest.mark.slow

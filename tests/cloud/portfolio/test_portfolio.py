@@ -96,16 +96,16 @@ def test_site_is_refused(changes, says):
 
 
 @pytest.mark.parametrize(
-    ("latitude", "longitude", "fleet"),
+    ("latitude", "longitude", "region"),
     [
-        pytest.param(35.78, -78.64, "+35-079", id="north and west"),
-        pytest.param(35.0, -78.0, "+35-078", id="on the corner"),
-        pytest.param(-0.5, 0.5, "-01+000", id="around zero"),
-        pytest.param(-33.9, 151.2, "-34+151", id="south and east"),
+        pytest.param(35.78, -78.64, "UTC-05.N35W079", id="north and west"),
+        pytest.param(35.0, -78.0, "UTC-05.N35W078", id="on the corner"),
+        pytest.param(-0.5, 0.5, "UTC-05.S01E000", id="around zero"),
+        pytest.param(-33.9, 151.2, "UTC-05.S34E151", id="south and east"),
     ],
 )
-def test_fleet_is_a_degree_square(latitude, longitude, fleet):
-    assert replace(SITE, latitude=latitude, longitude=longitude).fleet == fleet
+def test_region_is_a_clock_and_a_degree_square(latitude, longitude, region):
+    assert replace(SITE, latitude=latitude, longitude=longitude).region == region
 
 
 @pytest.mark.parametrize(

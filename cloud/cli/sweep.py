@@ -1,0 +1,74 @@
+"""Commands for sweeps of a running stack: what was held back, and days judged anew."""
+
+import argparse
+import http.client
+import json
+from contextlib import closing
+from typing import Any
+from urllib.parse import quote
+
+from cloud.cli.local import PATIENCE_S, RunningStack
+from cloud.kernel.errors import BadInput
+
+_PERSON = "sam.spc"
+"""Who decides on this machine; on AWS it is whoever signed in."""
+
+
+def holds(options: argparse.Namespace) -> int:
+    """List what sweeps held back because it was too much to be believed."""
+    items = _ask(options, "GET", f"/ops/sweep_holds?state={quote(options.state)}")["items"]
+    if options.json:
+        print(json.dumps(items, indent=1))
+        return 0
+    for one in items:
+        print(f"{one['id']}: {one['says']}, since {one['held_at']}")
+        for line in one["examples"]:
+            print(f"  {line}")
+    if not items:
+        print(f"nothing is {options.state}")
+    return 0
+
+
+def release(options: argparse.Namespace) -> int:
+    """Let what was held back be told."""
+    return _decide(options, "release")
+
+
+def discard(options: argparse.Namespace) -> int:
+    """Let what was held back count as told, and tell nobody."""
+    return _decide(options, "discard")
+
+
+def _decide(options: argparse.Namespace, what: str) -> int:
+    hold = _ask(options, "POST", f"/ops/sweep_holds/{quote(options.region)}/{what}")["item"]
+    count = len(hold["finding_ids"])
+    print(json.dumps(hold) if options.json else f"{hold['id']}: {count} findings {hold['state']}")
+    return 0
+
+
+def replay(options: argparse.Namespace) -> int:
+    """Judge the open days of a clock anew."""
+    body = {"utc_offset_hours": options.clock, "replay_from": options.since}
+    done = _ask(options, "POST", "/ops/sweeps", body)["item"]
+    print(json.dumps(done) if options.json else f"{done['sites']} sites are judged anew")
+    return 0
+
+
+def _ask(options: argparse.Namespace, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    """Ask the operations API of the running stack as one of its people.
+
+    Raises:
+        BadInput: it refused; the reason is the API's own.
+        Unavailable: no stack runs there.
+    """
+    stack = RunningStack(options.folder)
+    token = stack.ask("POST", "/token", {"name": _PERSON}).content["token"]
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    with closing(http.client.HTTPConnection("127.0.0.1", stack.port, timeout=PATIENCE_S)) as door:
+        door.request(method, path, None if body is None else json.dumps(body), headers)
+        response = door.getresponse()
+        answer = json.loads(response.read())
+    if response.status >= 300:
+        raise BadInput(str(answer.get("detail") or answer))
+    found: dict[str, Any] = answer
+    return found

@@ -1,0 +1,1 @@
+"""Measuring a part of a region."""
