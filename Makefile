@@ -67,7 +67,7 @@ bench: $(READY) ## every benchmark, as ratios against named peers in the same ru
 .PHONY: lock
 lock: $(READY) ## pins the dependencies anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  pyproject.toml --extra edge --extra cloud --extra dev -o requirements/dev.txt
+	  pyproject.toml --extra edge --extra cloud --extra baseline --extra dev -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  pyproject.toml --extra edge -o requirements/edge.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
