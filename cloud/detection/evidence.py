@@ -137,6 +137,12 @@ def unpacked(cells: Sequence[Any]) -> tuple[DayLine, ...] | None:
     return tuple(map(_line, cells[1:]))
 
 
+def last_of(cells: Sequence[Any]) -> DayLine | None:
+    """Give the newest line of a list, None when there is none."""
+    lines = unpacked((cells[0], cells[-1])) if len(cells) > 1 else None
+    return lines[-1] if lines else None
+
+
 def _cells(line: DayLine) -> list[Any]:
     gap = line.gap
     return [

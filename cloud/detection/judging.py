@@ -1,7 +1,7 @@
 """A region at an evaluation: all its sites beside each other, and what is told of each; pure."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from cloud.detection.measuring import moved_clocks
 from cloud.detection.models import (
     RegionOutages,
     RegionSweep,
+    RegionWeather,
     ShardResult,
     SiteBaseline,
     SiteFacts,
@@ -24,7 +25,16 @@ from cloud.detection.models import (
 from cloud.detection.neighbours import neighbourhoods
 from cloud.detection.packed import packed, through_of
 from cloud.detection.provisional import provisional
-from cloud.detection.region import Member, Packed, Rolled, Standpoint, digest_of, rolled
+from cloud.detection.region import (
+    COLD_DAYS,
+    Member,
+    Packed,
+    Rolled,
+    Standpoint,
+    digest_of,
+    rolled,
+    weather_digest,
+)
 from cloud.detection.terms import terms_on
 from cloud.detection.verdict import NEW as NOTHING_JUDGED
 from cloud.portfolio.models import Site
@@ -35,12 +45,17 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What is remembered of a region's sites, and what they said at this evaluation."""
+    """What is remembered of a region's sites, and what they said at this evaluation.
+
+    Attributes:
+        weather: what is told of the region's weather, by day.
+    """
 
     facts: Mapping[str, SiteFacts]
     tracks: Mapping[str, SiteTrack]
     results: Sequence[ShardResult]
     outages: RegionOutages | None
+    weather: Mapping[date, RegionWeather] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +79,48 @@ def last_closed_day(sweep: RegionSweep) -> date:
     return standard_day(sweep.at, sweep.utc_offset_hours) - _DAY
 
 
+def weather_days(
+    facts: Mapping[str, SiteFacts], tracks: Mapping[str, SiteTrack], sweep: RegionSweep
+) -> Sequence[date]:
+    """Give the days whose weather an evaluation may ask for: the open ones (D-99).
+
+    And those before them whose cold counts for the first of them (D-72).
+    """
+    through = last_closed_day(sweep)
+    settled = _last(track.settled for track in tracks.values())
+    firsts = (date.fromordinal(one.rows[0][0]) for one in facts.values() if one.rows)
+    first = settled + _DAY if settled else min(firsts, default=through)
+    start = first - (COLD_DAYS - 1) * _DAY
+    return [start + number * _DAY for number in range((through - start).days + 1)]
+
+
+def _last(cells: Iterable[Sequence[Any]]) -> date | None:
+    return max((day for one in cells if (day := through_of(one))), default=None)
+
+
 def is_quiet(known: Remembered, sweep: RegionSweep) -> bool:
-    """Tell whether nothing can come of judging a region: no new day, no issue, nothing to end."""
+    """Tell whether nothing can come of judging a region: no new day, no issue, nothing to end.
+
+    A baseline that was put is not looked for: it counts when the next day is judged.
+    """
     if sweep.replay_from is not None or known.outages is not None:
         return False
     if any(issues for result in known.results for _, _, issues in result.rows):
         return False
     through = last_closed_day(sweep)
+    settled = _last(track.settled for track in known.tracks.values())
+    recent = _last(track.recent for track in known.tracks.values())
+    before = weather_digest(known.weather, after=settled, until=recent)
+    since = weather_digest(known.weather, after=recent, until=through)
     for site_id, facts in known.facts.items():
         track = known.tracks.get(site_id)
         if facts.clocks or track is None or track.clocks or track.told:
             return False
         if through_of(track.latest) != through:
             return False
-        settled, recent = through_of(track.settled), through_of(track.recent)
-        if track.older != digest_of(facts.rows, after=settled, until=recent):
+        if track.older != digest_of(facts.rows, after=settled, until=recent, weather=before):
             return False
-        if track.newer != digest_of(facts.rows, after=recent, until=through):
+        if track.newer != digest_of(facts.rows, after=recent, until=through, weather=since):
             return False
     return True
 
@@ -129,19 +169,36 @@ def judged(
         )
         for name, site in sites.items()
     }
-    result = rolled(members, last_closed_day(sweep), anew_from=sweep.replay_from)
-    return [
-        _judged(
-            site,
-            members[name],
-            known.facts.get(name),
+    result = rolled(
+        members, last_closed_day(sweep), anew_from=sweep.replay_from, weather=known.weather
+    )
+    settled, recent, last = result.settled.day, result.recent.day, result.latest.day
+    before = weather_digest(known.weather, after=settled, until=recent)
+    since = weather_digest(known.weather, after=recent, until=last)
+    found = []
+    for name, site in sorted(sites.items()):
+        rows = members[name].rows
+        track = replace(
             _with_clocks(tracks[name], said.seen.get(name, ()), sweep.at),
-            result,
-            at=sweep.at,
-            is_grid_out=name in said.out,
+            settled=_cells(result.settled, name),
+            recent=_cells(result.recent, name),
+            latest=_cells(result.latest, name),
+            older=digest_of(rows, after=settled, until=recent, weather=before),
+            newer=digest_of(rows, after=recent, until=last, weather=since),
+            learned_on=members[name].learns_on,
         )
-        for name, site in sorted(sites.items())
-    ]
+        found.append(
+            _judged(
+                site,
+                members[name],
+                known.facts.get(name),
+                track,
+                result,
+                at=sweep.at,
+                is_grid_out=name in said.out,
+            )
+        )
+    return found
 
 
 def _baseline(baselines: Mapping[str, SiteBaseline], site: Site) -> Baseline:
@@ -150,7 +207,9 @@ def _baseline(baselines: Mapping[str, SiteBaseline], site: Site) -> Baseline:
 
 
 def _packed(track: SiteTrack) -> Packed:
-    return Packed(track.settled, track.recent, track.latest, track.older, track.newer)
+    return Packed(
+        track.settled, track.recent, track.latest, track.older, track.newer, track.learned_on
+    )
 
 
 def _with_clocks(track: SiteTrack, seen: Sequence[Observed], at: datetime) -> SiteTrack:
@@ -165,7 +224,7 @@ def _judged(
     site: Site,
     member: Member,
     facts: SiteFacts | None,
-    before: SiteTrack,
+    track: SiteTrack,
     result: Rolled,
     *,
     at: datetime,
@@ -176,32 +235,26 @@ def _judged(
         for day, verdicts in result.verdicts.items()
         if site.id in verdicts
     ]
-    cells = tuple(packed_with(before.lines, new)) if before.lines or new else ()
+    cells = tuple(packed_with(track.lines, new)) if track.lines or new else ()
     own = [clock for clock in facts.clocks if not awaits_neighbours(clock.family)] if facts else []
     latest = result.latest.tracks.get(site.id)
     told = telling(
         Seen(
             site_id=site.id,
             utc_offset_hours=site.utc_offset_hours,
-            told=before.told,
-            clocks=(*own, *before.clocks),
+            told=track.told,
+            clocks=(*own, *track.clocks),
             standing=latest.standing if latest else NOTHING_JUDGED,
             cells=cells,
             at=at,
             is_grid_out=is_grid_out,
         )
     )
-    settled, recent, last = result.settled.day, result.recent.day, result.latest.day
     after = replace(
-        before,
-        settled=_cells(result.settled, site.id),
-        recent=_cells(result.recent, site.id),
-        latest=_cells(result.latest, site.id),
+        track,
         lines=cells,
         told=told.told,
         watched_in=site.region if latest and latest.standing.watch_on else "",
-        older=digest_of(member.rows, after=settled, until=recent),
-        newer=digest_of(member.rows, after=recent, until=last),
     )
     inputs = {}
     if told.findings:

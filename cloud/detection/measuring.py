@@ -132,7 +132,7 @@ def measured(read: Read, chunks: Iterable[StoredChunk]) -> Measured:
         facts=replace(facts, clocks=clocks),
         hours=hours_of(devices, since=since, now=at, rated_w=site.dc_rating_w, place=place),
         waiting=tuple(one for one in seen if awaits_neighbours(one.family)),
-        is_broken=_is_broken(kept, at),
+        is_broken=_is_broken(kept, decoded, at),
     )
 
 
@@ -220,11 +220,11 @@ def _strings(
     return () if one is None else (one,)
 
 
-def _is_broken(kept: Sequence[StoredChunk], at: datetime) -> bool:
+def _is_broken(kept: Sequence[StoredChunk], decoded: Sequence[Chunk], at: datetime) -> bool:
     """Tell whether a chunk is missing among some, which is cheap to tell where none is (T-20)."""
     if is_unbroken([stored.sequence for stored in kept]):
         return False
-    return bool(missing(map(numbered, kept), at=at))
+    return bool(missing(map(numbered, kept, decoded), at=at))
 
 
 def _hybrids(known: Mapping[date, DayOfEnergy], day: date) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from cloud.detection.baseline import Baseline
+from cloud.detection.feed import FeedHour
 
 
 class Tier(StrEnum):
@@ -122,6 +123,8 @@ class SiteTrack:
         watched_in: its region while it is on the watch-list, which is never a case; else empty.
         older, newer: digests of the facts between `settled` and `recent`, and from there on:
             another one means that a day became known, or changed, after it was judged.
+        learned_on: what stands for the baseline that its scales were learned on; empty when it
+            was not kept, and then it is taken to be the present one.
     """
 
     id: str
@@ -135,6 +138,7 @@ class SiteTrack:
     watched_in: str = ""
     older: str = ""
     newer: str = ""
+    learned_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,30 @@ class SiteBaseline:
     id: str
     baseline: Baseline
     built_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class RegionWeather:
+    """The weather of a region's day, as whoever provides weather tells it; not all is told.
+
+    Attributes:
+        id: the region and the day, as `weather_id` makes it.
+        day: on the region's standard clock.
+        hours: light and air of the hours of daylight; empty without an hourly feed.
+        mean_c: mean air temperature of the day, None when it is not told.
+        is_snow_told: whether snow may lie on the roofs, None when it is not told.
+    """
+
+    id: str
+    day: date
+    hours: tuple[FeedHour, ...] = ()
+    mean_c: float | None = None
+    is_snow_told: bool | None = None
+
+
+def weather_id(region_id: str, day: date) -> str:
+    """Give the id under which the weather of a region's day is kept."""
+    return f"{region_id}/{day}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +279,19 @@ class RegionOutages:
 
     id: str
     rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RegionKinds:
+    """The kinds of device of a region that make less than all others, and were told of.
+
+    Attributes:
+        id: the region's clock and square.
+        kinds: make and model.
+    """
+
+    id: str
+    kinds: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

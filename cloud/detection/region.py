@@ -4,12 +4,15 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import chain
 from statistics import fmean, median
+from types import MappingProxyType
 from typing import Any
 
 from cloud.detection.baseline import Baseline
 from cloud.detection.daily import Region, SiteDay, Track, judge_day, new_track
+from cloud.detection.models import RegionWeather
 from cloud.detection.neighbours import neighbourhoods
 from cloud.detection.packed import unpacked, unpacked_day
 from cloud.detection.policy import OPEN_DAYS, RECENT_DAYS, SAMPLE_SHARE
@@ -19,9 +22,12 @@ from cloud.telemetry.days import made_between
 from cloud.telemetry.models import DayOfEnergy
 
 _DAY = timedelta(days=1)
-_COLD_DAYS = 4
+COLD_DAYS = 4
+"""A day's cold is the mean of so many days, itself among them (D-72)."""
 
 Tracks = Mapping[str, Track]
+Weathers = Mapping[date, RegionWeather]
+NO_WEATHER: Weathers = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,8 @@ class Packed:
         settled, recent, latest: after the day before the open days, before the recent ones, and
             after the last one; empty when there was no such day.
         older, newer: digests of the facts between `settled` and `recent`, and from there on.
+        learned_on: what stands for the baseline that the scales in them were learned on; empty
+            when nobody knows, and then they are taken as they are.
     """
 
     settled: Sequence[Any] = ()
@@ -39,6 +47,7 @@ class Packed:
     latest: Sequence[Any] = ()
     older: str = ""
     newer: str = ""
+    learned_on: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,16 @@ class Member:
         """What was measured, by its day."""
         return {fact.day: fact for fact in self.days}
 
+    @cached_property
+    def learns_on(self) -> str:
+        """What stands for its baseline, wherever a scale is learned on it."""
+        return baseline_digest(self.baseline)
+
+    @property
+    def is_rebased(self) -> bool:
+        """Tell whether its scales were learned on another baseline, which they do not fit."""
+        return self.before.learned_on not in {"", self.learns_on}
+
 
 @dataclass(frozen=True, slots=True)
 class Standpoint:
@@ -89,26 +108,38 @@ class Rolled:
 
 
 def rolled(
-    members: Mapping[str, Member], through: date, *, anew_from: date | None = None
+    members: Mapping[str, Member],
+    through: date,
+    *,
+    anew_from: date | None = None,
+    weather: Weathers = NO_WEATHER,
 ) -> Rolled:
     """Judge a region's days up to one, from the newest standpoint that still holds (D-99, D-99a).
 
-    A standpoint holds while the facts that it was made of are the same: a day that became known
-    late is judged as if it had been known in time, and its neighbours' day with it. What is older
-    than the open days is settled and stays. Day by day or all at once, the verdicts are the same.
+    A standpoint holds while what it was made of is the same: a day that became known late is
+    judged as if it had been known in time, and its neighbours' day with it; and so is a day whose
+    weather was told late. What is older than the open days is settled and stays. Day by day or all
+    at once, the verdicts are the same.
+
+    A site that has another baseline learns its scale anew, over the open days (D-63): a scale that
+    was learned on the baseline before says nothing on this one. What its settled days came to
+    stays. Nobody waits for fourteen days, because those that passed are judged again.
 
     Args:
         members: the region's sites.
         through: the last day to judge, a closed one.
         anew_from: judge from this day on even where nothing changed: a replay.
+        weather: what is told of the weather, by day; a day that is not there has none.
     """
-    days = _Days(members, through)
+    days = _Days(members, through, weather)
     settled, recent, latest = (_standpoint(members, name) for name in _NAMES)
     base = settled
-    if _holds(members, settled.day, recent.day, "older", anew_from):
-        base = recent
-        if _holds(members, recent.day, latest.day, "newer", anew_from):
-            base = latest
+    if not any(one.is_rebased for one in members.values()):
+        holds = partial(_holds, members, weather=weather, anew_from=anew_from)
+        if holds(settled.day, recent.day, digest="older"):
+            base = recent
+            if holds(recent.day, latest.day, digest="newer"):
+                base = latest
     settled_on = through - OPEN_DAYS.on(through) * _DAY
     recent_on = through - RECENT_DAYS.on(through) * _DAY
     passed = {base.day: base}
@@ -128,19 +159,52 @@ def rolled(
 _NAMES = ("settled", "recent", "latest")
 
 
-def digest_of(rows: Sequence[Sequence[Any]], *, after: date | None, until: date | None) -> str:
+def digest_of(
+    rows: Sequence[Sequence[Any]], *, after: date | None, until: date | None, weather: str = ""
+) -> str:
     """Give what stands for the facts of a span: other facts give another text.
 
     Args:
         rows: packed days.
         after: the day before the span, None when it begins with the first day.
         until: its last day; of a span that is not there yet the text is empty.
+        weather: what stands for the weather of the same span.
     """
     if until is None:
         return ""
     first, last = after.toordinal() if after else 0, until.toordinal()
     told = repr([row for row in rows if first < row[0] <= last])
-    return hashlib.sha256(told.encode()).hexdigest()[:12]
+    return _digest(told + weather)
+
+
+def weather_digest(weather: Weathers, *, after: date | None, until: date | None) -> str:
+    """Give what stands for the weather that the days of a span are judged by; empty for none.
+
+    The days before the span whose cold is part of its first days' belong to it.
+    """
+    first = after - (COLD_DAYS - 1) * _DAY if after else date.min
+    told = [weather[day] for day in sorted(weather) if until and first < day <= until]
+    return _digest(repr(told)) if told else ""
+
+
+def baseline_digest(baseline: Baseline) -> str:
+    """Give what stands for a baseline, as far as a scale is learned on it.
+
+    Its place and its design's level are left out, because they are not part of what a day's
+    energy is divided by. Six digits count: what is worked out again on another machine is the same.
+    """
+    planes = sorted((one.dc_w, one.tilt_deg, one.azimuth_deg) for one in baseline.planes)
+    numbers = (
+        baseline.ac_limit_w,
+        *chain.from_iterable(planes),
+        *baseline.clear_sky_wh,
+        *baseline.month_shape,
+    )
+    return _digest(" ".join(f"{number:.6g}" for number in numbers))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _standpoint(members: Mapping[str, Member], name: str) -> Standpoint:
@@ -150,26 +214,33 @@ def _standpoint(members: Mapping[str, Member], name: str) -> Standpoint:
         cells = getattr(member.before, name)
         track = unpacked(cells) if cells else None
         if track is not None:
-            tracks[site_id] = track
+            tracks[site_id] = _with_new_scale(track, member) if member.is_rebased else track
     day = max((track.through for track in tracks.values() if track.through), default=None)
     return Standpoint(day, tracks)
+
+
+def _with_new_scale(track: Track, member: Member) -> Track:
+    return replace(track, scale=new_track(member.baseline).scale)
 
 
 def _holds(
     members: Mapping[str, Member],
     after: date | None,
     until: date | None,
+    *,
     digest: str,
+    weather: Weathers,
     anew_from: date | None,
 ) -> bool:
     """Tell whether the later of two standpoints still follows from the earlier one."""
     if until is None or (anew_from is not None and anew_from <= until):
         return False
+    sky = weather_digest(weather, after=after, until=until)
     for member in members.values():
         is_new = not member.before.latest
         if is_new and any(row[0] <= until.toordinal() for row in member.rows):
             return False
-        told = digest_of(member.rows, after=after, until=until)
+        told = digest_of(member.rows, after=after, until=until, weather=sky)
         if not is_new and told != getattr(member.before, digest):
             return False
     return True
@@ -178,9 +249,10 @@ def _holds(
 class _Days:
     """The facts of a region as its days."""
 
-    def __init__(self, members: Mapping[str, Member], through: date) -> None:
+    def __init__(self, members: Mapping[str, Member], through: date, weather: Weathers) -> None:
         self._members = members
         self._through = through
+        self._weather = weather
 
     @cached_property
     def _region(self) -> Region:
@@ -208,33 +280,44 @@ class _Days:
     def judged(self, now: Standpoint, day: date) -> tuple[Standpoint, Mapping[str, Verdict]]:
         """Give the standpoint after one more day, with the day's verdicts."""
         tracks = dict(now.tracks)
+        weather = self._weather.get(day) or RegionWeather("", day)
+        mean_c = self._mean_c(day)
         rows = []
         for site_id, member in self._members.items():
             if member.commissioned_on > day:
                 continue
             fact = member.by_day.get(day)
             if fact is not None and _has_another_source(member, fact) and site_id in tracks:
-                fresh = new_track(member.baseline)
-                tracks[site_id] = replace(tracks[site_id], scale=fresh.scale)
-            rows.append(self._row(site_id, member, day))
-        after, verdicts = judge_day(day, self._region, tracks, rows, terms=terms_on(day))
+                tracks[site_id] = _with_new_scale(tracks[site_id], member)
+            told = _row(site_id, member, fact)
+            rows.append(replace(told, mean_4d_c=mean_c, is_snow_told=weather.is_snow_told))
+        after, verdicts = judge_day(
+            day, self._region, tracks, rows, terms=terms_on(day), feed=weather.hours or None
+        )
         return Standpoint(day, after), verdicts
 
-    def _row(self, site_id: str, member: Member, day: date) -> SiteDay:
-        fact = member.by_day.get(day)
-        latest = (day - number * _DAY for number in range(_COLD_DAYS))
-        nights = [self._nights[one] for one in latest if one in self._nights]
-        mean_c = fmean(nights) if nights else None
-        if fact is None:
-            return SiteDay(site_id, None, 0.0, mean_4d_c=mean_c)
-        return SiteDay(
-            site_id=site_id,
-            actual_wh=fact.pv_wh,
-            completeness=1.0 if _is_whole(fact) else fact.completeness,
-            throttled_share=fact.throttled_share,
-            mean_4d_c=mean_c,
-            since_gap_wh=_since_gap_wh(member, fact),
-        )
+    def _mean_c(self, day: date) -> float | None:
+        """Give how cold a day and those before it were (D-72).
+
+        By the weather that is told of them; where none is, by what the cabinets tell of the nights.
+        """
+        latest = [day - number * _DAY for number in range(COLD_DAYS)]
+        means = (self._weather[one].mean_c for one in latest if one in self._weather)
+        told = [mean for mean in means if mean is not None]
+        known = told or [self._nights[one] for one in latest if one in self._nights]
+        return fmean(known) if known else None
+
+
+def _row(site_id: str, member: Member, fact: DayOfEnergy | None) -> SiteDay:
+    if fact is None:
+        return SiteDay(site_id, None, 0.0)
+    return SiteDay(
+        site_id=site_id,
+        actual_wh=fact.pv_wh,
+        completeness=1.0 if _is_whole(fact) else fact.completeness,
+        throttled_share=fact.throttled_share,
+        since_gap_wh=_since_gap_wh(member, fact),
+    )
 
 
 def _is_whole(fact: DayOfEnergy) -> bool:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from cloud.kernel.ids import derived
-from cloud.telemetry.chunk import decode
+from cloud.telemetry.chunk import Chunk, decode
 from cloud.telemetry.policy import (
     KEPT_BY_GATEWAY,
     MOST_NUMBERS,
@@ -60,9 +60,9 @@ class Resend:
     ranges: tuple[tuple[int, int], ...]
 
 
-def numbered(stored: StoredChunk) -> Numbered:
-    """Give what a stored chunk tells of the numbers."""
-    chunk = decode(stored.payload)
+def numbered(stored: StoredChunk, chunk: Chunk | None = None) -> Numbered:
+    """Give what a stored chunk tells of the numbers; its payload is decoded where it is not yet."""
+    chunk = chunk or decode(stored.payload)
     is_past = stored.window_start <= stored.received_at + _CLOCK_SLACK
     return Numbered(
         boot=chunk.boot,

@@ -6,21 +6,31 @@ from datetime import datetime, timedelta
 
 from cloud.detection.breaker import covers
 from cloud.detection.evidence import unpacked
-from cloud.detection.judging import Judged, Remembered, heard_in, is_quiet, judged
+from cloud.detection.judging import (
+    Judged,
+    Remembered,
+    heard_in,
+    is_quiet,
+    judged,
+    weather_days,
+)
 from cloud.detection.models import (
     Finding,
     HoldState,
     RegionOutages,
     RegionRoster,
     RegionSweep,
+    RegionWeather,
     ShardResult,
     SiteBaseline,
     SiteFacts,
     SiteTrack,
     SweepHold,
+    weather_id,
 )
 from cloud.detection.process.drawing import pictured
 from cloud.detection.process.holding import held, settled_hold
+from cloud.detection.process.kinds import kinds_noted
 from cloud.detection.process.measuring import result_id
 from cloud.detection.process.outages import noted
 from cloud.detection.process.planning import require_current, watch_timer
@@ -92,6 +102,7 @@ def _judge(
         told = _write(records, chunks, documents, found, tracks, is_silent=is_silent)
         records.commit(settled_hold(hold, len(findings), sweep.at))
     records.commit(noted(outages, sweep.id, said.outages, at=sweep.at, to=operations))
+    records.commit(kinds_noted(records, found, sweep, to=operations))
     return told
 
 
@@ -104,11 +115,16 @@ def _remembered(
 ) -> Remembered:
     parts = [result_id(sweep.id, shard) for shard in range(sweep.shards)]
     results = [one.record for one in records.load_all(ShardResult, parts).values()]
+    facts = {name: one.record for name, one in records.load_all(SiteFacts, ids).items()}
+    known = {name: one.record for name, one in tracks.items()}
+    days = [weather_id(sweep.id, day) for day in weather_days(facts, known, sweep)]
+    told = [one.record for one in records.load_all(RegionWeather, days).values()]
     return Remembered(
-        facts={name: one.record for name, one in records.load_all(SiteFacts, ids).items()},
-        tracks={name: one.record for name, one in tracks.items()},
+        facts=facts,
+        tracks=known,
         results=[one for one in results if one.at == sweep.at],
         outages=outages.record if outages and outages.record.rows else None,
+        weather={one.day: one for one in told},
     )
 
 
