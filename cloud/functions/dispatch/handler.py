@@ -51,10 +51,11 @@ def _finding(body: dict[str, Any]) -> None:
         dispatchable=body["tier"] == Tier.DISPATCH,
         evidence=tuple(body["evidence"]),
         causes=tuple(body["causes"]),
-        hazard=body["hazard"],
-        is_grid_out=body["is_grid_out"],
-        summary=body["summary"],
-        picture=body["picture"],
+        # What waited in the queue when a later version came does not tell these yet.
+        hazard=body.get("hazard", ""),
+        is_grid_out=body.get("is_grid_out", False),
+        summary=body.get("summary", ""),
+        picture=body.get("picture", ""),
     )
     case = take_up(RECORDS, finding=finding, at=CLOCK.now(), spc_id=COORDINATOR_ID)
     logger.info("taken up", finding=finding.id, case=case.id)
