@@ -1,169 +1,138 @@
-"""How many sites one core judges in a second, all in, beside pandas with the same rule.
+"""How many sites one core judges and measures in a second, and in what memory, beside pandas.
 
-All in: states decoded from JSON, who makes what, neighbours' middles, verdicts, states encoded.
-The peer is the same literal rule over the same days, by whole columns: one site's ratio to the
-weighted median of its neighbours. It decides less than we do (no snow, gap, doubt or watch-list),
-so it is flattered. Each size runs in a process of its own, so that its peak memory is its own.
+All in means as the sweep does it: the records' stored text is read, the region is judged, and the
+text of what became of each site is made. The peer is the same rule by whole columns, held to the
+same verdicts first; it does the day step alone, and its state goes through JSON as ours does. CPU
+time counts: of regions the median, of day steps the best of three. Each line is a process of its
+own, so that its peak memory is its own. `python -m bench.detection --full` takes some minutes, and
+leaves nothing out.
 """
 
 import json
-import math
-import random
-import resource
 import subprocess
 import sys
-import time
-from datetime import date, timedelta
-from importlib import import_module
-from importlib.util import find_spec
+import tempfile
+from pathlib import Path
+from typing import Any
 
-from cloud.detection.baseline import KNOT_DAYS, Baseline
-from cloud.detection.daily import Region, SiteDay, judge_day
-from cloud.detection.feed import FeedHour, Plane
-from cloud.detection.neighbours import neighbourhoods
-from cloud.detection.packed import packed, unpacked
-from cloud.detection.terms import terms_on
+from bench.peers import PEERS
 
+ROOT = Path(__file__).parent.parent
 SIZES = (1_000, 10_000, 100_000)
-FIRST = date(2026, 6, 1)
-WARM_DAYS = 20
-MEASURED_DAYS = 3
-PER_SQUARE_KM = 0.1
-"""Sites in a square kilometre, as in a city where one roof in some hundreds is ours."""
+REGION, LARGE_REGION = 1_000, 5_000
+GOAL = 30_000
+WAYS = {
+    "morning": "one new day, as every morning",
+    "late": "... and a site's day of 3 days ago came late",
+    "very late": "... and one of 20 days ago",
+    "again": "no new day (twice of three times)",
+    "paused": "one new day, Python's collector paused",
+}
 
 
-def fleet(size: int) -> list[Baseline]:
-    """Give sites over a square that grows with them, so that neighbours are as near as before."""
-    dice = random.Random(size)
-    side = math.sqrt(size / PER_SQUARE_KM) / 111.2
-    return [
-        Baseline(
-            site_id=f"S{number:06d}",
-            latitude=39.0 + dice.random() * side,
-            longitude=-105.0 + dice.random() * side / 0.77,
-            utc_offset_hours=-7,
-            ac_limit_w=7600,
-            planes=(Plane(8000, dice.uniform(10, 40), dice.uniform(90, 270)),),
-            clear_sky_wh=(40_000.0,) * len(KNOT_DAYS),
-        )
-        for number in range(size)
-    ]
-
-
-def days_of(sites: list[Baseline], day: date) -> list[SiteDay]:
-    """Give a day of all sites: clouds for all, and a little for each."""
-    dice = random.Random(day.toordinal())
-    cloud = dice.uniform(0.4, 1.0)
-    return [
-        SiteDay(site.site_id, round(40_000 * cloud * math.exp(dice.gauss(0, 0.07))), 1.0)
-        for site in sites
-    ]
-
-
-def feed_of(day: date) -> tuple[FeedHour, ...]:
-    """Give a day's light by the hour."""
-    dice = random.Random(day.toordinal())
-    return tuple(
-        FeedHour(hour, dice.uniform(0.4, 1) * 950 * math.sin(math.pi * (hour - 4.5) / 15), 20.0)
-        for hour in range(5, 20)
+def child(module: str, *arguments: object, python: str = sys.executable) -> Any:
+    """Run a module in a process of its own and give the JSON that it prints."""
+    done = subprocess.run(  # noqa: S603 - our own modules
+        [python, "-m", f"bench.{module}", *map(str, arguments)],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     )
+    return json.loads(done.stdout) if done.stdout else None
 
 
-def ours(size: int, *, is_fed: bool) -> tuple[float, float]:
-    """Give seconds for a day of all sites, and seconds to find the neighbours once."""
-    sites = fleet(size)
-    began = time.perf_counter()
-    region = Region({site.site_id: site for site in sites}, neighbourhoods(sites, FIRST))
-    found = time.perf_counter() - began
-    stored, spent = "[]", 0.0
-    warm = WARM_DAYS if size <= 10_000 else 2
-    for number in range(warm + MEASURED_DAYS):
-        day = FIRST + timedelta(days=number)
-        told, feed = days_of(sites, day), feed_of(day) if is_fed else None
-        began = time.perf_counter()
-        tracks = {
-            track.site_id: track for cells in json.loads(stored) if (track := unpacked(cells))
-        }
-        after, _ = judge_day(day, region, tracks, told, terms=terms_on(day), feed=feed)
-        stored = json.dumps([packed(track) for track in after.values()])
-        if number >= warm:
-            spent += time.perf_counter() - began
-    return spent / MEASURED_DAYS, found
-
-
-def pandas_peer(size: int) -> float:
-    """Give seconds for a day of all sites by pandas, its state in and out of JSON as well."""
-    pandas, numpy = import_module("pandas"), import_module("numpy")
-    sites = fleet(size)
-    near = neighbourhoods(sites, FIRST)
-    place = {site.site_id: number for number, site in enumerate(sites)}
-    pairs = pandas.DataFrame(
-        [
-            (number, place[name], weight)
-            for number, site in enumerate(sites)
-            for name, weight in zip(
-                near[site.site_id].names, near[site.site_id].weights, strict=True
+def all_in(folder: Path, *, is_full: bool) -> None:
+    """Print what regions take all in, by fleet, by region, and by what came late."""
+    text = {size: folder / f"region-{size}" for size in (REGION, LARGE_REGION)}
+    for size, path in text.items():
+        child("detection_region", "write", size, path)
+    print(f"{'judged all in':44}{'fleet':>8}{'sites/s':>9}{'us a site: read':>17}", end="")
+    print(f"{'judge':>7}{'write':>7}{'peak MB':>9}")
+    plan = [(REGION, 1, 3, way) for way in WAYS]
+    plan[1:1] = [(REGION, 10, 1, "morning"), (LARGE_REGION, 1, 1, "morning")]
+    if is_full:
+        plan[3:3] = [(REGION, 100, 1, "morning"), (LARGE_REGION, 20, 1, "morning")]
+    first = None
+    for per_region, regions, times, way in plan:
+        found = child("detection_region", "judge", text[per_region], regions, times, way)
+        each = {part: 1e6 * one for part, one in found["per_site"].items()}
+        total = sum(each.values())
+        first = first or total
+        name = WAYS[way]
+        if (per_region, regions) != (REGION, 1):
+            name = (
+                f"... {regions} of {per_region:,}" if regions > 1 else f"... one of {per_region:,}"
             )
-        ],
-        columns=["site", "other", "weight"],
+        print(
+            f"  {name:42}{found['sites']:8,}{1e6 / total:9,.0f}{each['decode']:17,.0f}"
+            f"{each['judge']:7,.0f}{each.get('encode', 0):7,.0f}{found['peak_mb']:9,.0f}"
+            f"   {total / first:.2f}x a site",
+            flush=True,
+        )
+    if not is_full:
+        print("  (100,000 all in takes minutes: --full; a region is all that a process knows of)")
+    print(f"  goal: {GOAL:,} sites/s; an empty process has {found['empty_mb']:.0f} MB")
+
+
+def day_step() -> bool:
+    """Print the day step beside pandas, and give whether both agree."""
+    python = PEERS / "python"
+    is_there = (
+        python.exists()
+        and not subprocess.run(  # noqa: S603 - the peers' interpreter
+            [python, "-c", "import pandas"], check=False, capture_output=True
+        ).returncode
     )
-    state = pandas.DataFrame({"scale": 0.0, "low": 0}, index=range(size)).to_json()
-    spent = 0.0
-    for number in range(MEASURED_DAYS):
-        told = days_of(sites, FIRST + timedelta(days=number))
-        began = time.perf_counter()
-        frame = pandas.read_json(_text(state))
-        actual = numpy.array([one.actual_wh for one in told], dtype=float)
-        frame["log"] = numpy.log(actual / 40_000) - frame["scale"]
-        pairs["log"] = frame["log"].to_numpy()[pairs["other"].to_numpy()]
-        ordered = pairs.sort_values(["site", "log"])
-        passed = ordered.groupby("site")["weight"].cumsum()
-        half = ordered.groupby("site")["weight"].transform("sum") / 2
-        middle = ordered[passed >= half].groupby("site")["log"].first()
-        difference = frame["log"] - middle
-        is_low = difference < math.log(0.85)
-        frame["low"] = numpy.where(is_low, frame["low"] + 1, 0)
-        frame["scale"] += 0.03 * difference.clip(-0.15, 0.15).where(~is_low, 0.0)
-        state = frame[["scale", "low"]].to_json()
-        spent += time.perf_counter() - began
-    return spent / MEASURED_DAYS
-
-
-def _text(text: str) -> object:
-    return import_module("io").StringIO(text)
-
-
-def one(what: str, size: int) -> None:
-    """Run one of them and print its rate and its peak memory."""
-    found = 0.0
-    if what == "pandas":
-        spent = pandas_peer(size)
-    else:
-        spent, found = ours(size, is_fed=what == "ours, hourly feed")
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if not is_there:
+        print("pandas is not there, and is left out: make bench-peers")
+    agreed = child("detection_pandas", "agree", 120, 60, python=str(python)) if is_there else None
+    print(f"{'the day step alone, state as JSON':44}{'fleet':>8}{'ours/s':>9}{'pandas/s':>10}")
+    for size in SIZES:
+        times = 3 if size < max(SIZES) else 1
+        ours = size / child("detection_day", size, REGION, times)["seconds"]
+        line = f"  {_regions(size // REGION):42}{size:8,}{ours:9,.0f}"
+        if is_there:
+            peer = child("detection_pandas", size, REGION, times, python=str(python))
+            rate = size / peer["seconds"]
+            line += f"{rate:10,.0f}   {ours / rate:.2f}x"
+        print(line, flush=True)
+    if agreed is None:
+        return True
     print(
-        f"{what:18} {size:8,} sites  {size / spent:10,.0f} sites/s  {peak_mb:6,.0f} MB peak"
-        + (f"  neighbours once {found:5.1f} s" if found else ""),
-        flush=True,
+        f"  both judged {agreed['site_days']:,} hard site-days by {agreed['reasons']} of "
+        f"{agreed['of_reasons']} reasons, with {agreed['visits']} visits: "
+        f"{agreed['differ'] or 'none'} differ"
     )
+    return not agreed["differ"] and agreed["reasons"] == agreed["of_reasons"]
+
+
+def _regions(number: int) -> str:
+    return f"{number} regions of {REGION:,}" if number > 1 else "one region"
+
+
+def measuring(sizes: tuple[int, ...]) -> None:
+    """Print what measuring takes, and where the time goes."""
+    print(f"{'measured from chunks':44}{'sites':>8}{'sites/s':>9}{'peak MB':>9}")
+    for size in sizes:
+        found = child("detection_shard", size)
+        print(
+            f"  {'41 chunks of an hour of minutes':42}{found['sites']:8,}"
+            f"{found['sites'] / found['seconds']:9,.1f}{found['peak_mb']:9,.0f}"
+        )
+    total = sum(found["parts"].values())
+    shares = (f"{what} {100 * one / total:.0f}%" for what, one in found["parts"].items())
+    print(f"  of its parts, measured by themselves: {', '.join(shares)}")
 
 
 def main() -> int:
-    """Run every size of each in a process of its own."""
-    if len(sys.argv) == 3:
-        one(sys.argv[1], int(sys.argv[2]))
-        return 0
-    whats = ["ours, no feed", "ours, hourly feed"]
-    if find_spec("pandas"):
-        whats.append("pandas")
-    else:
-        print("pandas is not installed: it is left out (install sunreeve[baseline])")
-    for size in SIZES:
-        for what in whats:
-            subprocess.run(  # noqa: S603 - ourselves
-                [sys.executable, "-m", "bench.detection", what, str(size)], check=True
-            )
-    return 0
+    """Print everything; 1 when pandas comes to other verdicts."""
+    is_full = "--full" in sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        all_in(Path(folder), is_full=is_full)
+    is_agreed = day_step()
+    measuring((100, 500, 2_000) if is_full else (50,))
+    return 0 if is_agreed else 1
 
 
 if __name__ == "__main__":

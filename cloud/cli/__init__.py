@@ -153,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     detect.add_argument("--out", type=Path, required=True, help="the cases, as CSV")
     detect.set_defaults(module="cloud.cli.detect", function="detect")
 
+    _add_fleet(commands)
     _add_of_running(commands)
     _add_sweep(commands)
 
@@ -192,6 +193,32 @@ def _folder(text: str) -> Path:
             msg = f"{path} is a file; name a folder"
             raise argparse.ArgumentTypeError(msg)
     return folder
+
+
+def _add_fleet(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    """Add the commands that bring a folder's baselines and weather into a file or to a stack."""
+    baseline = commands.add_parser("baseline", help="work out what a fleet's sites make when clear")
+    baseline.add_argument(
+        "--ends-cases",
+        action="store_true",
+        help="put also those of sites with an open case of low days, which may end by it",
+    )
+    weather = commands.add_parser("weather", help="bring the weather of a fleet's days to a region")
+    weather.add_argument("--region", required=True, help="its clock and square, UTC-07.N39W106")
+    weather.add_argument("--since", metavar="DAY", help="only from a day on, as 2026-11-08")
+    for name, command in (("baseline", baseline), ("weather", weather)):
+        command.add_argument(
+            "--fleet", type=Path, required=True, help="folder with sites.csv, days.csv.gz and more"
+        )
+        place = command.add_mutually_exclusive_group(required=True)
+        place.add_argument(
+            "--out", type=Path, metavar="FILE", help="write them, one line of JSON each"
+        )
+        place.add_argument(
+            "--put", action="store_true", help="put them on record in a running stack"
+        )
+        command.add_argument("--folder", type=_folder, default="var/up", help="the stack's files")
+        command.set_defaults(module="cloud.cli.baselines", function=name)
 
 
 def _add_sweep(commands: "argparse._SubParsersAction[_Parser]") -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from cloud.cli.local import PATIENCE_S, RunningStack
-from cloud.kernel.errors import BadInput
+from cloud.kernel.errors import BadInput, Unavailable
 
 _PERSON = "sam.spc"
 """Who decides on this machine; on AWS it is whoever signed in."""
@@ -40,7 +40,9 @@ def discard(options: argparse.Namespace) -> int:
 
 
 def _decide(options: argparse.Namespace, what: str) -> int:
-    hold = _ask(options, "POST", f"/ops/sweep_holds/{quote(options.region)}/{what}")["item"]
+    hold = _ask(options, "POST", f"/ops/sweep_holds/{quote(options.region, safe='')}/{what}")[
+        "item"
+    ]
     count = len(hold["finding_ids"])
     print(json.dumps(hold) if options.json else f"{hold['id']}: {count} findings {hold['state']}")
     return 0
@@ -64,11 +66,26 @@ def _ask(options: argparse.Namespace, method: str, path: str, body: Any = None) 
     stack = RunningStack(options.folder)
     token = stack.ask("POST", "/token", {"name": _PERSON}).content["token"]
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-    with closing(http.client.HTTPConnection("127.0.0.1", stack.port, timeout=PATIENCE_S)) as door:
-        door.request(method, path, None if body is None else json.dumps(body), headers)
-        response = door.getresponse()
-        answer = json.loads(response.read())
+    try:
+        with closing(
+            http.client.HTTPConnection("127.0.0.1", stack.port, timeout=PATIENCE_S)
+        ) as door:
+            door.request(method, path, None if body is None else json.dumps(body), headers)
+            response = door.getresponse()
+            found: dict[str, Any] = json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError) as silent:
+        msg = f"asking the stack in {options.folder}: {silent}; it may have ended, ask again"
+        raise Unavailable(msg) from silent
     if response.status >= 300:
-        raise BadInput(str(answer.get("detail") or answer))
-    found: dict[str, Any] = answer
+        raise BadInput(_refusal(found))
     return found
+
+
+def _refusal(problem: dict[str, Any]) -> str:
+    """Give the API's reason, with each place of a request that it could not read."""
+    places = [
+        f"{one['pointer']}: {one['message']}"
+        for one in problem.get("errors", ())
+        if "pointer" in one
+    ]
+    return "; ".join(places) or str(problem.get("detail") or problem)

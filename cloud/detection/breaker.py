@@ -35,6 +35,6 @@ def too_many(*, opening: int, sites: int, all_opening: int, all_sites: int, on: 
 
 def covers(hold: SweepHold | None, finding_ids: Collection[str]) -> bool:
     """Tell whether a person has decided on all of these findings."""
-    if hold is None or hold.state is HoldState.HELD:
+    if hold is None or hold.state not in {HoldState.RELEASED, HoldState.DISCARDED}:
         return False
     return set(finding_ids) <= set(hold.finding_ids)

@@ -287,12 +287,16 @@ class Danger:
     at: datetime
 
 
-def hazards_in(event: Event) -> tuple[Danger, ...]:
+def hazards_in(event: Event, *, on: date) -> tuple[Danger, ...]:
     """Give what a device's event tells that may hurt somebody at any time (D-80).
 
     Only bits that were not set before: the others were told when they came. A failing battery
     needs to be known beside the grid, and waits for the evaluation. An event that is not a
     device's alarm tells nothing.
+
+    Args:
+        event: what the device said, by its own clock, which may be wrong.
+        on: day on which it came in.
     """
     told = _EVENT.fullmatch(event.says) if event.what == "device_alarm" else None
     if told is None:
@@ -303,7 +307,7 @@ def hazards_in(event: Event) -> tuple[Danger, ...]:
     return tuple(
         Danger(ISSUES[name], serial, event.at)
         for name in sorted(shown)
-        if name in ISSUES and is_emergency(ISSUES[name], is_grid_out=False, on=event.at.date())
+        if name in ISSUES and is_emergency(ISSUES[name], is_grid_out=False, on=on)
     )
 
 

@@ -1,6 +1,6 @@
 """What is told of a site: what was found, once, and that it is over, once; pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -54,11 +54,37 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What is told at an evaluation, and what stands as told after it."""
+    """What is told at an evaluation.
 
-    told: tuple[Told, ...]
-    findings: tuple[Finding, ...]
+    Attributes:
+        left: what was told before and is not over.
+        news: what is told now, each with what stands as told by it.
+    """
+
+    left: tuple[Told, ...]
+    news: tuple[tuple[Told, Finding], ...]
     recoveries: tuple[Recovery, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found and is told now."""
+        return tuple(finding for _, finding in self.news)
+
+    @property
+    def told(self) -> tuple[Told, ...]:
+        """What stands as told afterwards."""
+        return _standing((*self.left, *(one for one, _ in self.news)))
+
+    def dangers_only(self) -> "Telling":
+        """Give what is told while everything else is held back: what may hurt somebody (D-80)."""
+        news = tuple((one, finding) for one, finding in self.news if finding.hazard)
+        return replace(self, news=news)
+
+
+def _standing(told: Iterable[Told]) -> tuple[Told, ...]:
+    """Give each thing that was told once, as it was told last."""
+    latest = {(one.issue, one.since): one for one in told}
+    return tuple(one for _, one in sorted(latest.items()))
 
 
 def telling(seen: Seen) -> Telling:
@@ -67,13 +93,8 @@ def telling(seen: Seen) -> Telling:
     found = list(_of_issues(seen, left))
     told = [*left, *(one for one, _ in found)]
     found += _of_low_days(seen, left, is_fault_told=any(one.family == INVERTER for one in told))
-    after = {(one.issue, one.since): one for one in (*left, *(one for one, _ in found))}
-    stands = tuple(one for _, one in sorted(after.items()))
-    return Telling(
-        told=stands,
-        findings=tuple(finding for _, finding in found),
-        recoveries=tuple(_recoveries(seen, stands)),
-    )
+    stands = _standing((*left, *(one for one, _ in found)))
+    return Telling(left, tuple(found), tuple(_recoveries(seen, stands)))
 
 
 def _is_over(one: Told, seen: Seen) -> bool:

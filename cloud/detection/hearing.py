@@ -59,7 +59,7 @@ def heard(
             waiting[site_id] = issues
     outages = still_known(known, now)
     if waiting:
-        new = grid_outages(hours, cells_of(places, now=now))
+        new = grid_outages(hours, cells_of(places, now=now), outages)
         outages = merged((*outages, *new))
     seen = {}
     if waiting:

@@ -177,20 +177,20 @@ def judged(
     since = weather_digest(known.weather, after=recent, until=last)
     found = []
     for name, site in sorted(sites.items()):
-        rows = members[name].rows
+        member = members[name]
         track = replace(
             _with_clocks(tracks[name], said.seen.get(name, ()), sweep.at),
             settled=_cells(result.settled, name),
             recent=_cells(result.recent, name),
             latest=_cells(result.latest, name),
-            older=digest_of(rows, after=settled, until=recent, weather=before),
-            newer=digest_of(rows, after=recent, until=last, weather=since),
-            learned_on=members[name].learns_on,
+            older=member.digest(after=settled, until=recent, weather=before),
+            newer=member.digest(after=recent, until=last, weather=since),
+            learned_on=member.learns_on,
         )
         found.append(
             _judged(
                 site,
-                members[name],
+                member,
                 known.facts.get(name),
                 track,
                 result,

@@ -1,8 +1,10 @@
 """What a site's own chunks say: its days, and the issues under way; pure."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 
 from cloud.detection.codes import STRING_MISSING
 from cloud.detection.daylight import Place
@@ -115,8 +117,9 @@ def measured(read: Read, chunks: Iterable[StoredChunk]) -> Measured:
         return Measured(facts, (), ())
     place = Place(site.latitude, site.longitude)
     since = before.measured_at or at - _DAY / 3
+    latest = _since(devices, since - _BEFORE)
     seen = observe(
-        devices,
+        latest,
         running={clock.family: clock.devices for clock in before.clocks},
         since=since,
         now=at,
@@ -130,10 +133,20 @@ def measured(read: Read, chunks: Iterable[StoredChunk]) -> Measured:
     )
     return Measured(
         facts=replace(facts, clocks=clocks),
-        hours=hours_of(devices, since=since, now=at, rated_w=site.dc_rating_w, place=place),
+        hours=hours_of(latest, since=since, now=at, rated_w=site.dc_rating_w, place=place),
         waiting=tuple(one for one in seen if awaits_neighbours(one.family)),
         is_broken=_is_broken(kept, decoded, at),
     )
+
+
+def _since(
+    devices: Mapping[str, Sequence[Sample]], first: datetime
+) -> Mapping[str, Sequence[Sample]]:
+    """Give the samples from an instant on; the morning reads more, for the days."""
+    instant = attrgetter("at")
+    return {
+        serial: rows[bisect_left(rows, first, key=instant) :] for serial, rows in devices.items()
+    }
 
 
 def moved_clocks(

@@ -45,16 +45,21 @@ class GridOutage:
         )
 
 
-def grid_outages(hours: Hours, cells: Mapping[str, Collection[str]]) -> tuple[GridOutage, ...]:
+def grid_outages(
+    hours: Hours, cells: Mapping[str, Collection[str]], known: Iterable[GridOutage] = ()
+) -> tuple[GridOutage, ...]:
     """Give the outages of the grid, each for its cell and its hours (D-84).
 
     An hour belongs to one when more than a share of the cell's sites that were awake saw the grid
-    gone, and enough were awake to tell. Hours that are not far apart (D-84a) are one outage.
+    gone, and enough were awake to tell; where one goes on, fewer are enough, for at night most
+    sleep. Hours that are not far apart (D-84a) are one outage.
 
     Args:
         hours: site -> its hours.
         cells: cell -> its sites.
+        known: outages of the evaluations before, that may go on.
     """
+    last = {outage.cell: outage.hours[-1] for outage in known}
     found = []
     for cell, sites in sorted(cells.items()):
         awake: dict[int, int] = {}
@@ -64,17 +69,25 @@ def grid_outages(hours: Hours, cells: Mapping[str, Collection[str]]) -> tuple[Gr
                 awake[hour.hour] = awake.get(hour.hour, 0) + hour.is_awake
                 if hour.is_grid_lost:
                     lost.setdefault(hour.hour, set()).add(site_id)
-        found += [
-            GridOutage(cell, (hour,), tuple(sorted(sites)), tuple(sorted(shown)))
-            for hour, shown in sorted(lost.items())
-            if _is_outage(len(shown), awake[hour], start_of_hour(hour))
-        ]
+        for number, shown in sorted(lost.items()):
+            goes_on = cell in last and _is_near(last[cell], number)
+            if _is_outage(len(shown), awake[number], start_of_hour(number), goes_on=goes_on):
+                found.append(
+                    GridOutage(cell, (number,), tuple(sorted(sites)), tuple(sorted(shown)))
+                )
+                last[cell] = number
     return merged(found)
 
 
-def _is_outage(shown: int, awake: int, at: datetime) -> bool:
+def _is_outage(shown: int, awake: int, at: datetime, *, goes_on: bool) -> bool:
     day = at.date()
-    return awake >= FEWEST_NEIGHBOURS.on(day) and shown > OUTAGE_SHARE.on(day) * awake
+    fewest = 1 if goes_on else FEWEST_NEIGHBOURS.on(day)
+    return awake >= fewest and shown > OUTAGE_SHARE.on(day) * awake
+
+
+def _is_near(before: int, hour: int) -> bool:
+    pause = OUTAGE_PAUSES.on(start_of_hour(hour).date()) / timedelta(hours=1)
+    return 0 <= hour - before <= pause
 
 
 def merged(outages: Iterable[GridOutage]) -> tuple[GridOutage, ...]:

@@ -13,6 +13,8 @@ from cloud.telemetry.models import DayOfEnergy, PvEnergySource
 
 _THROUGH = 15
 """Where the last judged day stands."""
+_COLDEST = 4
+"""Where the temperature of a day's night stands."""
 FORMAT = 1
 """Of the lists below; another one is not read, and its site is replayed from its stored days."""
 
@@ -92,6 +94,12 @@ def packed_day(day: DayOfEnergy) -> tuple[Any, ...]:
     )
 
 
+def coldest_c(cells: Sequence[Any]) -> float | None:
+    """Give how cold the cabinets were in the dark of a packed day, None when that is not known."""
+    tenths = cells[_COLDEST]
+    return None if tenths is None else tenths / 10
+
+
 def unpacked_day(cells: Sequence[Any]) -> DayOfEnergy:
     """Give the day of a list; states and event bits are not kept."""
     return DayOfEnergy(
@@ -99,7 +107,7 @@ def unpacked_day(cells: Sequence[Any]) -> DayOfEnergy:
         pv_wh=cells[1],
         completeness=cells[2] / 1000,
         throttled_share=cells[3] / 1000,
-        coldest_c=None if cells[4] is None else cells[4] / 10,
+        coldest_c=coldest_c(cells),
         pv_energy_source=PvEnergySource(cells[5]),
         opening_wh={name: opening for name, opening, _ in cells[6]},
         closing_wh={name: closing for name, _, closing in cells[6]},

@@ -1,6 +1,7 @@
 """A region's days judged from what is stored of them, anew where a day became known late; pure."""
 
 import hashlib
+import marshal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -14,7 +15,7 @@ from cloud.detection.baseline import Baseline
 from cloud.detection.daily import Region, SiteDay, Track, judge_day, new_track
 from cloud.detection.models import RegionWeather
 from cloud.detection.neighbours import neighbourhoods
-from cloud.detection.packed import unpacked, unpacked_day
+from cloud.detection.packed import coldest_c, unpacked, unpacked_day
 from cloud.detection.policy import OPEN_DAYS, RECENT_DAYS, SAMPLE_SHARE
 from cloud.detection.terms import terms_on
 from cloud.detection.verdict import Verdict
@@ -22,6 +23,8 @@ from cloud.telemetry.days import made_between
 from cloud.telemetry.models import DayOfEnergy
 
 _DAY = timedelta(days=1)
+_PLAIN = 2
+"""Version of marshal without references: the bytes follow from the values alone."""
 COLD_DAYS = 4
 """A day's cold is the mean of so many days, itself among them (D-72)."""
 
@@ -74,9 +77,30 @@ class Member:
         return tuple(map(unpacked_day, self.rows))
 
     @cached_property
-    def by_day(self) -> Mapping[date, DayOfEnergy]:
-        """What was measured, by its day."""
-        return {fact.day: fact for fact in self.days}
+    def row_by_day(self) -> Mapping[int, Sequence[Any]]:
+        """What was measured, still packed, by the number of its day."""
+        return {row[0]: row for row in self.rows}
+
+    @cached_property
+    def _told(self) -> Mapping[int, bytes]:
+        return _told_of(self.rows)
+
+    @cached_property
+    def _read(self) -> dict[int, DayOfEnergy]:
+        return {}
+
+    def on(self, day: int) -> DayOfEnergy | None:
+        """Give what was measured on a day by its number, None when nothing was.
+
+        Of the days that are kept most sweeps ask for a few: each is read when it is asked for.
+        """
+        if day not in self._read and day in self.row_by_day:
+            self._read[day] = unpacked_day(self.row_by_day[day])
+        return self._read.get(day)
+
+    def digest(self, *, after: date | None, until: date | None, weather: str = "") -> str:
+        """Give what `digest_of` gives of the rows."""
+        return _digest_of(self._told, after=after, until=until, weather=weather)
 
     @cached_property
     def learns_on(self) -> str:
@@ -170,11 +194,22 @@ def digest_of(
         until: its last day; of a span that is not there yet the text is empty.
         weather: what stands for the weather of the same span.
     """
+    return _digest_of(_told_of(rows), after=after, until=until, weather=weather)
+
+
+def _told_of(rows: Sequence[Sequence[Any]]) -> Mapping[int, bytes]:
+    """Give rows as bytes, by the number of their day: equal rows give equal bytes."""
+    return {row[0]: marshal.dumps(tuple(row), _PLAIN) for row in rows}
+
+
+def _digest_of(
+    told: Mapping[int, bytes], *, after: date | None, until: date | None, weather: str
+) -> str:
     if until is None:
         return ""
     first, last = after.toordinal() if after else 0, until.toordinal()
-    told = repr([row for row in rows if first < row[0] <= last])
-    return _digest(told + weather)
+    span = [one for number, one in told.items() if first < number <= last]
+    return _digest(b"".join((*span, weather.encode())))
 
 
 def weather_digest(weather: Weathers, *, after: date | None, until: date | None) -> str:
@@ -184,7 +219,7 @@ def weather_digest(weather: Weathers, *, after: date | None, until: date | None)
     """
     first = after - (COLD_DAYS - 1) * _DAY if after else date.min
     told = [weather[day] for day in sorted(weather) if until and first < day <= until]
-    return _digest(repr(told)) if told else ""
+    return _digest(repr(told).encode()) if told else ""
 
 
 def baseline_digest(baseline: Baseline) -> str:
@@ -200,11 +235,11 @@ def baseline_digest(baseline: Baseline) -> str:
         *baseline.clear_sky_wh,
         *baseline.month_shape,
     )
-    return _digest(" ".join(f"{number:.6g}" for number in numbers))
+    return _digest(" ".join(f"{number:.6g}" for number in numbers).encode())
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+def _digest(told: bytes) -> str:
+    return hashlib.sha256(told).hexdigest()[:12]
 
 
 def _standpoint(members: Mapping[str, Member], name: str) -> Standpoint:
@@ -240,7 +275,7 @@ def _holds(
         is_new = not member.before.latest
         if is_new and any(row[0] <= until.toordinal() for row in member.rows):
             return False
-        told = digest_of(member.rows, after=after, until=until, weather=sky)
+        told = member.digest(after=after, until=until, weather=sky)
         if not is_new and told != getattr(member.before, digest):
             return False
     return True
@@ -260,8 +295,17 @@ class _Days:
         return Region(baselines, neighbourhoods(baselines.values(), self._through))
 
     @cached_property
-    def _nights(self) -> Mapping[date, float]:
-        return _nights(self._members)
+    def _nights(self) -> dict[date, float | None]:
+        return {}
+
+    def _night_c(self, day: date) -> float | None:
+        """Give how cold a night was: the middle of what the region's cabinets tell of it."""
+        if day not in self._nights:
+            number = day.toordinal()
+            rows = (one.row_by_day.get(number) for one in self._members.values())
+            told = [cold for row in rows if row and (cold := coldest_c(row)) is not None]
+            self._nights[day] = median(told) if told else None
+        return self._nights[day]
 
     def after(self, day: date | None, through: date) -> Iterator[date]:
         """Give the days after one, or all that anything is known of."""
@@ -282,11 +326,11 @@ class _Days:
         tracks = dict(now.tracks)
         weather = self._weather.get(day) or RegionWeather("", day)
         mean_c = self._mean_c(day)
-        rows = []
+        number, rows = day.toordinal(), []
         for site_id, member in self._members.items():
             if member.commissioned_on > day:
                 continue
-            fact = member.by_day.get(day)
+            fact = member.on(number)
             if fact is not None and _has_another_source(member, fact) and site_id in tracks:
                 tracks[site_id] = _with_new_scale(tracks[site_id], member)
             told = _row(site_id, member, fact)
@@ -304,8 +348,10 @@ class _Days:
         latest = [day - number * _DAY for number in range(COLD_DAYS)]
         means = (self._weather[one].mean_c for one in latest if one in self._weather)
         told = [mean for mean in means if mean is not None]
-        known = told or [self._nights[one] for one in latest if one in self._nights]
-        return fmean(known) if known else None
+        if not told:
+            nights = map(self._night_c, latest)
+            told = [night for night in nights if night is not None]
+        return fmean(told) if told else None
 
 
 def _row(site_id: str, member: Member, fact: DayOfEnergy | None) -> SiteDay:
@@ -325,19 +371,10 @@ def _is_whole(fact: DayOfEnergy) -> bool:
     return fact.pv_wh is not None and fact.completeness >= SAMPLE_SHARE.on(fact.day)
 
 
-def _nights(members: Mapping[str, Member]) -> Mapping[date, float]:
-    """Give how cold a region's nights were: the middle of what its cabinets tell of each."""
-    told: dict[date, list[float]] = {}
-    for member in members.values():
-        for fact in member.days:
-            if fact.coldest_c is not None:
-                told.setdefault(fact.day, []).append(fact.coldest_c)
-    return {day: median(values) for day, values in told.items()}
-
-
 def _last_whole(member: Member, before: date) -> DayOfEnergy | None:
-    whole = (fact for fact in reversed(member.days) if fact.day < before and _is_whole(fact))
-    return next(whole, None)
+    number = before.toordinal()
+    earlier = (member.on(row[0]) for row in reversed(member.rows) if row[0] < number)
+    return next((fact for fact in earlier if fact and _is_whole(fact)), None)
 
 
 def _has_another_source(member: Member, fact: DayOfEnergy) -> bool:

@@ -10,6 +10,10 @@ from cloud.kernel.money import Money
 from cloud.portfolio.models import Partner, Site
 from cloud.service.models import Case, CaseOwner, Coordinator, Finding, Visit, WorkOrder
 
+_DANGER = (
+    "This may be dangerous. Please keep away from the equipment; if you see smoke or fire, leave "
+    "the house and call 911."
+)
 _SIGNED = "\n\nKind regards\nAftermarket Service"
 
 
@@ -37,12 +41,7 @@ def case_opened(case: Case, *, site: Site, finding: Finding, at: datetime) -> Le
     who = "Our aftermarket service team"
     if case.owner is CaseOwner.OMNIDIAN:
         who = "The support center that your system is registered with"
-    urgent = (
-        "\n\nThis may be dangerous. Please keep away from the equipment; if you see smoke or "
-        "fire, leave the house and call 911."
-        if case.is_emergency
-        else ""
-    )
+    urgent = f"\n\n{_DANGER}" if case.is_emergency else ""
     noticed = "noticed something again" if case.reopened else "noticed something"
     days = f" {finding.summary}" if finding.summary else ""
     if finding.picture:
@@ -64,6 +63,41 @@ def case_opened(case: Case, *, site: Site, finding: Finding, at: datetime) -> Le
         thread=case.id,
         at=at,
         attachments={"days.svg": finding.picture} if finding.picture else {},
+    )
+
+
+def danger(case: Case, *, site: Site, finding: Finding, at: datetime) -> Letter:
+    """Warn the customer when a case that is under way turns out to be dangerous (E-31)."""
+    text = (
+        f"Hello {site.customer_name},\n\n{_DANGER}\n\n"
+        f"Our monitoring noticed about the solar system at {site.address}: {finding.says}. We are "
+        f"calling the service partner for it now; it belongs to case {case.id}."
+    )
+    return Letter(
+        id=derived("LTR", case.id, "danger", finding.id),
+        to=site.customer_email,
+        subject=f"[{case.id}] Please keep away from your solar equipment",
+        text=text + _SIGNED,
+        thread=case.id,
+        at=at,
+    )
+
+
+def became_emergency(
+    order: WorkOrder, *, partner: Partner, finding: Finding, at: datetime
+) -> Letter:
+    """Tell a partner that the work it has is an emergency now (E-31, E-32b)."""
+    text = (
+        f"Hello {partner.name},\n\nWORK ORDER {order.id} IS AN EMERGENCY NOW: {finding.says}. "
+        "Please acknowledge at once; we also call you."
+    )
+    return Letter(
+        id=derived("LTR", order.id, "emergency", finding.id),
+        to=partner.service_email,
+        subject=f"[{order.id}] This is an emergency now",
+        text=text + _SIGNED,
+        thread=order.id,
+        at=at,
     )
 
 

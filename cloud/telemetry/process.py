@@ -47,11 +47,11 @@ class Taken:
     """What became of a batch of arrivals.
 
     Attributes:
-        events: what devices said and was kept.
+        events: what devices said and was kept, each with the instant at which it came in.
         aside: what was put aside.
     """
 
-    events: tuple[Event, ...]
+    events: tuple[tuple[datetime, Event], ...]
     aside: tuple[Quarantined, ...]
 
 
@@ -67,20 +67,21 @@ def ingest(
         Unavailable: the store did not take all; offering the same arrivals again is safe.
     """
     good: list[StoredChunk] = []
-    told: list[Event] = []
+    told: list[tuple[datetime, Event]] = []
     aside: list[Quarantined] = []
     for arrival in arrivals:
         checked = check(arrival)
         if isinstance(checked, StoredChunk):
             good.append(checked)
         elif isinstance(checked, Event):
-            told.append(checked)
+            told.append((arrival.received_at, checked))
         else:
             aside.append(_quarantine(arrival, checked, documents))
     chunks.put(good)
     note_late(records, good)
     for start in range(0, len(told), _EVENTS_AT_ONCE):
-        records.commit(Change(events=tuple(told[start : start + _EVENTS_AT_ONCE])))
+        some = told[start : start + _EVENTS_AT_ONCE]
+        records.commit(Change(events=tuple(event for _, event in some)))
     return Taken(tuple(told), tuple(aside))
 
 

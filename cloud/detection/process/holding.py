@@ -47,9 +47,15 @@ def held(
 
 
 def settled_hold(stored: Stored[SweepHold] | None, findings: int, at: datetime) -> Change:
-    """Give the end of a hold of which nothing is too much any more; of one decided on, nothing."""
-    if stored is None or stored.record.state is not HoldState.HELD:
+    """Give the end of a hold of which nothing is too much any more.
+
+    One that was decided on ends, without a word, once nothing of it is left to tell.
+    """
+    if stored is None or stored.record.state is HoldState.OVER:
         return Change()
+    if stored.record.state is not HoldState.HELD:
+        over = replace(stored.record, state=HoldState.OVER)
+        return Change() if findings else Change(saves=(stored.replaced_by(over),))
     hold = replace(stored.record, state=HoldState.OVER, decided_at=at)
     says = f"the sweep of {hold.id} goes on: {findings} findings are not too many"
     event = Event(f"SWEEP-{hold.id}", "hold_ended", at, SWEEP, "D-97", says=says)

@@ -80,27 +80,28 @@ def _judge(
     outages = records.load(RegionOutages, sweep.id)
     known = _remembered(records, sweep, ids, tracks, outages)
     hold = records.load(SweepHold, sweep.id)
-    if is_quiet(known, sweep):
-        records.commit(settled_hold(hold, 0, sweep.at))
+    is_at_rest = hold is None or hold.record.state is HoldState.OVER
+    if is_at_rest and is_quiet(known, sweep):
         return 0
     sites = {name: one.record for name, one in records.load_all(Site, ids).items()}
     built = {name: one.record for name, one in records.load_all(SiteBaseline, ids).items()}
     said = heard_in(sites, built, known, sweep)
     found = judged(sites, built, known, sweep, said)
-    findings = [finding for one in found for finding in one.telling.findings]
+    # What may hurt somebody waits for nobody, however many it are.
+    findings = [one for each in found for one in each.telling.findings if not one.hazard]
     is_decided = bool(findings) and covers(
         hold.record if hold else None, [one.id for one in findings]
     )
     why = "" if is_decided else tallied(records, sweep, found)
-    told = 0
     if why:
+        found = [_held_back(one) for one in found]
         records.commit(
             held(hold, sweep.id, findings, sites=len(sites), why=why, at=sweep.at, to=operations)
         )
     else:
-        is_silent = is_decided and hold is not None and hold.record.state is HoldState.DISCARDED
-        told = _write(records, chunks, documents, found, tracks, is_silent=is_silent)
         records.commit(settled_hold(hold, len(findings), sweep.at))
+    is_discarded = is_decided and hold is not None and hold.record.state is HoldState.DISCARDED
+    told = _write(records, chunks, documents, found, tracks, is_discarded=is_discarded)
     records.commit(noted(outages, sweep.id, said.outages, at=sweep.at, to=operations))
     records.commit(kinds_noted(records, found, sweep, to=operations))
     return told
@@ -135,7 +136,7 @@ def _write(
     found: Sequence[Judged],
     tracks: Tracks,
     *,
-    is_silent: bool,
+    is_discarded: bool,
 ) -> int:
     told, quiet = 0, []
     for one in found:
@@ -144,14 +145,23 @@ def _write(
         telling = one.telling
         if telling.findings or telling.recoveries:
             told += len(telling.findings) + len(telling.recoveries)
-            shown = [_shown(chunks, documents, one, each) for each in telling.findings]
-            said = Change() if is_silent else told_of(shown, telling.recoveries)
-            records.commit(save + said)
+            shown = [
+                _shown(chunks, documents, one, each)
+                for each in telling.findings
+                if each.hazard or not is_discarded
+            ]
+            records.commit(save + told_of(shown, telling.recoveries))
         elif before is None or one.after != before.record:
             quiet.append(save)
     for start in range(0, len(quiet), _TOGETHER):
         records.commit(sum(quiet[start : start + _TOGETHER], Change()))
     return told
+
+
+def _held_back(one: Judged) -> Judged:
+    """Give what becomes of a site while findings are held back: all but that they were told."""
+    telling = one.telling.dangers_only()
+    return replace(one, telling=telling, after=replace(one.after, told=telling.told))
 
 
 def _shown(chunks: Chunks, documents: Documents, one: Judged, found: Finding) -> Finding:

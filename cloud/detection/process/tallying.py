@@ -17,13 +17,13 @@ def tallied(records: Records, sweep: RegionSweep, found: Sequence[Judged]) -> st
     """Count what a region opens beside the others of its clock, and say why it is too much.
 
     Counted is what it would open, also when it is held back: the regions after it are then held
-    back as well.
+    back as well. What may hurt somebody is not held back, and not counted.
 
     Raises:
         Conflict: others were in the way every time; the order comes again.
     """
     clock = str(sweep.utc_offset_hours)
-    opening = sum(bool(one.telling.findings) for one in found)
+    opening = sum(any(not each.hazard for each in one.telling.findings) for one in found)
     if not opening:
         return ""
     for _ in range(_TRIES):

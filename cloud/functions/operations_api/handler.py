@@ -4,6 +4,7 @@ Who it is and which roles they have stands in the token, never in the request.
 """
 
 import os
+from datetime import date
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -23,7 +24,10 @@ from cloud.detection import picture
 from cloud.detection import process as detection
 from cloud.detection.evidence import says, unpacked
 from cloud.detection.models import HoldState, SiteTrack, SweepHold
+from cloud.detection.process.baselines import put_baseline
+from cloud.detection.process.weather import put_weather
 from cloud.functions.operations_api.shapes import (
+    BaselineIn,
     FindingIn,
     Listed,
     MilestoneIn,
@@ -32,6 +36,7 @@ from cloud.functions.operations_api.shapes import (
     ReplayIn,
     RunApprovalIn,
     SpendApprovalIn,
+    WeatherIn,
 )
 from cloud.funding import process as funding
 from cloud.funding.models import FundingRun, RunPlan
@@ -153,6 +158,34 @@ def replay(body: ReplayIn) -> One:
         RECORDS, utc_offset_hours=body.utc_offset_hours, at=at, replay_from=body.replay_from
     )
     return One(item={"sites": sites, "at": at.isoformat()})
+
+
+@app.post("/ops/sites/<site_id>/baseline", responses=PROBLEMS, tags=["Detection"])
+def take_baseline(site_id: str, body: BaselineIn) -> One:
+    """Put a site's baseline, as `sunreeve baseline` works it out, in the place of the one before.
+
+    On another baseline the site's scale is learned anew over the open days (D-63).
+    """
+    _only(PROJECTS)
+    return _shown(
+        put_baseline(
+            RECORDS,
+            site_id=site_id,
+            baseline=body.told(),
+            may_end_case=body.may_end_case,
+            at=CLOCK.now(),
+            by=app.context["by"],
+        )
+    )
+
+
+@app.post("/ops/regions/<region>/weather/<day>", responses=PROBLEMS, tags=["Detection"])
+def take_weather(region: str, day: date, body: WeatherIn) -> One:
+    """Put the weather of a region's day; told late, its day is judged anew (D-99)."""
+    _only(PROJECTS)
+    told = body.told(region, day)
+    by, at = app.context["by"], CLOCK.now()
+    return _shown(put_weather(RECORDS, region_id=region, weather=told, at=at, by=by))
 
 
 @app.get("/ops/watch_list", responses=PROBLEMS, tags=["Detection"])

@@ -6,7 +6,7 @@ from datetime import datetime
 from cloud.kernel.change import NEW, Change, Event, Letter, Save
 from cloud.kernel.ids import derived
 from cloud.kernel.ports import Records, Stored, require
-from cloud.portfolio.models import Site
+from cloud.portfolio.models import Partner, Site
 from cloud.service import letters
 from cloud.service.cases import comes_back, slot_id, support_owner
 from cloud.service.emergency import is_emergency
@@ -18,11 +18,15 @@ from cloud.service.models import (
     CaseSource,
     CaseState,
     Finding,
+    Task,
     WorkOrder,
+    WorkOrderState,
 )
 from cloud.service.process.dispatch import drafted, offered_next
+from cloud.service.process.saving import load_order
 
 BY_DETECTION = "detection"
+_OVER = frozenset({WorkOrderState.COMPLETED, WorkOrderState.CANCELLED})
 
 
 def take_up(records: Records, *, finding: Finding, at: datetime, spc_id: str = SPC_QUEUE) -> Case:
@@ -160,9 +164,37 @@ def _append(
 ) -> Case:
     case = _with(stored.record, finding)
     noted = Change(events=(_event(case, "evidence_added", finding, at),))
+    if case.is_emergency and not stored.record.is_emergency:
+        noted += _escalated(records, case, site=site, finding=finding, at=at)
     case, sending = _sent(records, case, site=site, finding=finding, at=at, spc_id=spc_id)
     records.commit(Change(saves=(stored.replaced_by(case),)) + noted + sending)
     return case
+
+
+def _escalated(
+    records: Records, case: Case, *, site: Site, finding: Finding, at: datetime
+) -> Change:
+    """Give what follows when a case under way turns out to be dangerous (E-31, E-32b).
+
+    The customer is warned. Work that was ordered already is an emergency from now on: its partner
+    is written to at once, and has to be phoned.
+    """
+    change = Change(letters=(letters.danger(case, site=site, finding=finding, at=at),))
+    for found in records.find(WorkOrder, by="case_id", value=case.id):
+        stored = load_order(records, found.record.id)
+        order = stored.record
+        if order.state in _OVER or order.is_emergency:
+            continue
+        task = Task.PHONE_PARTNER if order.partner_id else Task.CHOOSE_PARTNER
+        order = replace(order, is_emergency=True, task=task)
+        says = f"work order {order.id} is an emergency now: {finding.says}"
+        event = Event(order.id, "became_emergency", at, BY_DETECTION, "E-31", (finding.id,), says)
+        change += Change(saves=(stored.replaced_by(order),), events=(event,))
+        if order.partner_id:
+            partner = require(records.load(Partner, order.partner_id), "partner", order.partner_id)
+            letter = letters.became_emergency(order, partner=partner.record, finding=finding, at=at)
+            change += Change(letters=(letter,))
+    return change
 
 
 def _with(case: Case, finding: Finding) -> Case:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any
 
+from cloud.detection.baseline import KNOT_DAYS, MONTHS
 from cloud.funding.models import Posting
 from cloud.kernel.money import Money
 from cloud.kernel.secret import Secret
@@ -17,6 +18,8 @@ FITTING: dict[str, Any] = {
     "share_bps": 10_000,
     "latitude": 39.7,
     "longitude": -105.1,
+    "clear_sky_wh": (40_000.1,) * len(KNOT_DAYS),
+    "month_shape": (0.9,) * MONTHS,
     "postings": (Posting("cost", Money(5)), Posting("payable", Money(-5))),
 }
 """Fields whose values a record checks when it is made."""
@@ -33,14 +36,20 @@ PLAIN: dict[Any, Any] = {
 }
 
 
+CELLS: tuple[Any, ...] = (7, None, 0.1, "Zoë", True, [["a", 1], []])
+"""What packed rows are made of: they come back from JSON, so that what lies within are lists."""
+
+
 def example(hint: Any, name: str = "") -> Any:
     if name in FITTING:
-        return FITTING[name]
+        return float(FITTING[name]) if hint is float else FITTING[name]
     if hint in PLAIN:
         return PLAIN[hint]
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in {types.UnionType, typing.Union}:
         return example(next(one for one in arguments if one is not type(None)), name)
+    if hint == tuple[Any, ...]:
+        return CELLS
     if origin is tuple:
         members = arguments[:1] if arguments[-1] is Ellipsis else arguments
         return tuple(example(one) for one in members)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from detection_street import CLEAR_WH, OPERATIONS, REGION, Street, at, site
+from detection_street import CLEAR_WH, OPERATIONS, REGION, Street, at, running, site
 
 from cloud.adapters.memory import MemoryRecords
 from cloud.detection import process
@@ -133,6 +133,60 @@ def test_a_decision_needs_something_to_decide_on():
         process.decide(records, region_id=REGION, state=HoldState.RELEASED, by="pat", at=at(0))
     with pytest.raises(BadInput, match="release it or discard it"):
         process.decide(records, region_id=REGION, state=HoldState.OVER, by="pat", at=at(0))
+
+
+@pytest.mark.rule("D-97")
+def test_a_discard_silences_no_recovery():
+    def made(home, day):
+        low = (home == 13 and day <= 3) or (home < 6 and day >= 4)
+        return 26_000 if low else CLEAR_WH
+
+    street = Street(homes=14, made=made)
+    street.live_until(at(7, 6))
+    process.decide(
+        street.records, region_id=REGION, state=HoldState.DISCARDED, by="pat", at=at(7, 9)
+    )
+    street.deliver()
+    mended = [one for one in street.records.messages.values() if one.topic == "recovery"]
+    assert [one.body["site_id"] for one in mended] == ["site-13"]
+
+
+@pytest.mark.rule("D-97")
+def test_a_hold_stops_no_clock_of_the_others():
+    def says(home, moment):
+        if home == 10 and moment >= at(5, 8):
+            return {"St": 1, "Evt1": 0, "W": 0}
+        usual = running(home, moment)
+        return {**usual, "W": 3000 if usual["St"] == 4 else 0}
+
+    street = Street(
+        homes=14,
+        made=lambda home, day: 26_000 if home < 6 and day >= 2 else CLEAR_WH,
+        says=says,
+    )
+    street.live_until(at(8, 6))
+    assert street.lines(0)[6].is_low  # the days go on being judged, and can be looked at
+    process.decide(
+        street.records, region_id=REGION, state=HoldState.RELEASED, by="pat", at=at(8, 9)
+    )
+    street.deliver()
+    assert "site-10" in told(street)
+
+
+@pytest.mark.rule("D-80")
+def test_a_danger_passes_the_breaker():
+    def says(home, moment):
+        usual = running(home, moment)
+        return {**usual, "Evt1": 1} if home < 7 and moment >= at(5, 8) else usual
+
+    street = Street(
+        homes=14,
+        made=lambda home, day: 26_000 if home >= 7 and day >= 3 else CLEAR_WH,
+        says=says,
+    )
+    street.live_until(at(6, 6))
+    assert the_hold(street).state is HoldState.HELD
+    assert told(street) == [f"site-{home}" for home in range(7)]
 
 
 # ---------------------------------------------------------------------- parts that do not answer

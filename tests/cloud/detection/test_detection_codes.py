@@ -33,6 +33,7 @@ from cloud.telemetry.device_event import decode_event
 from cloud.telemetry.dictionary import BITS, ENUMS
 
 SINCE = datetime(2026, 6, 8, 12, tzinfo=UTC)
+DAY = SINCE.date()
 TABLES = {**ENUMS, **BITS}
 
 
@@ -241,7 +242,7 @@ def event_of(serial: str = "SN-1", **change) -> Event:
 )
 def test_hazards_of_an_event(change, issues):
     event = event_of(kind="alarm", **change)
-    found = hazards_in(event)
+    found = hazards_in(event, on=event.at.date())
     assert found == tuple(Danger(ISSUES[name], "SN-1", event.at) for name in issues)
 
 
@@ -250,13 +251,13 @@ def test_hazards_of_an_event(change, issues):
 )
 def test_a_serial_number_that_reads_like_an_event_stays_one(serial):
     quiet = event_of(serial, kind="alarm", col="Evt1", **{"from": 0, "to": 2})
-    assert hazards_in(quiet) == ()
+    assert hazards_in(quiet, on=quiet.at.date()) == ()
     bad = event_of(serial, kind="alarm", col="Evt1", **{"from": 0, "to": 1})
-    assert [one.serial for one in hazards_in(bad)] == [serial]
+    assert [one.serial for one in hazards_in(bad, on=bad.at.date())] == [serial]
 
 
 def test_an_event_of_another_kind_tells_no_hazard():
-    assert hazards_in(event_of(kind="state", **{"from": 0, "to": 5})) == ()
-    assert hazards_in(Event("X", "case_opened", SINCE, "sweep")) == ()
+    assert hazards_in(event_of(kind="state", **{"from": 0, "to": 5}), on=DAY) == ()
+    assert hazards_in(Event("X", "case_opened", SINCE, "sweep"), on=DAY) == ()
     says = "device SN changed Evt1 from 0 to 1"
-    assert hazards_in(Event("X", "case_opened", SINCE, "sweep", says=says)) == ()
+    assert hazards_in(Event("X", "case_opened", SINCE, "sweep", says=says), on=DAY) == ()

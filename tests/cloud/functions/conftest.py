@@ -120,6 +120,10 @@ class World:
             "says": "it makes less than 85% of what it should",
             "evidence": ["5 June: 40%"],
             "causes": ["chunk-1"],
+            "hazard": "",
+            "is_grid_out": False,
+            "summary": "",
+            "picture": "",
             **changes,
         }
 
@@ -173,8 +177,8 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("template")
 
 
-def a_world(folder, cache):
-    runtime = Runtime(folder, TEMPLATE, starts_at=MONDAY, cache=cache)
+def a_world(folder, cache, starts_at=MONDAY):
+    runtime = Runtime(folder, TEMPLATE, starts_at=starts_at, cache=cache)
     world = World(runtime)
     yield world
     world.door.stop()

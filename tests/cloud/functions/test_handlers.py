@@ -296,7 +296,16 @@ ROUTES = [
     ("GET", "/ops/runs/R-1", None, {"accounting_admin", "auditor"}),
     ("GET", "/ops/runs/R-1/plans", None, {"accounting_admin", "auditor"}),
     ("POST", "/ops/runs/R-1/approve", {"plans_hash": "0" * 64}, {"accounting_admin"}),
+    ("POST", "/ops/runs/R-1/prepare", None, {"accounting_admin"}),
     ("GET", "/ops/trace/091000010000001", None, {"accounting_admin", "auditor"}),
+    ("GET", "/ops/sweep_holds", None, {"spc", "auditor"}),
+    ("POST", "/ops/sweep_holds/UTC-05.N35W079/release", None, {"spc"}),
+    ("POST", "/ops/sweep_holds/UTC-05.N35W079/discard", None, {"spc"}),
+    ("POST", "/ops/sweeps", {"utc_offset_hours": -3, "replay_from": "2026-06-01"}, {"spc"}),
+    ("GET", "/ops/watch_list?region=UTC-05.N35W079", None, {"spc", "auditor"}),
+    ("GET", "/ops/sites/SITE-1/days", None, {"spc", "auditor"}),
+    ("GET", "/ops/sites/SITE-1/days.svg", None, {"spc", "auditor"}),
+    ("GET", "/ops/cases/CASE-1/days.svg", None, {"spc", "auditor"}),
 ]  # fmt: skip
 
 
@@ -313,6 +322,15 @@ def test_a_role_may_do_what_is_its_own_and_nothing_else(shared, method, path, bo
     assert shared.call(method, path, body, token=nobody).status == 403
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "may"), ROUTES, ids=[f"{r[0]} {r[1].split('?')[0]}" for r in ROUTES]
+)
+def test_a_partner_s_program_is_nobody_here(shared, method, path, body, may):
+    del may
+    client = cast.CLIENTS[0]
+    assert shared.call(method, path, body, token=shared.token(client)).status == 403
+
+
 def test_two_roles_may_do_what_either_may(shared):
     token = shared.person("sam", "projects", "auditor")
     assert shared.call("GET", "/ops/cases?state=open", token=token).status == 200
@@ -326,8 +344,22 @@ def test_two_roles_may_do_what_either_may(shared):
         ("/ops/work_orders/WO-1/finding", {"cause": "magic", "evidence": "seen"}),
         ("/ops/invoices/I-1/reject", {}),
         ("/ops/invoices/I-1/reject", [1]),
+        ("/ops/sweeps", {"utc_offset_hours": -5}),
+        ("/ops/sweeps", {"utc_offset_hours": -13, "replay_from": "2026-06-01"}),
+        ("/ops/sweeps", {"utc_offset_hours": -5, "replay_from": "yesterday"}),
+        ("/ops/sweeps", {"utc_offset_hours": -5, "replay_from": "2026-06-01", "who": "me"}),
     ],
-    ids=["nothing to spend", "no number", "no such cause", "no reason", "a list"],
+    ids=[
+        "nothing to spend",
+        "no number",
+        "no such cause",
+        "no reason",
+        "a list",
+        "no day",
+        "no clock of the Earth",
+        "no such day",
+        "one more",
+    ],
 )
 def test_a_body_of_another_shape_is_a_problem(shared, path, body):
     response = shared.call("POST", path, body, token=shared.person("sam", "spc"))

@@ -714,7 +714,8 @@ def test_a_complete_report_completes_the_work_and_the_readings_close_the_case(re
     process.record_recovery(records, **seen)
     take_up(records)
     assert everything(records) == before
-    assert take_up(records, replace(FINDING, id="F-9")).id != case.id
+    later = take_up(records, replace(FINDING, id="F-9"), when=at("2026-07-07T21:01"))
+    assert later.id != case.id
 
 
 @pytest.mark.rule("P-71")

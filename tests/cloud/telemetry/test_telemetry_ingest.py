@@ -10,7 +10,7 @@ from cloud.adapters.memory import MemoryChunks, MemoryDocuments, MemoryRecords
 from cloud.telemetry.chunk import LATEST, MalformedChunk
 from cloud.telemetry.device_event import MOST_EVENT_BYTES, decode_event
 from cloud.telemetry.ports import StoredChunk, chunk_id
-from cloud.telemetry.process import Arrival, Quarantined, check, ingest
+from cloud.telemetry.process import Arrival, Quarantined, Taken, check, ingest
 from edge_agent.reading import Reading, Window, event_text, seal
 
 NOW = datetime(2026, 6, 21, 19, 5, tzinfo=UTC)
@@ -179,7 +179,7 @@ class Field:
 
 def test_a_bad_payload_is_put_aside_and_its_neighbours_are_kept():
     field = Field()
-    aside = field.take(
+    taken = field.take(
         arrival(payload(1)),
         arrival(b"nonsense"),
         arrival(payload(2)),
@@ -187,6 +187,9 @@ def test_a_bad_payload_is_put_aside_and_its_neighbours_are_kept():
         arrival(wire(STATE), "event"),
         arrival(b'{"v":1,"t0":99999999999900,"dt":900}'),
     )
+    aside = taken.aside
+    kept = field.records.history("DEVICE-gw-1-SN-1")
+    assert tuple(event for _, event in taken.events) == kept
     assert field.kept() == [1, 2]
     assert len(field.records.history("DEVICE-gw-1-SN-1")) == 1
     assert [one.because.partition(":")[0] for one in aside] == [
@@ -205,7 +208,9 @@ def test_a_bad_payload_is_put_aside_and_its_neighbours_are_kept():
 )
 def test_a_gateway_cannot_speak_for_another(content, kind):
     field = Field()
-    (aside,) = field.take(arrival(content, kind))
+    taken = field.take(arrival(content, kind))
+    (aside,) = taken.aside
+    assert taken.events == ()
     assert isinstance(aside, Quarantined)
     assert aside.because == "it says it is of gateway gw-2, but gw-1 sent it"
     assert field.kept() == field.kept("gw-2") == []
@@ -216,14 +221,17 @@ def test_the_same_batch_twice_changes_nothing():
     field = Field()
     batch = (arrival(payload(1)), arrival(b"nonsense"), arrival(wire(STATE), "event"))
     first = field.take(*batch, *batch)
-    assert field.take(*batch) == first[:1]
+    again = field.take(*batch)
+    assert again.aside == first.aside[:1]
+    assert again.events == first.events[:1]
     assert field.kept() == [1]
     assert len(field.records.history("DEVICE-gw-1-SN-1")) == 1
 
 
 def test_the_same_bytes_may_be_refused_for_two_reasons():
     field = Field()
-    aside = field.take(arrival(b"nonsense"), arrival(b"nonsense", "event"), arrival(payload(1)))
+    arrivals = (arrival(b"nonsense"), arrival(b"nonsense", "event"), arrival(payload(1)))
+    aside = field.take(*arrivals).aside
     assert aside[0].reference == aside[1].reference
     assert aside[0].because != aside[1].because
     assert field.kept() == [1]
@@ -236,4 +244,4 @@ def test_many_events_are_more_than_one_transaction():
 
 
 def test_nothing_arrived():
-    assert Field().take() == []
+    assert Field().take() == Taken((), ())
