@@ -57,10 +57,12 @@ class Telling:
     """What is told at an evaluation.
 
     Attributes:
-        left: what was told before and is not over.
+        before: what was told before.
+        left: what of it is not over.
         news: what is told now, each with what stands as told by it.
     """
 
+    before: tuple[Told, ...]
     left: tuple[Told, ...]
     news: tuple[tuple[Told, Finding], ...]
     recoveries: tuple[Recovery, ...]
@@ -78,7 +80,10 @@ class Telling:
     def dangers_only(self) -> "Telling":
         """Give what is told while everything else is held back: what may hurt somebody (D-80)."""
         news = tuple((one, finding) for one, finding in self.news if finding.hazard)
-        return replace(self, news=news)
+        mended = {one.family for one in self.recoveries}
+        # What is over, but was not told to be because something new stands in its place, stays.
+        left = tuple(one for one in self.before if one in self.left or one.family not in mended)
+        return replace(self, left=left, news=news)
 
 
 def _standing(told: Iterable[Told]) -> tuple[Told, ...]:
@@ -94,7 +99,7 @@ def telling(seen: Seen) -> Telling:
     told = [*left, *(one for one, _ in found)]
     found += _of_low_days(seen, left, is_fault_told=any(one.family == INVERTER for one in told))
     stands = _standing((*left, *(one for one, _ in found)))
-    return Telling(left, tuple(found), tuple(_recoveries(seen, stands)))
+    return Telling(seen.told, left, tuple(found), tuple(_recoveries(seen, stands)))
 
 
 def _is_over(one: Told, seen: Seen) -> bool:

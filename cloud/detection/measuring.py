@@ -1,10 +1,11 @@
 """What a site's own chunks say: its days, and the issues under way; pure."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from operator import attrgetter
+from typing import Any
 
 from cloud.detection.codes import STRING_MISSING
 from cloud.detection.daylight import Place
@@ -21,11 +22,14 @@ from cloud.telemetry.chunk import Chunk, decode
 from cloud.telemetry.days import day_of_energy, samples_of, standard_day, start_of
 from cloud.telemetry.gaps import is_unbroken, missing, numbered
 from cloud.telemetry.models import DayOfEnergy, Sample
+from cloud.telemetry.policy import COUNTER_SLACK, LATE_AFTER
 from cloud.telemetry.ports import StoredChunk, chunk_id
 
 _DAY = timedelta(days=1)
 _BEFORE = timedelta(hours=12)
 """A chunk is found by the start of its window: so much earlier may one start that matters."""
+_WHOLE = 1000
+"""Completeness, in thousandths, of a day of which nothing is missing."""
 _SPARE_DAYS = 10
 """Facts are kept for so many days more than are open: sweeps may pause for as long."""
 
@@ -58,13 +62,26 @@ class Read:
         oldest = max(self.site.commissioned_on, today - _kept_days(today) * _DAY)
         if not self.before.rows:
             return oldest
-        first = date.fromordinal(self.before.rows[-1][0]) + _DAY
+        last = self.before.rows[-1]
+        first = date.fromordinal(last[0]) + _DAY
+        if last[1] is None or last[2] < _WHOLE:
+            first = self._before_it_settled(first)
         if self.late_from is not None:
             touched = standard_day(self.late_from - _BEFORE, self.site.utc_offset_hours)
             first = min(first, touched)
         if self.replay_from is not None:
             first = min(first, self.replay_from)
         return max(first, oldest)
+
+    def _before_it_settled(self, first: date) -> date:
+        """Give the day before, while its last windows may still be on their way (T-25).
+
+        What comes in time, but after the evaluation that made the day, is told by no late window.
+        """
+        settles = start_of(first, self.site.utc_offset_hours) + LATE_AFTER.on(first)
+        settles += COUNTER_SLACK.on(first)
+        seen = self.before.measured_at
+        return first - _DAY if seen is not None and seen < settles else first
 
     @property
     def start(self) -> datetime:
@@ -128,7 +145,7 @@ def measured(read: Read, chunks: Iterable[StoredChunk]) -> Measured:
     )
     clocks = moved_clocks(
         before.clocks,
-        (*seen, *_strings(read, facts, days, new, place)),
+        (*seen, *_strings(read, facts, days, _changed(known, new), place)),
         chunk_at=lambda instant: _chunk_at(kept, decoded, instant),
     )
     return Measured(
@@ -214,18 +231,29 @@ def _shares(before: SiteFacts, days: Sequence[DayOfEnergy]) -> tuple[tuple[str, 
     return tuple(sorted(learned_shares(same).items())) or before.shares
 
 
+def _changed(
+    known: Mapping[int, Sequence[Any]], made: Mapping[date, DayOfEnergy]
+) -> frozenset[date]:
+    """Give the days that are known now as they were not before; one made again alike is not."""
+    return frozenset(
+        day
+        for day, one in made.items()
+        if one.pv_wh is not None and list(packed_day(one)) != list(known.get(day.toordinal(), ()))
+    )
+
+
 def _strings(
     read: Read,
     facts: SiteFacts,
     days: Sequence[DayOfEnergy],
-    new: Mapping[date, DayOfEnergy],
+    new: Collection[date],
     place: Place,
 ) -> tuple[Observed, ...]:
     running = [one.devices for one in read.before.clocks if one.family == STRING_MISSING]
     one = strings_seen(
         dict(facts.shares),
         days,
-        new={day for day, made in new.items() if made.pv_wh is not None},
+        new=new,
         running=running[0] if running else None,
         place=place,
         utc_offset_hours=read.site.utc_offset_hours,

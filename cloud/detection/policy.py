@@ -508,7 +508,8 @@ SHARD_ANSWERS = Rule(
     unit="elapsed time",
     source=_SWEEP,
     says="a part of a sweep that has not answered after this long is sent again",
-    values={FIRST: timedelta(minutes=30)},
+    values={FIRST: timedelta(hours=1)},
+    note="Longer than a message is hidden while somebody works on it, or two would.",
 )
 SHARD_TRIES = Rule(
     id="D-100a",

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from cloud.kernel.change import NEW, Change, Event, Message, Save
 from cloud.kernel.decision import Refused
+from cloud.kernel.errors import BadInput
 from cloud.kernel.ports import Records, require
 from cloud.portfolio.models import ApiClient, Milestone, Partner, Project, Site, milestone_id
 
@@ -16,11 +17,21 @@ def register(
 
     Raises:
         Conflict: another one is on record under that id.
+        BadInput: the site's gateway speaks for another site already.
     """
     kind = type(record)
     known = records.load(kind, record.id)
     if known is not None and known.record == record:
         return
+    if isinstance(record, Site):
+        spoken_for = records.find(Site, by="gateway_id", value=record.gateway_id)
+        others = [one.record.id for one in spoken_for if one.record.id != record.id]
+        if others:
+            msg = (
+                f"registering site {record.id}: gateway {record.gateway_id} speaks for "
+                f"{others[0]} already; give each site a gateway of its own"
+            )
+            raise BadInput(msg)
     event = Event(
         subject=record.id,
         what=f"{kind.__name__.lower()}_registered",

@@ -82,7 +82,7 @@ def emergency_of(order: WorkOrder, *, now: datetime) -> emergency.EmergencyVerdi
     if offer.delivered_at is None or offer.bounced_at is not None:
         return None
     return emergency.acknowledgement(
-        contacted_at=offer.delivered_at,
+        contacted_at=max(offer.delivered_at, order.emergency_since or offer.delivered_at),
         minutes=EMERGENCY_ACK_MINUTES.on(order.policy_day),
         zone=sla.calendar_at(order.time_zone, on=order.policy_day).zone,
         channels=("email", "phone") if offer.phoned_at else ("email",),

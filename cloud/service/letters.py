@@ -70,8 +70,8 @@ def danger(case: Case, *, site: Site, finding: Finding, at: datetime) -> Letter:
     """Warn the customer when a case that is under way turns out to be dangerous (E-31)."""
     text = (
         f"Hello {site.customer_name},\n\n{_DANGER}\n\n"
-        f"Our monitoring noticed about the solar system at {site.address}: {finding.says}. We are "
-        f"calling the service partner for it now; it belongs to case {case.id}."
+        f"Our monitoring noticed about the solar system at {site.address}: {finding.says}. It is "
+        f"looked after before everything else, as case {case.id}."
     )
     return Letter(
         id=derived("LTR", case.id, "danger", finding.id),

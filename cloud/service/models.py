@@ -286,6 +286,8 @@ class WorkOrder:
         spend_limit: what needs no approval beforehand, by the policy of that day.
         not_to_exceed: what may be spent now.
         ranking, routed_by: how the present partner was chosen.
+        emergency_since: when work that was ordered already became an emergency; None when it was
+            one from the beginning, or is none.
         excluded: partners that declined it or lost it.
         work_authorized_at: the clocks of scheduling and completion start here: acceptance, or spend
             approval where one was needed.
@@ -309,6 +311,7 @@ class WorkOrder:
     spend_limit: Money
     not_to_exceed: Money
     is_emergency: bool = False
+    emergency_since: datetime | None = None
     is_workmanship_suspected: bool = False
     assignments: tuple[Assignment, ...] = ()
     ranking: tuple[Ranked, ...] = ()

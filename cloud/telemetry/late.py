@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cloud.kernel.change import NEW, Change, Save
 from cloud.kernel.errors import Conflict
@@ -11,6 +11,8 @@ from cloud.telemetry.policy import LATE_AFTER
 from cloud.telemetry.ports import StoredChunk
 
 _TRIES = 20
+_FORGOTTEN = timedelta(days=60)
+"""What began longer ago is of a clock that was not set, or of days that are settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,12 @@ def is_late(chunk: StoredChunk) -> bool:
 
     A sweep reads back a few hours before the last one; within them a chunk is found by itself.
     """
-    return chunk.received_at - chunk.window_start > LATE_AFTER.on(chunk.received_at.date())
+    age = chunk.received_at - chunk.window_start
+    return LATE_AFTER.on(chunk.received_at.date()) < age <= _FORGOTTEN
 
 
 def note_late(records: Records, chunks: Iterable[StoredChunk]) -> None:
-    """Note the earliest late window of each gateway; what is noted already stays.
+    """Note the earliest late window of each gateway; an earlier one that is noted stays.
 
     Raises:
         Conflict: somebody else noted something each time; offering the same again is safe.
@@ -52,9 +55,9 @@ def _note(records: Records, gateway_id: str, start: datetime) -> None:
     for _ in range(_TRIES):
         stored = records.load(LateWindows, gateway_id)
         known = stored.record.earliest if stored else None
-        if known is not None and known <= start:
-            return
-        noted = Save(LateWindows(gateway_id, start), stored.version if stored else NEW)
+        # Written also when it says the same: whoever measures meanwhile must see that more came.
+        earliest = min(known or start, start)
+        noted = Save(LateWindows(gateway_id, earliest), stored.version if stored else NEW)
         try:
             records.commit(Change(saves=(noted,)))
         except Conflict:

@@ -21,7 +21,8 @@ def alarm(records: Records, said: Iterable[tuple[datetime, Event]]) -> int:
 
     Nobody waits for the next evaluation where somebody may be hurt, and no wrong clock of a gateway
     makes anybody wait: what counts is when an event came in. The evaluation finds the same again;
-    it stands under the same case. The same event again changes nothing.
+    it stands under the same case. The same event again changes nothing, and a bit that flaps is
+    told once an hour.
 
     Args:
         records: the sites, and what is told.
@@ -40,7 +41,7 @@ def _found(site: Site, danger: Danger, came_at: datetime) -> Finding:
     issue, at = danger.issue, danger.at
     began_at = at if timedelta() <= came_at - at <= _BELIEVED else came_at
     return Finding(
-        id=derived("F", site.id, issue.name, at.isoformat()),
+        id=derived("F", site.id, issue.name, danger.serial, f"{came_at:%Y-%m-%dT%H}"),
         site_id=site.id,
         family=issue.family,
         tier=Tier.DISPATCH,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from cloud.detection.models import Finding, HoldState, RegionSweep, SweepHold
-from cloud.detection.process.planning import verdict_order
+from cloud.detection.process.planning import verdict_order, watch_timer
 from cloud.detection.process.telling import SWEEP
 from cloud.kernel.change import NEW, Change, Event, Letter, Save
 from cloud.kernel.decision import Refused
@@ -85,14 +85,18 @@ def decide(
         return Refused("D-97", f"what was held back in {region_id} is {hold.state}", "conflict")
     sweep = require(records.load(RegionSweep, region_id), "sweep", region_id)
     hold = replace(hold, state=state, decided_by=by, decided_at=at)
+    is_over = sweep.record.judged_at is not None  # else it is judged anyway, by the decision
     again = replace(sweep.record, judged_at=None)
     count = len(hold.finding_ids)
     says = f"{count} findings of {region_id} were {state}: {hold.says}"
     records.commit(
         Change(
-            saves=(stored.replaced_by(hold), sweep.replaced_by(again)),
+            saves=(stored.replaced_by(hold), *((sweep.replaced_by(again),) if is_over else ())),
             events=(Event(f"SWEEP-{region_id}", f"hold_{state}", at, by, "D-97", says=says),),
-            messages=(verdict_order(again, at, why=f"{state} {at.isoformat()}"),),
+            messages=(
+                (verdict_order(again, at, why=f"{state} {at.isoformat()}"),) if is_over else ()
+            ),
+            timers=(watch_timer(again, at),) if is_over else (),
         )
     )
     return hold

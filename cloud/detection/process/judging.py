@@ -87,7 +87,7 @@ def _judge(
     built = {name: one.record for name, one in records.load_all(SiteBaseline, ids).items()}
     said = heard_in(sites, built, known, sweep)
     found = judged(sites, built, known, sweep, said)
-    # What may hurt somebody waits for nobody, however many it are.
+    _warn(records, found)
     findings = [one for each in found for one in each.telling.findings if not one.hazard]
     is_decided = bool(findings) and covers(
         hold.record if hold else None, [one.id for one in findings]
@@ -156,6 +156,14 @@ def _write(
     for start in range(0, len(quiet), _TOGETHER):
         records.commit(sum(quiet[start : start + _TOGETHER], Change()))
     return told
+
+
+def _warn(records: Records, found: Sequence[Judged]) -> None:
+    """Tell of what may hurt somebody before anything else, which may fail (D-80)."""
+    for one in found:
+        dangers = [each for each in one.telling.findings if each.hazard]
+        if dangers:
+            records.commit(told_of(dangers, ()))
 
 
 def _held_back(one: Judged) -> Judged:

@@ -1,6 +1,6 @@
 """A part of a region is measured: each site's days and issues, from its own chunks alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -63,13 +63,29 @@ def measure(
         )
     ]
     _keep_result(records, sweep, shard, results)
-    changes = [one.change for one in results if one.change]
+    changes = _each_mark_once(one.change for one in results if one.change)
     for start in range(0, len(changes), _TOGETHER):
         records.commit(sum(changes[start : start + _TOGETHER], Change()))
     broken = sorted(one.gateway_id for one in results if one.is_broken)
     ask_again(broken, chunks=chunks, records=records, downlink=downlink, at=at)
     _mark(records, region_id, shard, at)
     return len(changes)
+
+
+def _each_mark_once(changes: Iterable[Change]) -> list[Change]:
+    """Give the changes with each gateway's mark cleared once, were it to speak for two sites."""
+    seen: set[str] = set()
+    once = []
+    for change in changes:
+        marks = {one.record.id for one in change.saves if isinstance(one.record, LateWindows)}
+        kept = [
+            one
+            for one in change.saves
+            if not isinstance(one.record, LateWindows) or one.record.id not in seen
+        ]
+        seen |= marks
+        once.append(replace(change, saves=tuple(kept)))
+    return [change for change in once if change]
 
 
 def result_id(region_id: str, shard: int) -> str:

@@ -24,7 +24,8 @@ def plan(
     """Share out the sites of one clock, and give how many there are (D-11, D-96).
 
     It is meant to run three times a day. A site that is not commissioned yet is passed over. The
-    same evaluation again changes nothing, unless it is a replay.
+    same evaluation again changes nothing, unless it is a replay; and a region whose evaluation is
+    not over yet is not replayed.
 
     Args:
         records: the sites, and how far their regions are.
@@ -39,7 +40,8 @@ def plan(
         if site.commissioned_on <= standard_day(at, utc_offset_hours):
             regions.setdefault(site.region, []).append(site.id)
     total = sum(map(len, regions.values()))
-    _begin_tally(records, str(utc_offset_hours), at, total)
+    if replay_from is None:  # a replay counts with the evaluation that it repeats
+        _begin_tally(records, str(utc_offset_hours), at, total)
     for region_id, site_ids in sorted(regions.items()):
         _plan_region(
             records,
@@ -72,6 +74,8 @@ def _plan_region(
     before = stored.record if stored else None
     if before is not None and before.at >= at and replay_from is None:
         return
+    if replay_from is not None and (before is None or before.judged_at is None):
+        return  # its evaluation is not over: it is replayed afterwards
     begun = RegionSweep(
         id=region_id,
         utc_offset_hours=utc_offset_hours,

@@ -28,7 +28,9 @@ def tallied(records: Records, sweep: RegionSweep, found: Sequence[Judged]) -> st
         return ""
     for _ in range(_TRIES):
         stored = require(records.load(SweepTally, clock), "tally of the clock", clock)
-        others = {name: count for name, count in stored.record.opening if name != sweep.id}
+        others = dict(stored.record.opening)
+        known = others.pop(sweep.id, 0) if stored.record.at == sweep.at else 0
+        opening = max(opening, known)  # what was told before it was cut off counts as well
         why = too_many(
             opening=opening,
             sites=len(found),

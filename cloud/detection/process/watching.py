@@ -14,17 +14,22 @@ from cloud.kernel.ports import Records
 def watch(records: Records, *, timer: Timer, at: datetime) -> None:
     """Send the parts again that have not answered, or judge without them (D-100, D-100a).
 
-    An evaluation that was judged meanwhile needs nothing.
+    An evaluation that was judged meanwhile needs nothing. One that is not judged although it was
+    ordered as often again is left to the next evaluation.
     """
     stored = records.load(RegionSweep, timer.subject)
     if stored is None or stored.record.judged_at is not None:
         return
     sweep = replace(stored.record, resent=stored.record.resent + 1)
     missing = [shard for shard in range(sweep.shards) if shard not in sweep.measured]
-    messages: tuple[Message, ...]
-    if not missing:
+    tries = SHARD_TRIES.on(at.date())
+    messages: tuple[Message, ...] = ()
+    timers: tuple[Timer, ...] = (watch_timer(sweep, at),)
+    if sweep.resent > 2 * tries:
+        says, timers = "it is left to the next one", ()
+    elif not missing:
         messages, says = (verdict_order(sweep, at),), "it was measured and is judged now"
-    elif sweep.resent <= SHARD_TRIES.on(at.date()):
+    elif sweep.resent <= tries:
         messages, says = orders(sweep, missing, at), f"parts {missing} are sent again"
     else:
         why = f"judged without parts {missing}"
@@ -42,6 +47,6 @@ def watch(records: Records, *, timer: Timer, at: datetime) -> None:
             saves=(stored.replaced_by(sweep),),
             events=(event,),
             messages=messages,
-            timers=(watch_timer(sweep, at),),
+            timers=timers,
         )
     )

@@ -9,6 +9,7 @@ from cloud.kernel.ports import Records, Stored, require
 from cloud.portfolio.models import Partner, Site
 from cloud.service import letters
 from cloud.service.cases import comes_back, slot_id, support_owner
+from cloud.service.clocks import timers_of
 from cloud.service.emergency import is_emergency
 from cloud.service.models import (
     SPC_QUEUE,
@@ -26,6 +27,8 @@ from cloud.service.process.dispatch import drafted, offered_next
 from cloud.service.process.saving import load_order
 
 BY_DETECTION = "detection"
+_MOST = 500
+"""Findings and lines of evidence that a case keeps, the latest: a flapping bit makes many."""
 _OVER = frozenset({WorkOrderState.COMPLETED, WorkOrderState.CANCELLED})
 
 
@@ -139,6 +142,7 @@ def _reopen(
     owner = stored.record.owner
     case = replace(
         _with(stored.record, finding),
+        is_emergency=_is_emergency(finding),
         state=CaseState.OPEN if owner is CaseOwner.AMS else CaseState.WITH_OMNIDIAN,
         reopened=stored.record.reopened + 1,
         visited_at=None,
@@ -186,10 +190,16 @@ def _escalated(
         if order.state in _OVER or order.is_emergency:
             continue
         task = Task.PHONE_PARTNER if order.partner_id else Task.CHOOSE_PARTNER
-        order = replace(order, is_emergency=True, task=task)
+        order = replace(order, is_emergency=True, emergency_since=at, task=task)
         says = f"work order {order.id} is an emergency now: {finding.says}"
         event = Event(order.id, "became_emergency", at, BY_DETECTION, "E-31", (finding.id,), says)
-        change += Change(saves=(stored.replaced_by(order),), events=(event,))
+        timers, cancelled = timers_of(order, now=at)
+        change += Change(
+            saves=(stored.replaced_by(order),),
+            events=(event,),
+            timers=timers,
+            cancelled_timers=cancelled,
+        )
         if order.partner_id:
             partner = require(records.load(Partner, order.partner_id), "partner", order.partner_id)
             letter = letters.became_emergency(order, partner=partner.record, finding=finding, at=at)
@@ -202,8 +212,8 @@ def _with(case: Case, finding: Finding) -> Case:
     return replace(
         case,
         is_emergency=case.is_emergency or _is_emergency(finding),
-        findings=(*case.findings, finding.id),
-        evidence=tuple(dict.fromkeys((*case.evidence, *finding.evidence))),
+        findings=(*case.findings, finding.id)[-_MOST:],
+        evidence=tuple(dict.fromkeys((*case.evidence, *finding.evidence)))[-_MOST:],
         causes=tuple(dict.fromkeys((*case.causes, *finding.causes))),
         pictures=tuple(dict.fromkeys((*case.pictures, *_pictures(finding)))),
         recovered_at=None,

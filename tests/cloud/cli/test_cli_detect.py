@@ -3,7 +3,6 @@
 import csv
 import gzip
 import math
-import os
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,7 +18,6 @@ START = date(2026, 4, 1)
 DAYS = 60
 SITES = tuple(f"S{n:02d}" for n in range(8))
 FAULTY, BROKEN_FROM = "S03", 40
-REAL = os.environ.get("SUNREEVE_FLEETS", "")
 P50 = ",".join(f"p50_kwh_{month:02d}" for month in range(1, 13))
 
 
@@ -173,9 +171,3 @@ def test_the_core_and_pvlib_agree_on_a_day_of_light(tmp_path):
     assert live == pytest.approx(made, rel=0.03)
     june, december = (clear_sky_wh(baseline, place(date(2026, month, 21))) for month in (6, 12))
     assert 0.4 < december / june < 0.9
-
-
-@pytest.mark.skipif(not REAL, reason="SUNREEVE_FLEETS names no folder of labelled fleets")
-def test_a_real_site_with_real_snow_opens_no_case(tmp_path):
-    rows = run(Path(REAL) / "real_pvdaq50", tmp_path / "cases.csv")
-    assert [row for row in rows if row["tier"] != "advisory"] == []

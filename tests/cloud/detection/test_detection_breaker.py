@@ -13,7 +13,7 @@ from cloud.kernel.change import Change, Save
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput, NotFound
 
-MINUTES_30 = timedelta(minutes=30)
+AN_HOUR = timedelta(hours=1)
 
 
 @pytest.mark.rule("D-97")
@@ -240,12 +240,12 @@ def test_a_part_that_does_not_answer_is_sent_again_three_times_and_then_judged_w
     sent = len(of_topic(street, process.SHARD))
     for number in range(1, 4):
         (timer,) = (one for one in street.records.timers.values() if one.wakes == process.WATCH)
-        assert timer.due_at == at(1, 5) + number * MINUTES_30
+        assert timer.due_at == at(1, 5) + number * AN_HOUR
         process.watch(street.records, timer=timer, at=timer.due_at)
         orders = of_topic(street, process.SHARD)[sent:]
         assert [one.body["shard"] for one in orders] == [1] * number
         assert of_topic(street, process.REGION) == []
-    process.watch(street.records, timer=timer, at=timer.due_at + MINUTES_30)
+    process.watch(street.records, timer=timer, at=timer.due_at + AN_HOUR)
     (order,) = of_topic(street, process.REGION)
     street.judge(at(1, 5))
     assert street.lines(0)[0].is_counted

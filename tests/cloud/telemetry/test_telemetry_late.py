@@ -43,14 +43,21 @@ def noted(records, gateway="gw-1"):
 
 
 @pytest.mark.rule("T-25")
-def test_the_earliest_stands_and_the_same_again_writes_nothing():
+def test_the_earliest_stands_and_whoever_measures_meanwhile_sees_that_more_came():
     records = MemoryRecords()
     note_late(records, [a_chunk(hours=2), a_chunk(hours=6), a_chunk(hours=4)])
     assert noted(records) == (WINDOW - timedelta(hours=6), 1)
     note_late(records, [a_chunk(hours=6), a_chunk(hours=3)])
-    assert noted(records) == (WINDOW - timedelta(hours=6), 1)
+    assert noted(records) == (WINDOW - timedelta(hours=6), 2)
     note_late(records, [a_chunk(hours=7)])
-    assert noted(records) == (WINDOW - timedelta(hours=7), 2)
+    assert noted(records) == (WINDOW - timedelta(hours=7), 3)
+
+
+@pytest.mark.rule("T-25")
+def test_a_window_of_a_clock_that_was_not_set_is_not_waited_for():
+    records = MemoryRecords()
+    note_late(records, [a_chunk(hours=24 * 61)])
+    assert noted(records) is None
 
 
 def test_each_gateway_has_its_own_and_one_in_time_has_none():
