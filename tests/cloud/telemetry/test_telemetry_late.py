@@ -56,7 +56,7 @@ def test_the_earliest_stands_and_whoever_measures_meanwhile_sees_that_more_came(
 @pytest.mark.rule("T-25")
 def test_a_window_of_a_clock_that_was_not_set_is_not_waited_for():
     records = MemoryRecords()
-    note_late(records, [a_chunk(hours=24 * 61)])
+    note_late(records, [a_chunk(after=timedelta(days=61))])
     assert noted(records) is None
 
 
