@@ -11,6 +11,7 @@ from cloud.kernel.change import Change, Save
 from cloud.portfolio.models import Site
 from cloud.service import process
 from cloud.service.cases import comes_back
+from cloud.service.clocks import emergency_of
 from cloud.service.models import Case, CaseOwner, CaseState, Coordinator, Task, WorkOrder
 from tests.cloud.service.test_service_process import FINDING, MONDAY, SITE, partner
 
@@ -223,3 +224,32 @@ def test_a_danger_at_a_case_under_way_calls_somebody(records):
     again = take_up(records, replace(AGAIN, id="F-3", hazard="electrical_hazard"), MONDAY)
     assert again.is_emergency
     assert len([one for one in records.letters.values() if "EMERGENCY NOW" in one.text]) == 1
+
+
+@pytest.mark.rule("E-32")
+def test_the_clock_of_work_that_became_an_emergency_starts_there(records):
+    take_up(records)
+    (order,) = orders(records, take_up(records))
+    delivered_at = MONDAY + timedelta(minutes=1)
+    letter_id = order.assignments[-1].letter_id
+    process.record_delivery(
+        records, letter_id=letter_id, thread=order.id, delivered_at=delivered_at
+    )
+    later = MONDAY + timedelta(hours=5)
+    case = take_up(records, replace(AGAIN, hazard="electrical_hazard"), later)
+    (order,) = orders(records, case)
+    verdict = emergency_of(order, now=later + timedelta(seconds=1))
+    assert verdict is not None
+    assert not verdict.may_reassign
+    assert verdict.due_at == later + timedelta(minutes=60)
+    wakes = [timer.due_at - verdict.due_at for timer in records.timers.values()]
+    assert any(timedelta() < late < timedelta(minutes=1) for late in wakes)
+
+
+@pytest.mark.rule("C-16")
+@pytest.mark.rule("E-31")
+def test_what_was_a_danger_and_comes_back_harmless_is_none(records):
+    resolve(records, replace(FINDING, hazard="electrical_hazard"))
+    case = take_up(records, AGAIN, RESOLVED + timedelta(days=1))
+    assert case.reopened == 1
+    assert not case.is_emergency
