@@ -12,6 +12,7 @@ from cloud.detection.judging import (
     heard_in,
     is_quiet,
     judged,
+    last_closed_day,
     weather_days,
 )
 from cloud.detection.models import (
@@ -103,7 +104,9 @@ def _judge(
     is_discarded = is_decided and hold is not None and hold.record.state is HoldState.DISCARDED
     told = _write(records, chunks, documents, found, tracks, is_discarded=is_discarded)
     records.commit(noted(outages, sweep.id, said.outages, at=sweep.at, to=operations))
-    records.commit(kinds_noted(records, found, sweep, to=operations))
+    weather = known.weather.get(last_closed_day(sweep))
+    is_fed = weather is not None and bool(weather.hours)
+    records.commit(kinds_noted(records, found, sweep, is_fed=is_fed, to=operations))
     return told
 
 

@@ -15,13 +15,14 @@ from cloud.kernel.ports import Records
 
 
 def kinds_noted(
-    records: Records, found: Sequence[Judged], sweep: RegionSweep, *, to: str
+    records: Records, found: Sequence[Judged], sweep: RegionSweep, *, is_fed: bool, to: str
 ) -> Change:
     """Give what is kept of a region's kinds, with one notice for each that is new (D-79).
 
     Neighbours of one kind hide what all of them have: their middle goes down with them. So a kind
-    is held against all others of the region, by the last day that was judged. A day of which too
-    little is known changes nothing.
+    is held against all others of the region, by the last day that was judged. Where there are no
+    others, only an hourly feed tells a loss from a cloudy day. A day of which too little is known
+    changes nothing.
     """
     day = last_closed_day(sweep)
     said, kinds = {}, {}
@@ -32,7 +33,7 @@ def kinds_noted(
             kinds[one.site.id] = f"{one.site.manufacturer} {one.site.inverter_model}"
     if not said:
         return Change()
-    hinted = hints(said, kinds, terms_on(day))
+    hinted = [hint for hint in hints(said, kinds, terms_on(day)) if hint.others or is_fed]
     stored = records.load(RegionKinds, sweep.id)
     known = stored.record.kinds if stored else ()
     now = tuple(sorted(hint.kind for hint in hinted))

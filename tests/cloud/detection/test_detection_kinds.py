@@ -56,3 +56,11 @@ def test_a_kind_that_is_well_again_is_forgotten_and_told_of_anew():
     stored = again.records.load(RegionKinds, REGION)
     assert stored is not None
     assert stored.record.kinds == ()
+
+
+@pytest.mark.rule("D-79")
+def test_a_street_of_one_kind_under_clouds_is_not_told_of():
+    """Without others and without a feed nobody knows a loss from the weather."""
+    street = Street(homes=10, made=lambda home, day: 24_000 if day >= 2 else CLEAR_WH)
+    street.live_until(at(5))
+    assert notices(street) == []
