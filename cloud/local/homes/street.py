@@ -31,6 +31,7 @@ QUIET_POLL_S, QUIET_WINDOW_S = 3600, 4 * 3600
 JUMP_S = 8 * 3600
 """In a jump all homes are read up to each evaluation, three times a day."""
 JUMP_POLL_S = 4 * 3600
+_A_MOMENT = timedelta(seconds=1)
 _FIRST_EVALUATION = timedelta(hours=5)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PATIENCE_S = 10.0
@@ -99,7 +100,8 @@ class Street:
         self._agents: dict[str, Agent] = {}
         self._is_jumping = False
         self._read_until = runtime.clock.now()
-        self._sent_until = _latest_multiple(self._read_until, QUIET_WINDOW_S)
+        # A window that ends now may not have been sent before a kill: sending it again is nothing.
+        self._sent_until = _latest_multiple(self._read_until - _A_MOMENT, QUIET_WINDOW_S)
         self._jumped = _Jumped(self._folder / "jump.json")
 
     # ------------------------------------------------------------------ life

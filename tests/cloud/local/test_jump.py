@@ -107,6 +107,20 @@ def test_a_jump_that_was_broken_off_leaves_no_hole(tmp_path):
             assert stage.runtime.clock.now().timestamp() - max(ends) <= 4 * 3600
 
 
+def test_a_kill_between_the_clock_and_the_homes_loses_no_window(tmp_path):
+    """The clock had come to the end of a window, and nobody had been read or had sent yet."""
+    whole = QUIET[:1]
+    with stage_of(tmp_path, whole) as stage:
+        stage.conductor.advance_to(stage.runtime.clock.now() + timedelta(hours=9))
+        stage.runtime.clock.move_to(datetime(2026, 6, 1, 20, tzinfo=UTC))
+    with stage_of(tmp_path, whole) as stage:
+        stage.conductor.advance_to(stage.runtime.clock.now() + timedelta(hours=8))
+        chunks = chunks_of(stage, whole[0].site.gateway_id)
+        ends = [chunk.t0 + chunk.n * chunk.dt for chunk in chunks]
+        assert [chunk.t0 for chunk in chunks[1:]] == ends[:-1]
+        assert ends[-1] == datetime(2026, 6, 2, 4, tzinfo=UTC).timestamp()
+
+
 @pytest.mark.slow
 def test_160_days_pass_every_schedule_and_leave_nothing_waiting(tmp_path):
     cedar = cast.HOUSEHOLDS[2]  # the project that is paid stands there
