@@ -1,8 +1,9 @@
 """The rule of a day once more, by whole columns: what `judge_day` is measured beside.
 
-All of D-13 and D-61 to D-78d as far as no hourly feed is asked: neighbours, scale, snow, gaps,
-doubt, low days, visits and the watch-list. It runs in the peers' environment (`make bench-peers`)
-and prints one line of JSON. Before it is measured it is held to `judge_day`, site by site.
+All of D-13, D-61 to D-78d and D-102 as far as no hourly feed is asked: neighbours, scale, snow,
+gaps, doubt, unrest, low days, visits and the watch-list. It runs in the peers' environment (`make
+bench-peers`) and prints one line of JSON. Before it is measured it is held to `judge_day`, site by
+site.
 """
 
 import json
@@ -26,13 +27,14 @@ from cloud.detection.verdict import Reason, Verdict
 np: Any = import_module("numpy")
 pd: Any = import_module("pandas")
 
-_FREE_DOUBT, _CLIP, _LEAST_RATIO, _LEAST_LOG, _NORMAL = 0.08, 0.25, 0.01, -4.0, 1.4826
+_FREE_DOUBT, _CLIP, _LEAST_RATIO, _LEAST_LOG = 0.08, 0.25, 0.01, -4.0
+_NORMAL, _ABSOLUTE = 1.4826, 1.25
 _NAN = float("nan")
 _DATES = ("low_since", "case_on", "visit_on", "watch_on")
 _EMPTY = {
     "anchor": _NAN, "seen": 0, "low": 0, "unjudged": 0, "well": 0, "loss": 0.0, "trend": 0.0,
     "low_since": _NAN, "case_on": _NAN, "visit_on": _NAN, "watch_on": _NAN, "last_wh": _NAN,
-    "melting": 0, "gap_days": 0, "gap_wh": 0.0,
+    "melting": 0, "gap_days": 0, "gap_wh": 0.0, "unrest": 0.0,
 }  # fmt: skip
 
 
@@ -127,6 +129,8 @@ def judge(day: date, roofs: Roofs, state: Any, told: Any, terms: Terms) -> tuple
         & (state.low < terms.suspected)
     )
     sky = weather(roofs, (log_ratio - state.log).where(is_witness).to_numpy(), terms)
+    unrest = state.unrest.clip(lower=0)
+    sky["own"] = np.sqrt(sky.doubt**2 + unrest * (unrest + 2 * terms.usual_unrest))
     expected = (clear * np.exp(state.log + sky.log)).round()
     reason, melting = _reasons(
         roofs,
@@ -140,7 +144,7 @@ def judge(day: date, roofs: Roofs, state: Any, told: Any, terms: Terms) -> tuple
     )
     gap_days, gap_wh, since = _gaps(state, told, expected, reason)
     guarded = terms.production_floor * np.exp(
-        -terms.dispatch_guard * (sky.doubt.fillna(0.0) - _FREE_DOUBT).clip(lower=0)
+        -terms.visit_doubt * (sky.own.fillna(0.0) - _FREE_DOUBT).clip(lower=0)
     )
     verdicts = pd.DataFrame({"expected_wh": expected, "guarded": guarded, "reason": reason})
     after = _standing(day, state, actual, verdicts, since=since, terms=terms)
@@ -166,6 +170,7 @@ def _reasons(
     is_snow = (told.mean_4d_c < terms.snow_cold) & (
         (sky.spread > terms.snow_spread) | (np.exp(sky.log) < terms.snow_depth)
     )
+    is_snow |= (told.mean_4d_c < terms.snow_cool) & (sky.spread > terms.snow_wild)
     is_learned = state.anchor.notna()
     own = clear * np.exp(state.log)
     is_dark = expected < terms.dark_day * own
@@ -173,8 +178,10 @@ def _reasons(
     is_off = (expected >= terms.dusk * own) & (
         actual * 100 < expected * (100 * terms.next_to_nothing)
     )
-    doubtful = sky.doubt > terms.widest_doubt
-    band = np.exp(terms.doubt_factor * (sky.doubt - terms.widest_doubt)).where(doubtful, 1.0)
+    band, own_band = (
+        np.exp(terms.doubt_factor * (doubt - terms.widest_doubt).clip(lower=0))
+        for doubt in (sky.doubt, sky.own)
+    )
     is_covered = (actual * 100 < expected * floor) & (is_snow | (melting > 0))
     rules = [
         (actual.isna(), Reason.UNKNOWN),
@@ -189,7 +196,8 @@ def _reasons(
         (is_covered, Reason.SNOW),
         (is_dark & is_off, Reason.LOW),
         (is_dark, Reason.DARK),
-        (actual * 100 < expected * (floor / band), Reason.LOW),
+        (actual * 100 < expected * (floor / own_band), Reason.LOW),
+        (actual * 100 < expected * (floor / band), Reason.RESTLESS),
         (actual * 100 >= expected * (floor * band), Reason.GOOD),
     ]
     numbers = {one: number for number, one in enumerate(Reason)}
@@ -200,7 +208,8 @@ def _reasons(
     )
     reason = pd.Series(np.array([*Reason], dtype=object)[reason])
     melting = melting.mask((reason == Reason.SNOW) & is_learned & is_snow, terms.snow_melts + 1)
-    return reason, melting.mask(reason == Reason.GOOD, 0)
+    is_bare = (reason == Reason.GOOD) & (sky.doubt <= terms.widest_doubt)
+    return reason, melting.mask(is_bare, 0)
 
 
 def _gaps(state: Any, told: Any, expected: Any, reason: Any) -> tuple[Any, Any, Any]:
@@ -234,6 +243,9 @@ def _standing(
     watch_on = after.watch_on.mask(opens, now).mask(~opens & (trend > terms.watch_closes))
     doubt = np.log(floor / verdicts.guarded)
     lost = (-seen - terms.visit_forgives - doubt).clip(upper=terms.visit_day)
+    apart = _ABSOLUTE * (seen.clip(-_CLIP, _CLIP) - after.trend).abs() - terms.usual_unrest
+    unrest = after.unrest + terms.unrest_step * (apart - after.unrest)
+    after["unrest"] = unrest.where(is_judged & after.case_on.isna(), after.unrest)
     after["trend"] = trend.where(is_judged, after.trend)
     after["watch_on"] = watch_on.where(is_judged, after.watch_on)
     after["loss"] = (after.loss + lost).clip(lower=0).where(is_judged, after.loss)
@@ -334,7 +346,7 @@ def _agree(verdict: Verdict, track: Track, row: dict[str, Any], after: dict[str,
     if row["reason"] is not verdict.reason or not _same(row["expected_wh"], verdict.expected_wh):
         return False
     near = {"log": scale.log, "anchor": scale.anchor_log, "loss": standing.loss}
-    near["trend"] = standing.trend
+    near |= {"trend": standing.trend, "unrest": standing.unrest}
     return all(_same(after[name], value) for name, value in wanted.items()) and all(
         _same(after[name], value, within=1e-9) for name, value in near.items()
     )

@@ -87,7 +87,7 @@ def hard_days(roofs: list[Baseline], days: int) -> Iterator[tuple[date, list[Sit
     """Give days with all that may happen to a site, so that each branch of the rule is taken.
 
     Faults from birth and later ones, gaps with and without a counter's word, partial and held-back
-    days, meters that are stuck, dark days, and a cold week with snow on some roofs.
+    days, meters that are stuck, dark days, restless sites, and a cold week with snow on some roofs.
     """
     dice = random.Random(days)
     fates = {roof.site_id: dice.random() for roof in roofs}
@@ -101,6 +101,8 @@ def hard_days(roofs: list[Baseline], days: int) -> Iterator[tuple[date, list[Sit
             wh = CLEAR_WH * cloud * math.exp(dice.gauss(0, 0.04 + 0.3 * (number % 11 == 5)))
             if fate < 0.04 or (fate < 0.15 and number > 20 + 200 * fate):
                 wh *= 0.0 if fate < 0.02 else 0.7
+            if 0.5 < fate < 0.6:
+                wh *= math.exp(dice.gauss(0, 0.2))
             if is_cold and fate > 0.6:
                 wh *= 0.1
             made: int | None = round(wh)

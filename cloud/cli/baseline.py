@@ -11,10 +11,23 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from cloud.detection.baseline import KNOT_DAYS, MONTHS, Baseline, month_shape
+from cloud.detection.baseline import KNOT_DAYS, MONTHS, Baseline, Smoothing, month_shape
 from cloud.detection.feed import DERATE, HEATING_C_M2_W, PER_C, Plane
+from cloud.detection.policy import (
+    FIRST,
+    SHADE_DEPTH,
+    SHADE_KEEPS,
+    SHAPE_KEEPS,
+    SHAPE_KEEPS_UNLIKE,
+)
 from cloud.kernel.errors import BadInput
 
+_SMOOTHING = Smoothing(
+    alike=SHAPE_KEEPS.on(FIRST),
+    unlike=SHAPE_KEEPS_UNLIKE.on(FIRST),
+    shade_keeps=SHADE_KEEPS.on(FIRST),
+    shade_depth=SHADE_DEPTH.on(FIRST),
+)
 _QUARTERS = 96
 _LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4)
 """Shares of clear-sky light at which an hour's energy is worked out; between them it is drawn."""
@@ -92,7 +105,7 @@ def _baseline(design: Design, year: Any) -> Baseline:
             "year: give all twelve months and all daylight hours"
         )
         raise BadInput(msg)
-    shares, level = month_shape(design.p50_wh, tuple(months))
+    shares, level = month_shape(design.p50_wh, tuple(months), _SMOOTHING)
     return Baseline(
         site_id=design.site_id,
         latitude=design.latitude,

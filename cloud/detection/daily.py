@@ -21,6 +21,7 @@ from cloud.detection.verdict import (
     counted,
     guarded_percent,
     is_below,
+    own_doubt,
 )
 
 _SKY_SQUARE_DEG = 0.25
@@ -224,7 +225,7 @@ def _judge(
         day=day,
         actual_wh=one.day.actual_wh,
         expected_wh=expected,
-        guarded_percent=guarded_percent(sky.doubt if sky else 0.0, terms),
+        guarded_percent=guarded_percent(_doubt(one, sky, terms) if sky else 0.0, terms),
         weather=sky,
         reason=reason,
         gap=gap if gap.actual_wh is not None else None,
@@ -242,6 +243,10 @@ def _judge(
         ),
         verdict,
     )
+
+
+def _doubt(one: _Seen, sky: Weather, terms: Terms) -> float:
+    return own_doubt(sky.doubt, one.track.standing.unrest, terms)
 
 
 def _scale(
@@ -278,7 +283,7 @@ def _reason(
     """Give why a day counts or does not, and the days that are left to shed snow (D-69 to D-78).
 
     The first reason that holds: nothing is known, then nothing can be expected, then snow, then
-    the dark, then doubt.
+    the dark, then doubt. A good day ends the snow (D-72c) only beside neighbours who agree.
     """
     told = one.day
     melting = max(one.track.melting - 1, 0)
@@ -304,7 +309,8 @@ def _reason(
     if is_below(told.actual_wh, expected, terms.production_floor) and (is_snow or melting):
         return Reason.SNOW, terms.snow_melts + 1 if is_snow else melting
     reason = _beside_the_floor(one, expected, sky, terms)
-    return reason, 0 if reason is Reason.GOOD else melting
+    is_bare = reason is Reason.GOOD and sky.doubt <= terms.widest_doubt
+    return reason, 0 if is_bare else melting
 
 
 def _reason_of_a_new_site(one: _Seen, expected: int, terms: Terms, *, is_snow: bool) -> Reason:
@@ -322,9 +328,12 @@ def _reason_of_a_new_site(one: _Seen, expected: int, terms: Terms, *, is_snow: b
 def _beside_the_floor(one: _Seen, expected: int, sky: Weather, terms: Terms) -> Reason:
     """Give whether a day is low or good, where that can be told.
 
-    By D-13, D-71, D-71a, D-71b, D-78 and D-78a.
+    By D-13, D-71, D-71a, D-71b, D-78, D-78a and D-102.
 
     On a day of doubt the floor is a band: above and below it the day counts, within it does not.
+    What neighbours leave open makes it wider on both sides, a site's own unrest only below: a day
+    that reaches the floor needs no excuse. If only days far above it counted, the site's scale and
+    its unrest would be learned from those alone, and stay too high.
     """
     actual = one.day.actual_wh
     clear = one.clear_wh * math.exp(one.track.scale.log)
@@ -333,12 +342,13 @@ def _beside_the_floor(one: _Seen, expected: int, sky: Weather, terms: Terms) -> 
             actual, expected, 100 * terms.next_to_nothing
         )
         return Reason.LOW if is_off else Reason.DARK
-    floor = terms.production_floor
-    if sky.doubt > terms.widest_doubt:
-        band = math.exp(terms.doubt_factor * (sky.doubt - terms.widest_doubt))
-        is_low, is_good = (
-            is_below(actual, expected, floor / band),
-            not is_below(actual, expected, floor * band),
-        )
-        return Reason.LOW if is_low else Reason.GOOD if is_good else Reason.DISAGREE
-    return Reason.LOW if is_below(actual, expected, floor) else Reason.GOOD
+    floor, band = terms.production_floor, _band(sky.doubt, terms)
+    if is_below(actual, expected, floor / _band(_doubt(one, sky, terms), terms)):
+        return Reason.LOW
+    if is_below(actual, expected, floor / band):
+        return Reason.RESTLESS
+    return Reason.DISAGREE if is_below(actual, expected, floor * band) else Reason.GOOD
+
+
+def _band(doubt: float, terms: Terms) -> float:
+    return math.exp(terms.doubt_factor * max(0.0, doubt - terms.widest_doubt))

@@ -27,6 +27,7 @@ _REASONS = (
     Reason.DISAGREE,
     Reason.DARK,
     Reason.SNOW,
+    Reason.RESTLESS,
 )
 """By the number under which each is stored: a new one comes last, and none ever moves."""
 
@@ -44,7 +45,7 @@ class DayLine:
         neighbours: how many they were; none when only the hourly feed spoke.
         within_km: how far was looked for them.
         floor_percent: below this share of the expectation a day is low (D-13).
-        guarded_permille: the floor for a visit, lowered by what the neighbours leave open (D-64).
+        guarded_permille: the floor for a visit, lowered by what is in doubt (D-77c).
         reason: why the day counts, or does not.
         gap: the unknown days that end before this one, when the counter tells of them.
     """

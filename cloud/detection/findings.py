@@ -93,7 +93,7 @@ def _standing(told: Iterable[Told]) -> tuple[Told, ...]:
 
 
 def telling(seen: Seen) -> Telling:
-    """Give what is new at a site, and what is over (D-12, D-13, D-64)."""
+    """Give what is new at a site, and what is over (D-12, D-13, D-77c)."""
     left = tuple(one for one in seen.told if not _is_over(one, seen))
     found = list(_of_issues(seen, left))
     told = [*left, *(one for one, _ in found)]
@@ -169,7 +169,7 @@ def _of_clock(seen: Seen, clock: IssueClock) -> Finding:
 def _of_low_days(
     seen: Seen, told: Sequence[Told], *, is_fault_told: bool
 ) -> Iterator[tuple[Told, Finding]]:
-    """Give the low days, once, and once more when sure enough to send somebody (D-13, D-64).
+    """Give the low days, once, and once more when sure enough to send somebody (D-13, D-77b).
 
     They stand under the family of a fault that explains them; what was told already stays where it
     stands.

@@ -9,13 +9,15 @@ from itertools import accumulate
 from operator import mul
 
 from cloud.detection.baseline import Baseline
-from cloud.detection.policy import MOST_NEIGHBOURS, NEAR, NEIGHBOURS_FADE
+from cloud.detection.policy import MOST_NEIGHBOURS, NEAR, NEIGHBOURS_COUNT, NEIGHBOURS_FADE
 from cloud.detection.terms import Terms
 
 _KM_PER_DEGREE = 111.2
 _NORMAL = 1.4826
 """Makes a median absolute deviation comparable to a standard deviation of a normal spread."""
 _LEAST_WEIGHT = 1e-6
+_WIDER = 1.25
+"""By so much more the far ones weigh, step by step, up to the first reach."""
 _ALIKE = 0.35
 """Difference of facing at which a neighbour weighs 1/e, where no feed tells the hours."""
 
@@ -27,9 +29,10 @@ class Neighbourhood:
     Attributes:
         names: their ids.
         distances_km: how far each is.
-        weights: by how near each is (D-67), of one next door.
-        alike: the same, less for one that faces another way: what counts where no hourly feed
-            tells a cloudy morning from a cloudy evening.
+        weights: by how near each is, of one next door (D-67), the far ones not forgotten where the
+            near ones are few (D-67a).
+        alike: what counts where no hourly feed tells of the light, nor a cloudy morning from a
+            cloudy evening: the near ones alone (D-67), less those that face another way.
         within: how many of them lie within each reach of D-66.
     """
 
@@ -64,7 +67,7 @@ class Weather:
 
 
 def neighbourhoods(sites: Iterable[Baseline], day: date) -> dict[str, Neighbourhood]:
-    """Give who is near each site (D-66, D-67, D-68).
+    """Give who is near each site (D-66, D-67, D-67a, D-68).
 
     Looked up by squares, the narrow ones first, so that a fleet ten times as large and as wide
     takes ten times as long.
@@ -128,17 +131,28 @@ def _neighbourhood(
 ) -> Neighbourhood:
     fade, east = NEIGHBOURS_FADE.on(day), site.facing_east
     distances = tuple(distance for distance, _, _ in near)
-    weights = tuple(
-        max(math.exp(-((distance / fade) ** 2)), _LEAST_WEIGHT) for distance in distances
-    )
+    close = wide = _weights(distances, fade)
+    while near and _count(wide) < NEIGHBOURS_COUNT.on(day) and fade < reaches[0]:
+        fade *= _WIDER
+        wide = _weights(distances, fade)
     turned = (math.exp(-(((facing - east) / _ALIKE) ** 2)) for _, _, facing in near)
     return Neighbourhood(
         names=tuple(name for _, name, _ in near),
         distances_km=distances,
-        weights=weights,
-        alike=tuple(weight * like for weight, like in zip(weights, turned, strict=True)),
+        weights=wide,
+        alike=tuple(share * like for share, like in zip(close, turned, strict=True)),
         within=tuple(bisect_right(distances, reach) for reach in reaches),
     )
+
+
+def _weights(distances: Sequence[float], fade: float) -> tuple[float, ...]:
+    return tuple(max(math.exp(-((distance / fade) ** 2)), _LEAST_WEIGHT) for distance in distances)
+
+
+def _count(weights: Sequence[float]) -> float:
+    """Give how many equal ones weigh as surely (Kish): ten far ones may be worth two next door."""
+    total = math.fsum(weights)
+    return total * total / math.fsum(map(mul, weights, weights))
 
 
 def weather_at(

@@ -11,11 +11,11 @@ from cloud.detection.scale import Scale
 from cloud.detection.verdict import Gap, Standing
 from cloud.telemetry.models import DayOfEnergy, PvEnergySource
 
-_THROUGH = 15
+_THROUGH = 16
 """Where the last judged day stands."""
 _COLDEST = 4
 """Where the temperature of a day's night stands."""
-FORMAT = 1
+FORMAT = 2
 """Of the lists below; another one is not read, and its site is replayed from its stored days."""
 
 
@@ -35,6 +35,7 @@ def packed(track: Track) -> list[Any]:
         standing.well,
         standing.loss,
         standing.trend,
+        standing.unrest,
         _number(standing.case_on),
         _number(standing.visit_on),
         _number(standing.watch_on),
@@ -60,20 +61,21 @@ def unpacked(cells: Sequence[Any]) -> Track | None:
             well=cells[9],
             loss=cells[10],
             trend=cells[11],
-            case_on=_day(cells[12]),
-            visit_on=_day(cells[13]),
-            watch_on=_day(cells[14]),
+            unrest=cells[12],
+            case_on=_day(cells[13]),
+            visit_on=_day(cells[14]),
+            watch_on=_day(cells[15]),
         ),
         through=_day(cells[_THROUGH]),
-        last_wh=cells[16],
-        melting=cells[17],
-        gap=Gap(cells[18], cells[19]),
+        last_wh=cells[17],
+        melting=cells[18],
+        gap=Gap(cells[19], cells[20]),
     )
 
 
 def through_of(cells: Sequence[Any]) -> date | None:
-    """Give the last day that a packed track was judged on, None when there was none."""
-    return _day(cells[_THROUGH]) if cells else None
+    """Give the last day that a packed track was judged on, None when it cannot be read."""
+    return _day(cells[_THROUGH]) if cells and cells[0] == FORMAT else None
 
 
 def packed_day(day: DayOfEnergy) -> tuple[Any, ...]:

@@ -84,13 +84,6 @@ WARM_UP = Rule(
     says="a site's own scale is learned over its first fourteen good days",
     values={FIRST: 14},
 )
-DISPATCH_GUARD = Rule(
-    id="D-64",
-    unit="factor on the neighbours' spread beyond 0.05",
-    source=_NEIGHBOURS,
-    says="before somebody is sent, the floor is lowered by what the neighbours disagree",
-    values={FIRST: 1.0},
-)
 SAMPLE_SHARE = Rule(
     id="D-65",
     unit="share of a day's samples",
@@ -105,7 +98,7 @@ NEAR = Rule(
     source=_NEIGHBOURS,
     says="neighbours are looked for within 25 km, then within 50, until there are five",
     values={FIRST: (25.0, 50.0)},
-    note="By their weight (D-67) it is those within about 12 km that decide, where there are any.",
+    note="By their weight (D-67, D-67a) the near ones decide, where there are enough of them.",
 )
 NEIGHBOURS_FADE = Rule(
     id="D-67",
@@ -113,7 +106,21 @@ NEIGHBOURS_FADE = Rule(
     source=_NEIGHBOURS,
     says="a near neighbour weighs more than a far one: clouds are alike over about 8 km",
     values={FIRST: 8.0},
-    note="The weight falls with the square, exp(-(distance / 8 km)^2): a tenth is left at 12 km.",
+    note=(
+        "Clouds are alike by exp(-(distance / 8 km)^2). Where no feed tells of the light, that is "
+        "the weight: a tenth is left at 12 km."
+    ),
+)
+NEIGHBOURS_COUNT = Rule(
+    id="D-67a",
+    unit="neighbours, counted by their weights (Kish)",
+    source=_NEIGHBOURS,
+    says="with a feed, where the near ones count for fewer, far ones weigh more until they do",
+    values={FIRST: 6.0},
+    note=(
+        "Once a feed has told of the light, sites 3 km apart differ by 7 to 9%, 12 km apart by 11 "
+        "to 14%. So one next door that decides alone tells more of its own roof than of the sky."
+    ),
 )
 MOST_NEIGHBOURS = Rule(
     id="D-68",
@@ -184,6 +191,24 @@ SNOW_MELTS = Rule(
     source=_NEIGHBOURS,
     says="a site that was low under snow and was not well since has so long to shed the rest",
     values={FIRST: 5},
+    note=(
+        "Well is meant beside neighbours who agree (D-78): while they differ, their middle may be "
+        "as covered as the site, and a day as good as theirs does not tell that its roof is bare."
+    ),
+)
+SNOW_WILD = Rule(
+    id="D-72d",
+    unit="1.4826 median absolute deviations of the neighbours' log ratio",
+    source=_NEIGHBOURS,
+    says="neighbours that differ by more than this differ by more than clouds can make them",
+    values={FIRST: 0.5},
+)
+SNOW_COOL = Rule(
+    id="D-72e",
+    unit="degrees C, mean of four days",
+    source=_NEIGHBOURS,
+    says="and then snow is possible below this: one night's snow lies after a mild day",
+    values={FIRST: 5.0},
 )
 SCALE_STEP = Rule(
     id="D-73",
@@ -240,14 +265,14 @@ WATCH_OPENS = Rule(
     unit="running mean of the log ratio",
     source=_NEIGHBOURS,
     says="below this a site is put on the watch-list, which is never a case",
-    values={FIRST: -0.06},
+    values={FIRST: -0.055},
 )
 WATCH_CLOSES = Rule(
     id="D-75b",
     unit="running mean of the log ratio",
     source=_NEIGHBOURS,
     says="above this it is taken off",
-    values={FIRST: -0.03},
+    values={FIRST: -0.0275},
 )
 SUSPECTED = Rule(
     id="D-76",
@@ -276,7 +301,14 @@ VISIT_SURE = Rule(
     unit="sum of the logarithms",
     source=_NEIGHBOURS,
     says="a visit may be sent while a case is open and more than this has added up",
-    values={FIRST: 0.4},
+    values={FIRST: 0.45},
+)
+VISIT_DOUBT = Rule(
+    id="D-77c",
+    unit="times the day's doubt beyond 0.08",
+    source=_NEIGHBOURS,
+    says="of what a day lacks, twice its doubt is not sure: it is taken off before it adds up",
+    values={FIRST: 2.0},
 )
 WIDEST_DOUBT = Rule(
     id="D-78",
@@ -517,4 +549,62 @@ SHARD_TRIES = Rule(
     source=_SWEEP,
     says="after so many times the region is judged without it",
     values={FIRST: 3},
+)
+SHAPE_KEEPS = Rule(
+    id="D-101",
+    unit="share kept of the months' first wave of the year, of the second, to the sixth",
+    source=_NEIGHBOURS,
+    says="of a design's months, what is alike before and after a solstice is kept, less if quick",
+    values={FIRST: (1.0, 0.8, 0.6, 0.3, 0.2, 0.2)},
+    note=(
+        "A design is off by some 4% in each month, as much in the quick waves as in the slow ones. "
+        "What a roof has of its own (shade, a tilt that differs) goes with the sun's height: it "
+        "is three times as strong as that error in the first wave, and below it from the third on."
+    ),
+)
+SHAPE_KEEPS_UNLIKE = Rule(
+    id="D-101a",
+    unit="share kept of the months' first wave of the year, of the second, to the fifth",
+    source=_NEIGHBOURS,
+    says="and of what is unlike, little: a roof sees the same sun in November as in January",
+    values={FIRST: (0.3, 0.2, 0.1, 0.1, 0.1)},
+    note="Some is kept, because trees have leaves in autumn that they have not in spring.",
+)
+SHADE_KEEPS = Rule(
+    id="D-101b",
+    unit="share of what a month is lower in the design than in its smoothed shape",
+    source=_NEIGHBOURS,
+    says="where shade is, a design's even lower month is believed: a horizon cuts off sharply",
+    values={FIRST: 0.5},
+    note=(
+        "A low sun that skims the trees is gone within weeks, and smoothing lifts such a December. "
+        "A month that the design puts higher is not believed: too much would be expected of it."
+    ),
+)
+SHADE_DEPTH = Rule(
+    id="D-101c",
+    unit="logarithm of the share, below the year's middle",
+    source=_NEIGHBOURS,
+    says="all of it would be believed in a month that the smoothed shape puts so low, none at zero",
+    values={FIRST: 0.2},
+)
+USUAL_UNREST = Rule(
+    id="D-102",
+    unit="logarithm of the ratio",
+    source=_NEIGHBOURS,
+    says="a low day of a site whose days scatter by more than this is doubted for what is beyond",
+    values={FIRST: 0.075},
+    note=(
+        "A roof that the model knows badly, or that lies under clouds of its own, swings about "
+        "while its neighbours agree. Its doubt joins theirs: the squares are added up. It excuses "
+        "a low day only: one that reaches the floor is as good as any. If it had to lie as far "
+        "above, only the wildest days would count, and a site that was restless would stay so."
+    ),
+)
+UNREST_STEP = Rule(
+    id="D-102a",
+    unit="share of a day in the running scatter",
+    source=_NEIGHBOURS,
+    says="the scatter is a running mean over about a month, around the site's own running mean",
+    values={FIRST: 0.025},
 )

@@ -14,10 +14,11 @@ def is_snow_possible(
     terms: Terms,
     is_fed: bool,
 ) -> bool:
-    """Tell whether a low day may be snow (D-72, D-72a, D-72b).
+    """Tell whether a low day may be snow (D-72, D-72a, D-72b, D-72d, D-72e).
 
     A feed's word counts as it is. Without one, snow is possible when four days were cold and the
-    roofs show it: they differ widely, or most make little. Cold alone is not snow; and where an
+    roofs show it: they differ widely, or most make little. Cold alone is not snow; but roofs that
+    differ more than clouds can make them are covered in merely cool days too; and where an
     hourly feed tells of light that most roofs do not make anything of, they are covered, however
     warm the days before were.
 
@@ -33,6 +34,10 @@ def is_snow_possible(
     are_most_covered = math.exp(weather.log_ratio) < terms.snow_depth
     if is_fed and are_most_covered:
         return True
-    if mean_4d_c is None or mean_4d_c >= terms.snow_cold:
+    if mean_4d_c is None:
+        return False
+    if weather.spread > terms.snow_wild and mean_4d_c < terms.snow_cool:
+        return True
+    if mean_4d_c >= terms.snow_cold:
         return False
     return weather.spread > terms.snow_spread or are_most_covered

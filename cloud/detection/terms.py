@@ -17,7 +17,6 @@ class Terms:
     well_days: int
     fewest_neighbours: int
     warm_up: int
-    dispatch_guard: float
     near: tuple[float, ...]
     whole_day: float
     throttled: float
@@ -28,6 +27,8 @@ class Terms:
     snow_spread: float
     snow_depth: float
     snow_melts: int
+    snow_wild: float
+    snow_cool: float
     scale_step: float
     scale_clip: float
     scale_floor: float
@@ -41,12 +42,15 @@ class Terms:
     visit_forgives: float
     visit_day: float
     visit_sure: float
+    visit_doubt: float
     widest_doubt: float
     doubt_factor: float
     usual_spread: float
     usual_weight: float
     sampling: float
     fewest_of_a_kind: int
+    usual_unrest: float
+    unrest_step: float
 
 
 @cache

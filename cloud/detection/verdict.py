@@ -12,6 +12,8 @@ _FREE_DOUBT = 0.08
 """What is open on an ordinary day; the guard begins beyond it."""
 _CLIP = 0.25
 """What one day can move the watch-list by: as a day this far off would, and no more."""
+_ABSOLUTE = 1.25
+"""Makes a mean absolute deviation comparable to a standard deviation of a normal spread."""
 _LEAST_RATIO = 0.01
 """What a day of nothing counts as, where a logarithm is taken."""
 
@@ -30,6 +32,7 @@ class Reason(StrEnum):
     DISAGREE = "the neighbours disagree"
     DARK = "too dark a day to tell"
     SNOW = "low, and snow may lie on the roof"
+    RESTLESS = "low, on a site whose own days scatter too widely to tell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Verdict:
 
     Attributes:
         expected_wh: None when nothing can be expected.
-        guarded_percent: the floor for a visit, lowered by what neighbours leave open (D-64).
+        guarded_percent: the floor for a visit, lowered by what is in doubt (D-77c).
         weather: what was known of the sky, None when nothing was.
         reason: why the day counts, or does not.
         gap: the unknown days that end before this one, when the counter now tells of them.
@@ -104,8 +107,19 @@ def is_below(actual_wh: int | None, expected_wh: int | None, percent: float) -> 
 
 
 def guarded_percent(doubt: float, terms: Terms) -> float:
-    """Give the floor for a visit: lower on a day of which less is sure (D-64)."""
-    return terms.production_floor * math.exp(-terms.dispatch_guard * max(0.0, doubt - _FREE_DOUBT))
+    """Give the floor for a visit: lower on a day of which less is sure (D-77c)."""
+    return terms.production_floor * math.exp(-terms.visit_doubt * max(0.0, doubt - _FREE_DOUBT))
+
+
+def own_doubt(doubt: float, unrest: float, terms: Terms) -> float:
+    """Give how far a site may be from its neighbours' middle, as restless as it is (D-102).
+
+    A low day of a site whose days scatter more than usual is doubted by the part of its scatter
+    that the usual one does not explain; one that scatters less is not believed any sooner.
+    """
+    if unrest <= 0:
+        return doubt
+    return math.sqrt(doubt * doubt + unrest * (unrest + 2 * terms.usual_unrest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +133,7 @@ class Standing:
         well: days in a row that count and are not low.
         loss: what is sure of a loss, added up over the days that count (D-77).
         trend: running mean of the log ratio, for the watch-list.
+        unrest: how much more than usual its days scatter around that mean (D-102).
         case_on, visit_on, watch_on: day on which each was opened, None while it is not open.
     """
 
@@ -128,6 +143,7 @@ class Standing:
     well: int = 0
     loss: float = 0.0
     trend: float = 0.0
+    unrest: float = 0.0
     case_on: date | None = None
     visit_on: date | None = None
     watch_on: date | None = None
@@ -152,6 +168,7 @@ def counted(standing: Standing, verdict: Verdict, terms: Terms) -> Standing:
             return replace(standing, low=0, low_since=None, well=0, loss=0.0, unjudged=unjudged)
         return replace(standing, unjudged=unjudged)
     trend, watch_on, loss = _watched(standing, verdict, terms)
+    unrest = _unrest(standing, verdict, terms)
     if not verdict.is_low:
         well = standing.well + 1
         is_over = well >= terms.well_days
@@ -159,6 +176,7 @@ def counted(standing: Standing, verdict: Verdict, terms: Terms) -> Standing:
             well=well,
             loss=loss,
             trend=trend,
+            unrest=unrest,
             case_on=None if is_over else standing.case_on,
             visit_on=None if is_over else standing.visit_on,
             watch_on=watch_on,
@@ -169,6 +187,7 @@ def counted(standing: Standing, verdict: Verdict, terms: Terms) -> Standing:
         standing,
         loss=loss,
         trend=trend,
+        unrest=unrest,
         visit_on=standing.visit_on or (verdict.day if is_sure else None),
         watch_on=watch_on,
     )
@@ -193,10 +212,10 @@ def _watched(
 
     The watch-list's mean (D-75, D-75a, D-75b) opens nothing but a line on a list. What is sure of
     a loss (D-77, D-77a, D-77b) is what is sent upon: it grows by what a day lacks, less what a
-    sound site may lack and the day's own doubt (D-64), and falls again on good days, to nothing.
+    sound site may lack and the doubt (D-77c), and falls again on good days, to nothing.
     """
-    seen = math.log(max(verdict.ratio or 0.0, _LEAST_RATIO))
-    trend = standing.trend + terms.watch_step * (max(-_CLIP, min(_CLIP, seen)) - standing.trend)
+    seen = _seen(verdict)
+    trend = standing.trend + terms.watch_step * (_clipped(seen) - standing.trend)
     watch_on = standing.watch_on
     if watch_on is None and trend < terms.watch_opens:
         watch_on = verdict.day
@@ -205,3 +224,22 @@ def _watched(
     doubt = math.log(terms.production_floor / verdict.guarded_percent)
     lost = min(-seen - terms.visit_forgives - doubt, terms.visit_day)
     return trend, watch_on, max(0.0, standing.loss + lost)
+
+
+def _unrest(standing: Standing, verdict: Verdict, terms: Terms) -> float:
+    """Give how restless a site is after a judged day (D-102, D-102a): around its own running mean.
+
+    So a loss that stays is not unrest, and while a case is open nothing is learned.
+    """
+    if standing.case_on is not None:
+        return standing.unrest
+    apart = _ABSOLUTE * abs(_clipped(_seen(verdict)) - standing.trend) - terms.usual_unrest
+    return standing.unrest + terms.unrest_step * (apart - standing.unrest)
+
+
+def _seen(verdict: Verdict) -> float:
+    return math.log(max(verdict.ratio or 0.0, _LEAST_RATIO))
+
+
+def _clipped(seen: float) -> float:
+    return max(-_CLIP, min(_CLIP, seen))

@@ -28,6 +28,7 @@ _BECAUSE: Mapping[Reason | None, str] = {
     Reason.DISAGREE: "the homes nearby differ too much to compare with",
     Reason.DARK: "so little sun that a difference tells nothing",
     Reason.SNOW: "low, and snow may lie on the roof",
+    Reason.RESTLESS: "low, but this system's days differ so much that one tells little",
     None: "nothing is stored of it",
 }
 

@@ -17,6 +17,7 @@ SHORTLY: Mapping[Reason | None, str] = {
     Reason.DISAGREE: "mixed sky",
     Reason.DARK: "too dark",
     Reason.SNOW: "snow",
+    Reason.RESTLESS: "unsteady",
     None: "no record",
 }
 """Why a day does not count, in a word or two; None is a day of which nothing is stored."""

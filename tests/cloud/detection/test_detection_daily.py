@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cloud.detection.daily import judge_day
 from cloud.detection.feed import FeedHour, Plane, energy_wh, sky_of
-from cloud.detection.packed import packed, unpacked
+from cloud.detection.packed import packed, through_of, unpacked
 from cloud.detection.verdict import Reason
 
 ROOT = Path(__file__).parents[3]
@@ -95,6 +95,7 @@ def test_a_track_is_the_same_after_it_was_packed():
     for track in played.tracks.values():
         assert unpacked(packed(track)) == track
     assert unpacked([0, "of another format"]) is None
+    assert [through_of(cells) for cells in ([], [0, *packed(track)[1:]])] == [None, None]
 
 
 UNJUDGED = {
@@ -168,11 +169,15 @@ def test_dark_days(light, made, reason):
 @pytest.mark.rule("D-72")
 @pytest.mark.rule("D-72a")
 @pytest.mark.rule("D-72b")
+@pytest.mark.rule("D-72d")
+@pytest.mark.rule("D-72e")
 @pytest.mark.parametrize(
     ("cold", "covered", "reason"),
     [
-        pytest.param(0.9, (0.1, 0.2, 0.4, 0.6), Reason.SNOW, id="cold and they differ"),
-        pytest.param(1.0, (0.1, 0.2, 0.4, 0.6), Reason.LOW, id="not cold enough"),
+        pytest.param(0.9, (0.62, 0.7, 0.75, 0.8), Reason.SNOW, id="cold and they differ"),
+        pytest.param(1.0, (0.62, 0.7, 0.75, 0.8), Reason.LOW, id="not cold enough"),
+        pytest.param(4.9, (0.1, 0.2, 0.4, 0.6), Reason.SNOW, id="cool, and no cloud does that"),
+        pytest.param(5.0, (0.1, 0.2, 0.4, 0.6), Reason.LOW, id="not cool enough"),
         pytest.param(None, (0.1, 0.2, 0.4, 0.6), Reason.LOW, id="temperature unknown"),
         pytest.param(0.9, (), Reason.LOW, id="cold alone is not snow"),
     ],
@@ -196,6 +201,19 @@ def test_a_good_day_ends_the_melting():
     snow = bad("S3", 32, 33, lambda row: replace(makes(0.1)(row), is_snow_told=True))
     played = play(a_region(), 50, changes=snow | bad("S3", 35, 37))
     assert played.opened == [("S3", on(37))]
+
+
+@pytest.mark.rule("D-72c")
+def test_a_day_as_good_as_that_of_neighbours_who_differ_does_not_end_it():
+    """They may be as covered as the site is."""
+    snow = bad("S3", 32, 33, lambda row: replace(makes(0.1)(row), is_snow_told=True))
+    split = bad("S3", 34, 34, makes(1.6))
+    for name, share in zip("0124567", (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3), strict=True):
+        split |= bad(f"S{name}", 34, 34, makes(share))
+    played = play(a_region(), 50, changes=snow | split | bad("S3", 35, 37))
+    assert played.reason("S3", on(34)) is Reason.GOOD
+    assert [played.reason("S3", on(n)) for n in (35, 36, 37)] == [Reason.SNOW] * 3
+    assert [name for name, _ in played.opened] == []
 
 
 @pytest.mark.rule("D-63")
@@ -265,7 +283,54 @@ def test_on_a_day_of_doubt_only_what_is_beyond_it_counts():
     ]
 
 
-@pytest.mark.rule("D-64")
+@pytest.mark.rule("D-102")
+@pytest.mark.rule("D-102a")
+def test_a_restless_site_is_doubted_and_a_lasting_loss_is_no_unrest():
+    last = 60
+    low = bad("S3", last, last, makes(0.83))
+    swings = {("S3", n): makes(1.25 if n % 2 else 0.8) for n in range(30, last)}
+    quiet, restless = (play(a_region(), last + 1, changes=one | low) for one in ({}, swings))
+    assert restless.opened == []
+    assert quiet.reason("S3", on(last)) is Reason.LOW
+    assert restless.reason("S3", on(last)) is Reason.RESTLESS
+    floors = [one.verdicts["S3", on(last)].guarded_percent for one in (quiet, restless)]
+    assert floors[1] < floors[0]
+    beyond = play(a_region(), last + 1, changes=swings | bad("S3", last, last, makes(0.3)))
+    assert beyond.reason("S3", on(last)) is Reason.LOW
+    lasting = play(a_region(), last + 1, changes=bad("S3", 32, last, makes(0.9)))
+    assert lasting.tracks["S3"].standing.unrest < 0
+
+
+@pytest.mark.rule("D-102")
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        pytest.param(0.82, Reason.RESTLESS, id="just below the floor"),
+        pytest.param(0.90, Reason.GOOD, id="just above it: no day needs an excuse for being good"),
+        pytest.param(1.10, Reason.GOOD, id="far above it"),
+    ],
+)
+def test_unrest_excuses_a_low_day_and_asks_no_more_of_a_good_one(made, reason):
+    last = 60
+    days = {("S3", n): makes(1.25 if n % 2 else 0.8) for n in range(30, last)}
+    played = play(a_region(), last + 1, changes=days | bad("S3", last, last, makes(made)))
+    assert played.tracks["S3"].standing.unrest > 0.05
+    assert played.reason("S3", on(last)) is reason
+
+
+@pytest.mark.rule("D-102")
+@pytest.mark.rule("D-102a")
+def test_a_site_that_was_restless_is_judged_as_all_others_once_it_is_calm():
+    """Its calm days count, so that they are what its unrest is learned from."""
+    swings = {("S3", n): makes(1.25 if n % 2 else 0.8) for n in range(30, 60)}
+    played = play(a_region(), 150, changes=swings)
+    assert all(played.reason("S3", on(n)) is Reason.GOOD for n in range(75, 150))
+    assert played.tracks["S3"].standing.unrest < 0
+    found = play(a_region(), 150, changes=swings | bad("S3", 146, 149, makes(0.8)))
+    assert found.opened == [("S3", on(148))]
+
+
+@pytest.mark.rule("D-77c")
 @pytest.mark.rule("D-77")
 @pytest.mark.rule("D-77a")
 @pytest.mark.rule("D-77b")

@@ -9,7 +9,15 @@ from detection_region import TERMS, a_baseline
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloud.detection.baseline import KNOT_DAYS, Baseline, clear_sky_wh, month_shape, place, shape
+from cloud.detection.baseline import (
+    KNOT_DAYS,
+    Baseline,
+    Smoothing,
+    clear_sky_wh,
+    month_shape,
+    place,
+    shape,
+)
 from cloud.detection.common_mode import hints
 from cloud.detection.feed import FeedHour, Plane, energy_wh, sky_of, sun
 from cloud.detection.neighbours import Neighbourhood, neighbourhoods, weather_at
@@ -140,6 +148,26 @@ def test_without_a_feed_those_who_face_the_same_way_decide():
     assert (blind.log_ratio, fed.log_ratio) == (-0.5, 0.0)
 
 
+@pytest.mark.rule("D-67a")
+def test_with_a_feed_one_next_door_does_not_decide_alone():
+    def away(name: str, km: float) -> Baseline:
+        planes = (Plane(8000, 35, 180),)
+        return Baseline(name, 40 + km / 111.2, -105, -7, 7600, planes, (4e4,) * len(KNOT_DAYS))
+
+    sites = [away("me", 0), away("door", 0.5), *(away(f"far{n}", 11 + n / 10) for n in range(4))]
+    of_me = neighbourhoods(sites, FIRST)["me"]
+    assert of_me.weights[-1] > 0.7
+    assert of_me.alike[-1] < 0.2
+    sites += [away(f"close{n}", 1 + n / 10) for n in range(6)]
+    assert neighbourhoods(sites, FIRST)["me"].weights[-1] < 0.2
+    spoke = {name: -0.3 if name == "door" else 0.0 for name in of_me.names}
+    blind = weather_at(of_me, spoke, terms=TERMS, is_fed=False)
+    fed = weather_at(of_me, spoke, terms=TERMS, is_fed=True)
+    assert blind is not None
+    assert fed is not None
+    assert (blind.log_ratio, fed.log_ratio) == (-0.3, 0.0)
+
+
 def test_a_baseline_is_checked_when_made():
     with pytest.raises(BadInput, match="build it anew"):
         Baseline("S", 40, -105, -7, 7600, (Plane(8000, 30, 180),), (0.0,) * len(KNOT_DAYS))
@@ -160,7 +188,9 @@ def test_the_year_goes_round():
 
 
 def test_the_shape_of_months_is_the_design_beside_its_model():
-    shares, level = month_shape((90.0,) * 6 + (110.0,) * 6, (100.0,) * 12)
+    shares, level = month_shape(
+        (90.0,) * 6 + (110.0,) * 6, (100.0,) * 12, Smoothing((1,) * 6, (1,) * 5, 0, 1)
+    )
     assert shares == pytest.approx((0.9,) * 6 + (1.1,) * 6)
     assert level == pytest.approx(0.0)
     baseline = Baseline(
@@ -168,6 +198,49 @@ def test_the_shape_of_months_is_the_design_beside_its_model():
     )
     assert shape(baseline, place(datetime.date(2026, 3, 15))) == pytest.approx(0.9)
     assert 0.9 < shape(baseline, place(datetime.date(2026, 7, 1))) < 1.1
+
+
+KEEPS = Smoothing((1.0, 0.8, 0.6, 0.3, 0.2, 0.25), (0.3, 0.2, 0.1, 0.1, 0.1), 0.8, 0.15)
+PAST = [math.tau * (month / 12 + 25.5 / 365.25) for month in range(12)]
+
+
+def smoothed(*waves: list[float], keeps: Smoothing) -> list[float]:
+    model = tuple(100.0 + 10 * month for month in range(12))
+    logs = [math.fsum(of_month) for of_month in zip(*waves, strict=True)]
+    p50 = tuple(of_model * math.exp(log) for of_model, log in zip(model, logs, strict=True))
+    shares, level = month_shape(p50, model, keeps)
+    return [math.log(share) + level for share in shares]
+
+
+@pytest.mark.rule("D-101")
+@pytest.mark.rule("D-101a")
+def test_a_year_of_months_is_smoothed_about_its_solstices():
+    keeps = replace(KEEPS, shade_keeps=0.0)
+    sunny = [0.1 * math.cos(angle) for angle in PAST]
+    leafy = [0.1 * math.sin(angle) for angle in PAST]
+    quick = [0.04 * (-1) ** month for month in range(12)]
+    assert smoothed(sunny, keeps=keeps) == pytest.approx(sunny)
+    assert smoothed(leafy, keeps=keeps) == pytest.approx([0.3 * log for log in leafy])
+    assert smoothed(quick, keeps=keeps) == pytest.approx([0.25 * log for log in quick])
+    # what two designs have wrong alike cancels between them, however it was smoothed
+    pair = zip(smoothed(sunny, quick, keeps=keeps), smoothed(quick, keeps=keeps), strict=True)
+    assert [mine - yours for mine, yours in pair] == pytest.approx(sunny)
+
+
+@pytest.mark.rule("D-101b")
+@pytest.mark.rule("D-101c")
+def test_a_dark_december_is_believed_and_a_bright_one_is_not():
+    shade = [-0.3 * (math.cos(angle) > 0.95) for angle in PAST]
+    quick = [0.06 * (-1) ** month for month in range(12)]
+    linear = replace(KEEPS, shade_keeps=0.0)
+    without, believed = (smoothed(shade, keeps=keeps) for keeps in (linear, KEEPS))
+    december = 11
+    assert without[december] > shade[december] + 0.05
+    assert believed[december] == pytest.approx(0.2 * without[december] + 0.8 * shade[december])
+    assert all(one <= other for one, other in zip(believed, without, strict=True))
+    bright = [-log for log in shade]
+    assert smoothed(bright, keeps=KEEPS)[december] == pytest.approx(-without[december])
+    assert max(smoothed(quick, keeps=KEEPS)) <= 0.25 * 0.06 + 1e-9
 
 
 NOON = datetime.date(2026, 6, 21)

@@ -235,6 +235,17 @@ def test_a_site_that_leaves_takes_nobody_with_it():
     assert rolling.verdicts[ILL, 31].is_low
 
 
+def test_tracks_of_another_format_are_judged_anew_from_the_days_that_are_kept():
+    days = a_street(30)
+    rolling = by_days(days, 24)
+    for name, one in rolling.kept.items():
+        whole = {"settled": one.settled, "recent": one.recent, "latest": one.latest}
+        old = {which: (1, *cells[1:-1]) for which, cells in whole.items() if cells}
+        rolling.kept[name] = replace(one, **old)
+    assert rolling.to(25).judged_now() == list(range(26))
+    same(rolling, by_days(days, 25))
+
+
 def test_a_region_of_which_nothing_is_known_has_no_days():
     members = Rolling(a_street(1)).members(0)
     silent = {name: replace(one, rows=()) for name, one in members.items()}

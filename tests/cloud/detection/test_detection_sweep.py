@@ -191,7 +191,7 @@ def test_two_issues_of_one_inverter_recover_once():
     assert told[2][2]["says"].startswith("GROUND_FAULT, INV_FAULT was not seen")
 
 
-@pytest.mark.rule("D-64")
+@pytest.mark.rule("D-77b")
 def test_low_days_are_told_once_more_under_their_own_family_when_sure_enough_for_a_visit():
     def made(home: int, day: int) -> int:
         if home == ILL and day >= 1:

@@ -212,7 +212,24 @@ def test_the_word_on_snow_decides_over_low_days(told, reason):
 
 def patchy(home: int, day: int) -> int:
     """From the fourth day on every roof makes something else, as snow that slides off does."""
+    return int(CLEAR_WH * ((1.0, 0.45, 0.8, 0.4, 1.0, 0.6, 0.5)[home] if day >= 3 else 1.0))
+
+
+def wild(home: int, day: int) -> int:
+    """Differ as no cloud can make roofs differ."""
     return int(CLEAR_WH * ((1.0, 0.2, 0.9, 0.4, 1.05, 0.6, 0.25)[home] if day >= 3 else 1.0))
+
+
+@pytest.mark.rule("D-72d")
+@pytest.mark.rule("D-72e")
+@pytest.mark.parametrize(("mean_c", "reason"), [(4.9, Reason.SNOW), (5.0, Reason.DISAGREE)])
+def test_cool_days_that_are_told_let_roofs_that_differ_wildly_be_snowed_in(mean_c, reason):
+    street = Street(homes=7, made=wild)
+    street.live_until(at(4, 1))
+    for day in range(4):
+        tell(street, weather(day, mean_c=mean_c))
+    street.live_until(at(4, 6))
+    assert street.lines(3)[3].reason is reason
 
 
 @pytest.mark.rule("D-72")
