@@ -87,8 +87,9 @@ def made(opening: int | None, closing: int | None, *, most_wh: float, day: date)
 
     A counter that fell went round if that alone lets it have made no more than it could (T-07); any
     other fall is an exchange or an error. Where much could have been made, a fall proves nothing.
+    What a counter tells below zero is not a count.
     """
-    if opening is None or closing is None:
+    if opening is None or closing is None or min(opening, closing) < 0:
         return None
     rise = closing - opening
     if rise >= 0:
