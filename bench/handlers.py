@@ -43,6 +43,7 @@ from cloud.detection.models import Tier
 from cloud.local.demo import cast
 from cloud.local.http import as_event
 from cloud.local.runtime import Runtime
+from cloud.local.template import Route
 from cloud.local.web import Request
 from cloud.portfolio.models import ApiClient, Partner, Site
 from cloud.portfolio.process import register
@@ -265,7 +266,8 @@ def request(
     headers = {"host": "127.0.0.1", "content-type": "application/json", "idempotency-key": key}
     sent = b"" if body is None else json.dumps(body).encode()
     path, _, query = path.partition("?")
-    event = as_event(Request(method, path, query, headers, sent), f"/{path.split('/')[1]}/", MONDAY)
+    route = Route(f"/{path.split('/')[1]}/", "", None)
+    event = as_event(Request(method, path, query, headers, sent), route, MONDAY)
     event["requestContext"]["authorizer"] = {"lambda": dict(caller)}
     return event
 

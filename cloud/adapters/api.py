@@ -28,6 +28,11 @@ MOST_ERRORS = 100
 RETRY_AFTER = "Retry-After"
 """On answers that may be another in a moment: they are not kept for their key."""
 
+REQUEST_ID = "Request-Id"
+"""Header with the name of the request, as API Gateway gave it."""
+MOST_BYTES = 400_000
+"""Longest body that is read: files come by upload, never in a request."""
+
 REMEMBERED_S = 72 * 3600
 """How long an answer is kept for a key that comes again."""
 
@@ -50,10 +55,15 @@ PROBLEMS: dict[int, Any] = {
     status: {"description": title, "content": {PROBLEM: {"model": Problem}}}
     for status, title in (
         (400, "The request cannot be read"),
+        (401, "There is no token, or it does not hold any more"),
         (403, "The token does not allow it"),
         (404, "There is no such thing for you"),
         (409, "It stands otherwise by now"),
+        (412, "It is another version by now"),
+        (413, "The request is too long"),
+        (415, "The body is of another type"),
         (422, "A rule says no"),
+        (429, "Too many requests at once"),
         (503, "It cannot be answered now"),
     )
 }
@@ -158,12 +168,48 @@ def resolver() -> APIGatewayHttpResolver:
 
 
 def resolved(app: APIGatewayHttpResolver, event: Answer, context: Any) -> Answer:
-    """Answer a request; a body that is no JSON text is a problem, and never reaches a route."""
+    """Answer a request; a body that is no JSON text is a problem, and never reaches a route.
+
+    A problem names the request it answers, so that it is found again in the log.
+    """
+    stopped = _stopped(event)
+    answer: Answer = _plain(stopped) if stopped is not None else app.resolve(event, context)
+    return _named(answer, event)
+
+
+def stopped_by(event: Mapping[str, Any], stopped: Response[str]) -> Answer:
+    """Give a problem as the whole answer to a request that no route is asked about."""
+    return _named(_plain(stopped), event)
+
+
+def forbidden(event: Mapping[str, Any], because: str) -> Answer:
+    """Give the answer to a caller who may do nothing here."""
+    return stopped_by(event, problem(403, "The token does not allow it", because))
+
+
+def _named(answer: Answer, event: Mapping[str, Any]) -> Answer:
+    """Give the answer with the request's id in its header, and in its body where it is a problem.
+
+    An answer that is given again for its key keeps the id of the request that was answered first.
+    """
+    request_id = event.get("requestContext", {}).get("requestId", "")
+    headers = {**answer.get("headers", {}), REQUEST_ID: request_id}
+    kinds = [value for name, value in headers.items() if name.lower() == "content-type"]
+    if kinds != [PROBLEM]:
+        return {**answer, "headers": headers}
+    body = {**json.loads(answer["body"]), "instance": request_id}
+    return {**answer, "headers": headers, "body": json.dumps(body)}
+
+
+def _stopped(event: Mapping[str, Any]) -> Response[str] | None:
+    """Give the problem of a body that no route is asked about, None for one that may be read."""
+    body = event.get("body") or ""
+    if len(body) > MOST_BYTES:
+        return problem(413, "The request is too long", f"send at most {MOST_BYTES} bytes")
+    if body and "json" not in event.get("headers", {}).get("content-type", "json").lower():
+        return problem(415, "The body is of another type", "send the body as application/json")
     unreadable = _unreadable(event)
-    if unreadable:
-        return _plain(problem(400, "The request cannot be read", unreadable))
-    answer: Answer = app.resolve(event, context)
-    return answer
+    return problem(400, "The request cannot be read", unreadable) if unreadable else None
 
 
 def _unreadable(event: Mapping[str, Any]) -> str:
@@ -171,8 +217,6 @@ def _unreadable(event: Mapping[str, Any]) -> str:
     body = event.get("body")
     if not body:
         return ""
-    if "json" not in event.get("headers", {}).get("content-type", "json").lower():
-        return "send the body as application/json"
     try:
         json.loads(base64.b64decode(body) if event.get("isBase64Encoded") else body)
     except UnicodeDecodeError:

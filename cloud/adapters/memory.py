@@ -1,7 +1,7 @@
 """The ports in memory: for tests of stages, and for rehearsing what a change would do."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 from cloud.adapters.chart import CHART, charted
@@ -84,6 +84,12 @@ class MemoryRecords:
     def history(self, subject: str) -> Sequence[Event]:
         """See `Records.history`."""
         return tuple(sorted(self._history.get(subject, ()), key=lambda event: event.at))
+
+    def told(self, what: str, *, month: str) -> Sequence[Event]:
+        """See `cloud.reporting.ports.ToldRecords.told`."""
+        found = (event for log in self._history.values() for event in log)
+        of_month = (one for one in found if f"{one.at.astimezone(UTC):%Y-%m}" == month)
+        return sorted((one for one in of_month if one.what == what), key=lambda one: one.at)
 
 
 def _lookup(record: Any, by: str) -> str | None:

@@ -105,6 +105,13 @@ class DynamoRecords:
         told = [(PLAIN.from_text(Event, row.body), int(row.version)) for row in rows]
         return [event for event, _ in sorted(told, key=lambda one: (one[0].at, one[1]))]
 
+    def told(self, what: str, *, month: str) -> Sequence[Event]:
+        """See `cloud.reporting.ports.ToldRecords.told`."""
+        with reaching(f"reading what was {what} in {month}"):
+            rows = list(OperationsRow.by_2.query(f"Event.told={what}@{month}"))
+        found = [(PLAIN.from_text(Event, row.body), int(row.version)) for row in rows]
+        return [event for event, _ in sorted(found, key=lambda one: (one[0].at, one[1]))]
+
     def commit(self, change: Change) -> None:
         """See `Records.commit`.
 
@@ -267,6 +274,7 @@ def _event_row(event: Event) -> OperationsRow:
         version=next(_TOLD),
         body=body,
         lookup_1=f"Event.day={event.at.astimezone(UTC).date().isoformat()}",
+        lookup_2=f"Event.told={event.what}@{event.at.astimezone(UTC):%Y-%m}",
     )
 
 

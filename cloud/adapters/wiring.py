@@ -6,7 +6,7 @@ not ask for, its role need not allow. A variable that is missing is a `KeyError`
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -22,8 +22,12 @@ from cloud.adapters.mail import SesMail
 from cloud.adapters.outbox import DynamoOutbox
 from cloud.adapters.queues import SqsQueues
 from cloud.adapters.records import DynamoRecords
+from cloud.adapters.signatures import KmsSignatures
 from cloud.adapters.tables import MoneyRow, OperationsRow, SitesRow, bind
 from cloud.kernel.clock import Clock
+
+if TYPE_CHECKING:
+    from cloud.service.uploads import Outside
 
 Environment = Mapping[str, str]
 
@@ -81,6 +85,11 @@ def vault(environment: Environment) -> Seals | None:
     return Vault(_Later("kms"), environment["SECRETS_KEY"], clock=clock())
 
 
+def signatures(environment: Environment) -> KmsSignatures:
+    """Give the key that signs what comes back to us."""
+    return KmsSignatures(_Later("kms"), environment["SIGNING_KEY"])
+
+
 def outbox(environment: Environment) -> DynamoOutbox:
     """Give the rows of the operations table that are due."""
     bind(OperationsRow, environment["OPERATIONS_TABLE"], _connection())
@@ -103,10 +112,28 @@ def documents(environment: Environment) -> S3Documents:
     return S3Documents(_Later("s3"), environment["DOCUMENTS_BUCKET"])
 
 
+def uploads(environment: Environment) -> "Outside":
+    """Give what files of partners need: the quarantine, the document store, who looks into them."""
+    # Only who takes files needs them, and the rules about files with them.
+    from cloud.adapters.inspection import FileInspector  # noqa: PLC0415
+    from cloud.adapters.upload_desk import S3UploadDesk  # noqa: PLC0415
+    from cloud.service.uploads import Outside  # noqa: PLC0415
+
+    return Outside(
+        desk=S3UploadDesk(_Later("s3"), environment["DOCUMENTS_BUCKET"]),
+        documents=documents(environment),
+        inspector=FileInspector(),
+    )
+
+
 def mail(environment: Environment) -> SesMail:
     """Give the mail that leaves."""
     return SesMail(
-        _Later("sesv2"), sender=environment["MAIL_FROM"], documents=documents(environment)
+        _Later("sesv2"),
+        sender=environment["MAIL_FROM"],
+        documents=documents(environment),
+        signatures=signatures(environment),
+        configuration_set=environment["MAIL_EVENTS"],
     )
 
 
@@ -115,9 +142,16 @@ TOPICS = {
     "sweep_region": "REGIONS_QUEUE_URL",
     "finding": "FINDINGS_QUEUE_URL",
     "recovery": "FINDINGS_QUEUE_URL",
+    "help_request": "FINDINGS_QUEUE_URL",
     "milestone": "ACCRUALS_QUEUE_URL",
     "payable": "ACCRUALS_QUEUE_URL",
     "offset": "ACCRUALS_QUEUE_URL",
+    "withdrawal": "ACCRUALS_QUEUE_URL",
+    "paid": "SETTLEMENTS_QUEUE_URL",
+    "payment_returned": "SETTLEMENTS_QUEUE_URL",
+    "offset_taken": "SETTLEMENTS_QUEUE_URL",
+    "withdrawn": "SETTLEMENTS_QUEUE_URL",
+    "cause_found": "SETTLEMENTS_QUEUE_URL",
     "run_approved": "RUNS_QUEUE_URL",
 }
 """Topic of a message -> the variable that names its queue."""

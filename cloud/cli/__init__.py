@@ -18,7 +18,6 @@ LONGEST_JUMP_DAYS = 3660
 
 NOT_YET = {
     "fund": "running a funding date by hand",
-    "report": "reports as of an instant",
 }
 """Commands whose names are settled and whose work is not built yet."""
 
@@ -156,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_fleet(commands)
     _add_of_running(commands)
     _add_sweep(commands)
+    _add_report(commands)
 
     for name, what in NOT_YET.items():
         later = commands.add_parser(name, help=f"{what} (not built yet)")
@@ -238,6 +238,29 @@ def _add_sweep(commands: "argparse._SubParsersAction[_Parser]") -> None:
         action.add_argument("--folder", type=_folder, default="var/up", help="the stack's files")
         action.add_argument("--json", action="store_true", help="as JSON")
         action.set_defaults(module="cloud.cli.sweep", function=name)
+
+
+def _add_report(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    """Add the command for reports as of an instant."""
+    command = commands.add_parser("report", help="reports as of an instant")
+    command.add_argument("name", nargs="?", default="", help="which; without it, all their names")
+    command.add_argument("--as-of", metavar="INSTANT", default="", help="as 2026-06-30T12:00Z")
+    command.add_argument("--from", dest="since", metavar="DAY", default="", help="first day")
+    command.add_argument("--until", metavar="DAY", default="", help="the first day after")
+    command.add_argument("--partner", metavar="ID", default="", help="only of this partner")
+    command.add_argument("--milestone", default="", help="accept, schedule or complete")
+    command.add_argument("--region", default="", help="only of this state, as NC")
+    command.add_argument("--emergency", choices=("yes", "no"), default="", help="or the others")
+    command.add_argument(
+        "--horizon", dest="horizon_hours", metavar="HOURS", default="", help="how far ahead"
+    )
+    command.add_argument(
+        "--what-if", metavar="SETTINGS", default="", help="for replay, as accept=3,opens=00:00"
+    )
+    command.add_argument("--format", choices=("csv", "json"), help="instead of a table")
+    command.add_argument("--out", type=Path, metavar="FILE", help="write it there instead")
+    command.add_argument("--folder", type=_folder, default="var/up", help="the stack's files")
+    command.set_defaults(module="cloud.cli.report", function="show")
 
 
 def _add_of_running(commands: "argparse._SubParsersAction[_Parser]") -> None:

@@ -14,7 +14,7 @@ from rich.text import Text
 from cloud.kernel.money import Money
 from cloud.kernel.policy import Rule
 
-STAGES = ("portfolio", "telemetry", "detection", "service", "invoicing", "funding")
+STAGES = ("portfolio", "telemetry", "detection", "service", "invoicing", "funding", "reporting")
 """In the order of the stream."""
 
 

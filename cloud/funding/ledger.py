@@ -54,6 +54,11 @@ def raising(kind: DeductionKind, amount: Money) -> tuple[Posting, ...]:
     return move(amount, debit=receivable(kind), credit=_RAISED_AGAINST[kind])
 
 
+def giving_back(kind: DeductionKind, amount: Money) -> tuple[Posting, ...]:
+    """Book that a partner gets back what it owed, whether or not it was taken already."""
+    return move(amount, debit=_RAISED_AGAINST[kind], credit=PARTNER_PAYABLE)
+
+
 def paying(gross: Money, taken: Mapping[DeductionKind, Money], net: Money) -> tuple[Posting, ...]:
     """Book a partner's part of a run: what was owed, what was taken of it, what is on its way."""
     return (

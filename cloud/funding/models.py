@@ -12,18 +12,20 @@ from cloud.kernel.secret import Secret
 
 SERVICE = "service"
 RETURNED = "returned"
+CREDIT = "credit"
 
 
 class PayableState(StrEnum):
     """Where a payable stands.
 
     OPEN waits for a run; PLANNED was taken by a run, which says where the money is; PAID was
-    settled by the bank.
+    settled by the bank; WITHDRAWN was taken back before any run took it.
     """
 
     OPEN = "open"
     PLANNED = "planned"
     PAID = "paid"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class Payable:
     """Money that a partner earned.
 
     Attributes:
-        milestone: the milestone's name, ``service``, or ``returned`` for a payment that came back.
+        milestone: the milestone's name, ``service``, ``returned`` for a payment that came back, or
+            ``credit`` for a deduction that is given back.
         accrued_at: the instant, recorded by the server, that decides its window.
         hold: why it waits although it is earned, for example ``unpriced_inverter``.
         run_id: the run that took it.

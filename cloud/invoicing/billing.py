@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from cloud.invoicing.models import ChargedLine, Invoice
 from cloud.invoicing.policy import BACK_BILL_OFFERS, CUSTOMER_CAUSES
-from cloud.service.models import Cause
+from cloud.service.models import Cause, WorkOrder
 
 
 class BillableParty(StrEnum):
@@ -55,3 +56,41 @@ def billable_party(
     if cause == Cause.UNDETERMINED and may_back_bill:
         return Billing(BillableParty.OWNER, BackBilling.PENDING)
     return Billing(BillableParty.OWNER, BackBilling.NO)
+
+
+def causes_of(invoice: Invoice, order: WorkOrder) -> tuple[Cause, ...]:
+    """Give the cause of each line (B-52): the one found for it, else the work order's."""
+    places = range(len(invoice.content.lines))
+    return tuple(invoice.cause_of(place) or order.cause for place in places)
+
+
+def billing_of(invoice: Invoice, order: WorkOrder) -> tuple[Billing, ...]:
+    """Give who bears each line of an invoice (B-50, B-51, B-52, B-53)."""
+    return tuple(
+        billable_party(
+            cause,
+            performer_id=invoice.partner_id,
+            original_installer_id=order.original_installer_id,
+            original_offer=order.original_offer,
+            on=order.policy_day,
+        )
+        for cause in causes_of(invoice, order)
+    )
+
+
+def unreimbursable(invoice: Invoice, order: WorkOrder) -> tuple[int, ...]:
+    """Give the places of the lines that their partner bears itself, from zero (B-51)."""
+    billed = enumerate(billing_of(invoice, order))
+    return tuple(place for place, one in billed if not one.is_performer_reimbursable)
+
+
+def customers_lines(invoice: Invoice, order: WorkOrder) -> tuple[ChargedLine, ...]:
+    """Give the lines that the customer bears (B-52)."""
+    parts = zip(
+        invoice.content.lines, causes_of(invoice, order), billing_of(invoice, order), strict=True
+    )
+    return tuple(
+        ChargedLine(place, cause, line.description, line.amount)
+        for place, (line, cause, billed) in enumerate(parts)
+        if billed.party is BillableParty.CUSTOMER
+    )

@@ -1,5 +1,6 @@
 """Whether an invoice may be submitted: everything that stands against it, at once."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -101,10 +102,20 @@ class Completeness:
 
     Attributes:
         needs_prior_approval: None where the caller may not know the work order.
+        warnings: what a person should look at; it stops nothing.
     """
 
     errors: tuple[str, ...]
     needs_prior_approval: bool | None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """The customer and the place as we know them."""
+
+    customer_name: str
+    site_address: str
 
 
 NOT_FOUND = Completeness(("work_order_not_found",), None)
@@ -120,11 +131,13 @@ def check(
     others: Iterable[EarlierInvoice],
     used_numbers: Collection[str],
     on: date,
+    on_record: OnRecord | None = None,
 ) -> Completeness:
     """Give all errors of an invoice, sorted (I-61, I-62, I-63, I-64, I-65, I-67, A-81, B-51).
 
     A work order that is not the caller's does not exist for it: nothing else is told then. Work
-    performed at the very instant of the authorisation is authorised.
+    performed at the very instant of the authorisation is authorised. Another name or address than
+    the one on record is a warning for who decides, not an error.
     """
     if work is None or work.partner_id != caller_partner_id:
         return NOT_FOUND
@@ -138,7 +151,31 @@ def check(
         *approval_errors(spending, approvals=approvals, spend_limit=spend_limit, on=on),
     }
     over = any(spent.running_total > spend_limit for spent in spending)
-    return Completeness(tuple(sorted(errors)), over)
+    warnings = differences(draft, on_record) if on_record else ()
+    return Completeness(tuple(sorted(errors)), over, warnings)
+
+
+def differences(draft: InvoiceDraft, known: OnRecord) -> tuple[str, ...]:
+    """Give what an invoice says otherwise than our records (I-65).
+
+    What is missing is no difference, nor are case, punctuation and a part that one of the two
+    leaves out (a postcode, a middle name).
+    """
+    pairs = {
+        "customer_name_differs": (draft.customer_name, known.customer_name),
+        "site_address_differs": (draft.site_address, known.site_address),
+    }
+    return tuple(
+        code for code, (said, kept) in pairs.items() if _differ(_words(said), _words(kept))
+    )
+
+
+def _differ(one: frozenset[str], other: frozenset[str]) -> bool:
+    return not (one <= other or other <= one)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text.casefold()))
 
 
 def spend_of(

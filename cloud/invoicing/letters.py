@@ -1,12 +1,13 @@
-"""What partners are told of their invoices and back-bills."""
+"""What is told of invoices, to their partners and to whoever decides (I-68)."""
 
 from datetime import datetime
 
-from cloud.invoicing.models import BackBill, Invoice
+from cloud.invoicing.models import Invoice
 from cloud.kernel.change import Letter
 from cloud.kernel.ids import derived
 from cloud.kernel.money import Money
 from cloud.portfolio.models import Partner
+from cloud.portfolio.organisation import RelationshipManager
 from cloud.service.letters import in_words
 from cloud.service.models import Coordinator, WorkOrder
 
@@ -42,7 +43,14 @@ def approved(invoice: Invoice, *, partner: Partner, at: datetime) -> Letter:
         f"remittance advice names it as {invoice.id}. You need not do anything."
     )
     subject = f"Invoice {invoice.content.number} approved"
-    return _to_partner(invoice, partner, cause=("approved",), subject=subject, text=text, at=at)
+    return _to_partner(
+        invoice,
+        partner,
+        cause=("approved", len(invoice.disputes)),
+        subject=subject,
+        text=text,
+        at=at,
+    )
 
 
 def returned(invoice: Invoice, *, partner: Partner, reason: str, at: datetime) -> Letter:
@@ -71,7 +79,14 @@ def rejected(invoice: Invoice, *, partner: Partner, reason: str, at: datetime) -
         "turn to your relationship manager."
     )
     subject = f"Invoice {invoice.content.number} is not paid"
-    return _to_partner(invoice, partner, cause=("rejected",), subject=subject, text=text, at=at)
+    return _to_partner(
+        invoice,
+        partner,
+        cause=("rejected", len(invoice.disputes)),
+        subject=subject,
+        text=text,
+        at=at,
+    )
 
 
 def overdue(invoice: Invoice, *, coordinator: Coordinator, at: datetime) -> Letter:
@@ -92,21 +107,136 @@ def overdue(invoice: Invoice, *, coordinator: Coordinator, at: datetime) -> Lett
     )
 
 
-def back_billed(bill: BackBill, *, partner: Partner, amount: Money, at: datetime) -> Letter:
-    """Tell the original installer what it is charged, why, and how to dispute it (B-54, X-85)."""
+def escalated(invoice: Invoice, *, partner: Partner, at: datetime) -> Letter:
+    """Tell the partner that the decision is late and who looks at it now (I-69)."""
     text = (
-        f"Hello {partner.name},\n\nwork order {bill.work_order_id} was first offered to you, was "
-        "done by another partner, and the cause was found to be workmanship. That partner was paid "
-        f"{bill.cost}; with the agreed markup of {bill.markup} this comes to {bill.total}. Of "
-        f"this, {amount} is taken from your next payout as {bill.id}.\n\nIf you disagree with the "
-        "finding, reply in this thread to your coordinator, then to your relationship manager."
+        f"the decision on your invoice {invoice.content.number} for work order "
+        f"{invoice.work_order_id} is late. It is now on the relationship manager's list as well. "
+        "You need not do anything."
+    )
+    subject = f"Invoice {invoice.content.number}: escalated"
+    cause = ("escalated", len(invoice.returned))
+    return _to_partner(invoice, partner, cause=cause, subject=subject, text=text, at=at)
+
+
+def paid(invoice: Invoice, *, partner: Partner, run_id: str, amount: Money, at: datetime) -> Letter:
+    """Tell the partner which run pays the invoice."""
+    text = (
+        f"your invoice {invoice.content.number} for work order {invoice.work_order_id} is paid "
+        f"with {amount} in the funding run {run_id}. The remittance advice of that run names it."
+    )
+    subject = f"Invoice {invoice.content.number} paid"
+    return _to_partner(invoice, partner, cause=("paid", run_id), subject=subject, text=text, at=at)
+
+
+def payment_returned(
+    invoice: Invoice, *, partner: Partner, run_id: str, code: str, at: datetime
+) -> Letter:
+    """Tell the partner that the bank sent the money back, and what it must do."""
+    text = (
+        f"the bank sent back what the funding run {run_id} paid, with the code {code}; your "
+        f"invoice {invoice.content.number} for work order {invoice.work_order_id} was part of it. "
+        "Please check your bank details in the portal. It is paid again once they are confirmed."
+    )
+    subject = f"Invoice {invoice.content.number}: the payment came back"
+    return _to_partner(
+        invoice, partner, cause=("payment_returned", run_id), subject=subject, text=text, at=at
+    )
+
+
+def voided(invoice: Invoice, *, partner: Partner, at: datetime) -> Letter:
+    """Tell the partner that an approved invoice is not paid after all, and why."""
+    text = (
+        f"your invoice {invoice.content.number} for work order {invoice.work_order_id} was "
+        f"approved and has been voided before it was paid: {invoice.void_reason}. If you disagree, "
+        "reply in this thread to your coordinator first, then turn to your relationship manager."
+    )
+    subject = f"Invoice {invoice.content.number} voided"
+    return _to_partner(invoice, partner, cause=("void",), subject=subject, text=text, at=at)
+
+
+def reopened(invoice: Invoice, *, partner: Partner, dispute_id: str, at: datetime) -> Letter:
+    """Tell the partner that a rejected invoice is decided on again."""
+    text = (
+        f"after dispute {dispute_id} your invoice {invoice.content.number} for work order "
+        f"{invoice.work_order_id} is decided on again. You need not send it again."
+    )
+    subject = f"Invoice {invoice.content.number} is decided on again"
+    return _to_partner(
+        invoice, partner, cause=("reopened", dispute_id), subject=subject, text=text, at=at
+    )
+
+
+def escalated_to(
+    invoice: Invoice, *, manager: RelationshipManager, by: str, at: datetime
+) -> Letter:
+    """Put a decision before the partner's relationship manager (I-69)."""
+    text = (
+        f"Hello {manager.name},\n\nthe decision on invoice {invoice.content.number} "
+        f"({invoice.id}) of partner {invoice.partner_id} over {invoice.content.total} for work "
+        f"order {invoice.work_order_id} was escalated to you by {by}. It lies with "
+        f"{invoice.routed_to}; please see to it that it is approved, returned or rejected."
     )
     return Letter(
-        id=derived("LTR", bill.id, bill.revision),
-        to=partner.service_email,
-        subject=f"[{bill.work_order_id}] Back-bill {bill.id}: {amount}",
+        id=derived("LTR", invoice.id, "escalated_to", len(invoice.returned)),
+        to=manager.email,
+        subject=f"[{invoice.work_order_id}] Escalated: invoice {invoice.content.number}",
         text=text + _SIGNED,
-        thread=bill.work_order_id,
+        thread=invoice.work_order_id,
+        at=at,
+    )
+
+
+def reminder(
+    invoice: Invoice, *, coordinator: Coordinator, due_at: datetime, time_zone: str, at: datetime
+) -> Letter:
+    """Remind who decides, while there is time (I-66a)."""
+    text = (
+        f"Hello {coordinator.name},\n\ninvoice {invoice.content.number} ({invoice.id}) of partner "
+        f"{invoice.partner_id} for work order {invoice.work_order_id} waits for your decision by "
+        f"{in_words(due_at, time_zone)}. Please approve, return or reject it in the portal."
+    )
+    return Letter(
+        id=derived("LTR", invoice.id, "reminder", len(invoice.returned)),
+        to=coordinator.email,
+        subject=f"[{invoice.work_order_id}] Please decide: invoice {invoice.content.number}",
+        text=text + _SIGNED,
+        thread=invoice.work_order_id,
+        at=at,
+    )
+
+
+def handed_over(invoice: Invoice, *, coordinator: Coordinator, at: datetime) -> Letter:
+    """Tell a coordinator that the decision on an invoice is theirs now (I-66)."""
+    text = (
+        f"Hello {coordinator.name},\n\nthe decision on invoice {invoice.content.number} "
+        f"({invoice.id}) of partner {invoice.partner_id} for work order {invoice.work_order_id} "
+        "came to you from another coordinator. Its clock goes on as it was."
+    )
+    return Letter(
+        id=derived("LTR", invoice.id, "handed_over", coordinator.id, at.isoformat()),
+        to=coordinator.email,
+        subject=f"[{invoice.work_order_id}] Yours to decide: invoice {invoice.content.number}",
+        text=text + _SIGNED,
+        thread=invoice.work_order_id,
+        at=at,
+    )
+
+
+def second_approval(invoice: Invoice, *, coordinator: Coordinator, at: datetime) -> Letter:
+    """Ask for the second approval of a large invoice (I-66b)."""
+    text = (
+        f"Hello {coordinator.name},\n\ninvoice {invoice.content.number} ({invoice.id}) over "
+        f"{invoice.content.total} of partner {invoice.partner_id} for work order "
+        f"{invoice.work_order_id} has one approval, by {invoice.first_approved_by}. An amount like "
+        "this needs a second one, by another person."
+    )
+    return Letter(
+        id=derived("LTR", invoice.id, "second_approval", len(invoice.returned)),
+        to=coordinator.email,
+        subject=f"[{invoice.work_order_id}] Second approval: invoice {invoice.content.number}",
+        text=text + _SIGNED,
+        thread=invoice.work_order_id,
         at=at,
     )
 

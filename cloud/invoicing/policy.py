@@ -11,6 +11,8 @@ _REIMBURSEMENT = Source(SERVICE_ARTICLE, "4. Reimbursement for Non-Workmanship I
 _SUBMISSION = Source(SERVICE_ARTICLE, "5. How to Submit Invoices")
 _BILLABLE = Source(SERVICE_ARTICLE, "1.1 Determining the Billable Party")
 _REFUSAL = Source(SERVICE_ARTICLE, "6. Non-Response or Refusal to Service")
+_DISPUTES = Source(SERVICE_ARTICLE, "8. Escalations and Dispute Resolution")
+_READINGS = Source(DESIGN, "0014 Readings of the articles, Service")
 
 APPROVER_ROLE: Final = Rule(
     id="I-62",
@@ -70,12 +72,50 @@ APPROVAL_DAYS: Final = Rule(
     "approves; it goes to the relationship manager.",
 )
 
+REMINDER_DAYS: Final = Rule(
+    id="I-66a",
+    unit="business days since the complete submission",
+    source=_READINGS,
+    says="who decides on an invoice is reminded on the eighth business day, in working hours",
+    values={FIRST_DAY: 8},
+    note="At the opening of the day on which eight unpaused days are over: two are left then.",
+)
+
+SECOND_APPROVAL_CENTS: Final[Rule[int | None]] = Rule(
+    id="I-66b",
+    unit="cents; above it two people approve",
+    source=_READINGS,
+    says="an invoice above this amount is approved by two different people",
+    values={FIRST_DAY: None},
+    note="None: off. The amount itself needs one approval, a cent more needs two.",
+)
+
 COST_CATEGORIES: Final = Rule(
     id="I-67",
     unit="categories of cost",
     source=_SUBMISSION,
     says="cost is broken down into labor, materials and travel",
     values={FIRST_DAY: ("labor", "materials", "travel")},
+)
+
+TOLD_STATES: Final = Rule(
+    id="I-68",
+    unit="what becomes of an invoice that its partner is told, once each time",
+    source=_SUBMISSION,
+    says="nobody has to ask where an invoice stands: each step is told in the work order's thread",
+    values={
+        FIRST_DAY: (
+            "received",
+            "returned",
+            "approved",
+            "rejected",
+            "escalated",
+            "paid",
+            "payment_returned",
+            "void",
+            "reopened",
+        )
+    },
 )
 
 LATE_DECISIONS_GO_TO: Final = Rule(
@@ -124,6 +164,15 @@ CUSTOMER_CAUSES: Final = Rule(
     note="A leak that is found to be workmanship is workmanship, not roof repair.",
 )
 
+CHARGE_APPROVERS: Final = Rule(
+    id="B-52a",
+    unit="people behind a customer's charge",
+    source=_READINGS,
+    says="a customer is charged on evidence, by one person's proposal and another one's approval",
+    values={FIRST_DAY: 2},
+    note="Collecting it is not ours: what was told to the customer is exported.",
+)
+
 BACK_BILL_OFFERS: Final = Rule(
     id="B-53",
     unit="outcomes of the offer to the original installer that allow a back-bill",
@@ -142,4 +191,30 @@ BACK_BILL_MARKUP_BPS: Final = Rule(
     values={FIRST_DAY: 2_000},
     note="Once on the total of the workmanship lines, half a cent up; later costs post the "
     "difference.",
+)
+
+BACK_BILL_NOTICE_DAYS: Final = Rule(
+    id="B-54a",
+    unit="business days between the notice and the posting",
+    source=_READINGS,
+    says="the installer has ten business days to dispute a back-bill before it is posted",
+    values={FIRST_DAY: 10},
+    note="A guess: the article names none. Each rise has a notice and a term of its own; what "
+    "shrinks is given back at once. A dispute in time holds the posting until it is decided.",
+)
+
+DISPUTE_DECIDERS: Final = Rule(
+    id="X-87",
+    unit="role that decides at each level",
+    source=_DISPUTES,
+    says="who owns the level decides: the coordinator, the relationship manager, the administrator",
+    values={
+        FIRST_DAY: (
+            ("spc", "spc"),
+            ("relationship_manager", "rm"),
+            ("partner_agreement", "admin"),
+        )
+    },
+    note="The article sends the last level to the partner agreement; for us an administrator "
+    "records what came of it. Each dispute shows its age at every level.",
 )

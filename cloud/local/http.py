@@ -82,7 +82,7 @@ class Door:
             )
             return Response(status, body, headers)
         for route in self._runtime.stack.routes:
-            if request.path.startswith(route.prefix) and request.path != route.prefix:
+            if route.takes(request.path):
                 return self._api(request, route)
         for answers in (self._face, self._runtime.issuer, self._runtime.buckets):
             found = answers.answer(request) if answers is not None else None
@@ -93,7 +93,7 @@ class Door:
         return as_json(404, {"message": "Not Found"})
 
     def _api(self, request: Request, route: Route) -> Response:
-        event = as_event(request, route.prefix, self._runtime.clock.now())
+        event = as_event(request, route, self._runtime.clock.now())
         if route.authorizer is not None:
             caller = self._caller(request, route, route.authorizer, event)
             if isinstance(caller, Response):
@@ -232,7 +232,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the functions write their own structured logs."""
 
 
-def as_event(request: Request, prefix: str, now: datetime) -> dict[str, Any]:
+def as_event(request: Request, route: Route, now: datetime) -> dict[str, Any]:
     """Give the event that an HTTP API sends (API Gateway developer guide, payload format 2.0)."""
     is_text = _is_text(request.body)
     body = request.body.decode() if is_text else base64.b64encode(request.body).decode()
@@ -240,15 +240,15 @@ def as_event(request: Request, prefix: str, now: datetime) -> dict[str, Any]:
     query: dict[str, str] = {}
     for name, value in parse_qsl(request.query, keep_blank_values=True):
         query[name] = f"{query[name]},{value}" if name in query else value
-    there = {"queryStringParameters": query, "body": body}
-    route = f"ANY {prefix}{{proxy+}}"
+    proxy = {} if route.is_exact else {"proxy": request.path.removeprefix(route.prefix)}
+    there = {"queryStringParameters": query, "pathParameters": proxy, "body": body}
+    key = f"ANY {route.path}"
     return {
         "version": "2.0",
-        "routeKey": route,
+        "routeKey": key,
         "rawPath": request.path,
         "rawQueryString": request.query,
         "headers": dict(request.headers),
-        "pathParameters": {"proxy": request.path.removeprefix(prefix)},
         "requestContext": {
             "accountId": "000000000000",
             "apiId": "local",
@@ -261,7 +261,7 @@ def as_event(request: Request, prefix: str, now: datetime) -> dict[str, Any]:
                 "userAgent": request.headers.get("user-agent", ""),
             },
             "requestId": secrets.token_hex(8),
-            "routeKey": route,
+            "routeKey": key,
             "stage": "$default",
             "time": f"{now:%d/%b/%Y:%H:%M:%S +0000}",
             "timeEpoch": int(now.timestamp() * 1000),

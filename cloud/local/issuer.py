@@ -12,7 +12,7 @@ import os
 import secrets
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -29,20 +29,27 @@ from cloud.local.web import Request, Response, as_json
 
 LIFETIME = timedelta(hours=1)
 """How long an access token is good for; Cognito's default."""
+ALL_OF_A_PARTNER = "sunreeve/partner"
+OF_PEOPLE = "sunreeve/operations"
+"""Scopes: what a program asks for that names none; what is no program's."""
 TOKEN_PATH = "/oauth2/token"  # noqa: S105 - a path
 
 
 class Issuer:
     """Signs access tokens for people and for partners' programs (JWS with RS256, RFC 7515)."""
 
-    def __init__(self, folder: Path, *, pools: Mapping[str, str], clock: Clock) -> None:
+    def __init__(
+        self, folder: Path, *, pools: Mapping[str, str], scopes: Collection[str], clock: Clock
+    ) -> None:
         """Read the signing key and the clients' secrets, or make them.
 
         Args:
             folder: where they are kept.
             pools: user pools of the stack, each with its issuer's URL; tokens are of the first.
+            scopes: what a program may ask its token to allow.
             clock: tells when a token begins and ends.
         """
+        self._scopes = frozenset(scopes)
         self._pools = pools
         self._issuer = next(iter(pools.values()), "")
         self._clock = clock
@@ -50,7 +57,7 @@ class Issuer:
         self._kid = f"{self._key.public_key().public_numbers().n & 0xFFFFFFFF:08x}"
         self._clients = _Clients(folder / "clients.json")
 
-    def client_token(self, client_id: str, scope: str = "sunreeve/partner") -> str:
+    def client_token(self, client_id: str, scope: str = ALL_OF_A_PARTNER) -> str:
         """Give the token that a program gets for its credentials; it names no audience."""
         return self._signed({"sub": client_id, "client_id": client_id, "scope": scope})
 
@@ -128,8 +135,8 @@ class Issuer:
                 b'{"error":"invalid_client"}',
                 {"content-type": "application/json", "www-authenticate": "Basic"},
             )
-        scope = form.get("scope", ["sunreeve/partner"])[0]
-        if scope != "sunreeve/partner":
+        scope = form.get("scope", [ALL_OF_A_PARTNER])[0]
+        if not set(scope.split()) <= self._scopes or not scope.split():
             return as_json(400, {"error": "invalid_scope"})
         seconds = int(LIFETIME.total_seconds())
         token = self.client_token(client[0], scope)

@@ -6,6 +6,8 @@ a file that only its owner can read; rotation adds a version and forgets none.
 
 import base64
 import binascii
+import hashlib
+import hmac
 import json
 import os
 import re
@@ -45,12 +47,11 @@ _KNOWN = {
     "PendingWindowInDays", "RotationPeriodInDays", "MultiRegion", "Origin",
     "BypassPolicyLockoutSafetyCheck",
 }  # fmt: skip
-_ONLY = {
-    "KeyUsage": "ENCRYPT_DECRYPT",
-    "KeySpec": _ALGORITHM,
-    "MultiRegion": False,
-    "Origin": "AWS_KMS",
-}
+_ONLY = {"MultiRegion": False, "Origin": "AWS_KMS"}
+_SEALS, _SIGNS = "ENCRYPT_DECRYPT", "GENERATE_VERIFY_MAC"
+_SPECS = {_SEALS: _ALGORITHM, _SIGNS: "HMAC_256"}
+"""What a key may be for -> the one kind of key that is made for it here."""
+_MAC = "HMAC_SHA_256"
 
 _Params = Mapping[str, Any]
 
@@ -61,8 +62,13 @@ class _Key:
 
     name: str
     definition: Mapping[str, Any]
-    versions: dict[int, AESGCM] = field(default_factory=dict, repr=False)
+    versions: dict[int, bytes] = field(default_factory=dict, repr=False)
     made_at: datetime | None = None
+
+    @property
+    def usage(self) -> str:
+        """What it is for: to seal, or to sign."""
+        return str(self.definition.get("KeyUsage", _SEALS))
 
     @property
     def arn(self) -> str:
@@ -136,8 +142,11 @@ class Keys:
         """Add a version to a key and give its number; what older ones sealed still opens.
 
         Raises:
-            BadInput: there is no such key.
+            BadInput: there is no such key, or it signs: then it is never rotated.
         """
+        if name in self._keys and self._keys[name].usage != _SEALS:
+            msg = f"rotating key {name}: a key that signs cannot be rotated; make another one"
+            raise BadInput(msg)
         if name not in self._keys:
             msg = f"rotating key {name}: there is none; the template has {sorted(self._keys)}"
             raise BadInput(msg)
@@ -187,8 +196,31 @@ class Keys:
         del made["Plaintext"]
         return made
 
+    def _generate_mac(self, parameters: _Params) -> dict[str, Any]:
+        key = self._usable(parameters["KeyId"], _SIGNS)
+        mac = self._mac(key, parameters)
+        return {"Mac": mac, "MacAlgorithm": _MAC, "KeyId": key.arn}
+
+    def _verify_mac(self, parameters: _Params) -> dict[str, Any]:
+        key = self._usable(parameters["KeyId"], _SIGNS)
+        if not hmac.compare_digest(_bytes(parameters["Mac"]), self._mac(key, parameters)):
+            raise ServiceError("KMSInvalidMacException", "")
+        return {"MacValid": True, "MacAlgorithm": _MAC, "KeyId": key.arn}
+
+    def _mac(self, key: _Key, parameters: _Params) -> bytes:
+        """Give the code of a message; a key that signs is never rotated ("HMAC keys")."""
+        message = _bytes(parameters["Message"])
+        if not 1 <= len(message) <= LARGEST_PLAINTEXT:
+            raise _invalid(f"Message has 1 to {LARGEST_PLAINTEXT} bytes, not {len(message)}")
+        if parameters["MacAlgorithm"] != _MAC:
+            raise ServiceError("InvalidKeyUsageException", f"MacAlgorithm is {_MAC} here")
+        return hmac.new(key.versions[1], message, hashlib.sha256).digest()
+
     def _describe_key(self, parameters: _Params) -> dict[str, Any]:
         key = self._find(parameters["KeyId"])
+        spec = _SPECS[key.usage]
+        is_seal = key.usage == _SEALS
+        ways = {"EncryptionAlgorithms": [spec]} if is_seal else {"MacAlgorithms": [_MAC]}
         return {
             "KeyMetadata": {
                 "AWSAccountId": ACCOUNT,
@@ -197,13 +229,13 @@ class Keys:
                 "CreationDate": key.made_at,
                 "Enabled": key.is_enabled,
                 "Description": key.definition.get("Description", ""),
-                "KeyUsage": "ENCRYPT_DECRYPT",
+                "KeyUsage": key.usage,
                 "KeyState": "Enabled" if key.is_enabled else "Disabled",
                 "Origin": "AWS_KMS",
                 "KeyManager": "CUSTOMER",
-                "CustomerMasterKeySpec": _ALGORITHM,
-                "KeySpec": _ALGORITHM,
-                "EncryptionAlgorithms": [_ALGORITHM],
+                "CustomerMasterKeySpec": spec,
+                "KeySpec": spec,
+                **ways,
                 "MultiRegion": False,
             }
         }
@@ -238,10 +270,13 @@ class Keys:
             raise ServiceError("NotFoundException", message)
         return self._keys[name]
 
-    def _usable(self, key_id: str) -> _Key:
+    def _usable(self, key_id: str, usage: str = _SEALS) -> _Key:
         key = self._find(key_id)
         if not key.is_enabled:
             raise ServiceError("DisabledException", f"{key.arn} is disabled.")
+        if key.usage != usage:
+            message = f"{key.arn} key usage is {key.usage} which is not valid for this operation."
+            raise ServiceError("InvalidKeyUsageException", message)
         return key
 
     # ------------------------------------------------------------------ sealing
@@ -249,7 +284,7 @@ class Keys:
         """Give a blob that says which version of which key opens it, and vouches for that."""
         with self._lock:
             version = max(key.versions)
-            material = key.versions[version]
+            material = AESGCM(key.versions[version])
         name = key.name.encode()
         head = _MAGIC + struct.pack(">BI", len(name), version) + name
         nonce = secrets.token_bytes(_NONCE)
@@ -292,7 +327,8 @@ class Keys:
         if found is None:  # another process may have rotated it
             self._load(key)
         with self._lock:
-            return key.versions.get(version)
+            kept = key.versions.get(version)
+        return None if kept is None else AESGCM(kept)
 
     # ------------------------------------------------------------------ files
     def _path(self, key: _Key, version: int) -> Path:
@@ -346,7 +382,7 @@ def _write_new(path: Path, content: bytes) -> bool:
     return True
 
 
-def _read(path: Path) -> tuple[datetime, AESGCM]:
+def _read(path: Path) -> tuple[datetime, bytes]:
     try:
         content = json.loads(path.read_bytes())
         made_at = datetime.fromisoformat(content["made_at"])
@@ -356,7 +392,7 @@ def _read(path: Path) -> tuple[datetime, AESGCM]:
     if len(material) != 32:
         msg = f"reading {path}: it holds no key; restore it, what it sealed opens with no other"
         raise BadInput(msg) from None
-    return made_at, AESGCM(material)
+    return made_at, material
 
 
 def _checked(name: str, definition: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -364,6 +400,10 @@ def _checked(name: str, definition: Mapping[str, Any]) -> Mapping[str, Any]:
     wrong = [key for key, only in _ONLY.items() if definition.get(key, only) != only]
     if unknown or wrong:
         msg = f"key {name}: its {(unknown + wrong)[0]} cannot be honoured here; take it out"
+        raise BadInput(msg)
+    usage = definition.get("KeyUsage", _SEALS)
+    if definition.get("KeySpec", _ALGORITHM) != _SPECS.get(usage):
+        msg = f"key {name}: its KeySpec cannot be honoured here for {usage}; use {_SPECS}"
         raise BadInput(msg)
     if not re.fullmatch(r"[\w-]{1,200}", name, re.ASCII):
         msg = f"key {name!r}: a name has 1 to 200 of a-z A-Z 0-9 _ -"
@@ -444,6 +484,8 @@ _OPERATIONS: Mapping[str, tuple[Callable[[Keys, _Params], dict[str, Any]], set[s
     ),
     "GenerateDataKey": (Keys._generate_data_key, _DATA_KEY),
     "GenerateDataKeyWithoutPlaintext": (Keys._generate_without_plaintext, _DATA_KEY),
+    "GenerateMac": (Keys._generate_mac, {"KeyId", "Message", "MacAlgorithm"}),
+    "VerifyMac": (Keys._verify_mac, {"KeyId", "Message", "MacAlgorithm", "Mac"}),
     "DescribeKey": (Keys._describe_key, {"KeyId"}),
     "ListAliases": (Keys._list_aliases, {"KeyId", "Marker", "Limit"}),
 }

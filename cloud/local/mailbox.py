@@ -8,10 +8,11 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, getaddresses, parseaddr
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -19,10 +20,13 @@ from typing import Any
 from cloud.kernel.clock import Clock
 from cloud.local import mail_headers
 from cloud.local.dynamodb.hook import ServiceError
+from cloud.local.mail_events import SentMail, events_of
 
 MAX_MAIL_BYTES = 40 * 1024 * 1024
 MAX_RECIPIENTS = 50
 MAIL_DOMAIN = "email.amazonses.com"
+BOUNCING = "bouncing.txt"
+"""File in the folder of mails with an address in each line that mails come back from."""
 _SIMULATOR = "simulator.amazonses.com"
 _OUTCOMES = {
     "success": "Delivery",
@@ -58,7 +62,8 @@ class Mailbox:
         clock: Clock,
         *,
         identities: Collection[str] | None = None,
-        configuration_sets: Collection[str] = (),
+        configuration_sets: Mapping[str, Collection[str]] | None = None,
+        tell: Callable[[dict[str, Any]], object] | None = None,
     ) -> None:
         """Open the folder, or make it.
 
@@ -66,13 +71,16 @@ class Mailbox:
             folder: Where the mails are kept.
             clock: Dates them.
             identities: The addresses and domains that may send; anybody may when absent.
-            configuration_sets: The names that a mail may ask for.
+            configuration_sets: The names that a mail may ask for, each with the types of events
+                that it tells of.
+            tell: Takes those events.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._clock = clock
         self._identities = identities
-        self._configuration_sets = configuration_sets
+        self._configuration_sets = configuration_sets or {}
+        self._tell = tell
         self._lock = Lock()
 
     def call(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,13 +108,43 @@ class Mailbox:
             "message_id": message_id,
             "from": sender,
             "recipients": recipients,
-            "outcomes": {one: outcome_of(one) for one in recipients},
+            "outcomes": self._outcomes(recipients),
             "configuration_set": wanted,
             "tags": {tag["Name"]: tag["Value"] for tag in parameters.get("EmailTags") or ()},
         }
         letter = next(iter(mail_headers.values(headers, "X-Sunreeve-Letter")), "mail")
-        self._keep(_safe(letter), self._finished(content, message_id), envelope)
+        finished = self._finished(content, message_id)
+        self._keep(_safe(letter), finished, envelope)
+        if wanted is not None:
+            self._announce(finished, envelope)
         return {"MessageId": message_id}
+
+    def _outcomes(self, recipients: Collection[str]) -> dict[str, str]:
+        """Give what becomes of a mail for each: a person may write addresses that bounce."""
+        listed = self._folder / BOUNCING
+        lines = listed.read_text(encoding="utf-8").splitlines() if listed.exists() else []
+        bouncing = {line.strip().lower() for line in lines}
+        return {one: "Bounce" if one.lower() in bouncing else outcome_of(one) for one in recipients}
+
+    def _announce(self, content: bytes, envelope: Mapping[str, Any]) -> None:
+        """Tell of the mail what its configuration set tells of; the caller is answered after it."""
+        if self._tell is None:
+            return
+        sent = SentMail(
+            message_id=envelope["message_id"],
+            sender=envelope["from"],
+            outcomes=envelope["outcomes"],
+            configuration_set=envelope["configuration_set"],
+            tags=envelope["tags"],
+            content=content,
+        )
+        for event in events_of(
+            sent,
+            wanted=self._configuration_sets[envelope["configuration_set"]],
+            now=self._clock.now(),
+            event_ids=(str(uuid.uuid4()) for _ in count()),
+        ):
+            self._tell(event)
 
     def _content(self, parameters: Mapping[str, Any]) -> bytes:
         given = parameters.get("Content") or {}

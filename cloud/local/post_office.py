@@ -3,7 +3,8 @@
 After "Email receiving with Amazon SES" and its chapters on receipt rules, actions and
 notifications, Amazon SES developer guide. On loopback nobody's identity can be checked and nothing
 is scanned: every verdict is GRAY, which is SES's word for "could not tell", and the headers that
-SES adds say so. A rule's TlsPolicy binds on AWS only: on loopback mail comes without TLS.
+SES adds say so; only the domains that are reserved for examples vouch for their senders. A
+rule's TlsPolicy binds on AWS only: on loopback mail comes without TLS.
 """
 
 import asyncio
@@ -274,19 +275,29 @@ class Called:
     event: Mapping[str, Any]
 
 
+def is_reserved(domain: str) -> bool:
+    """Tell whether a domain can be nobody's (RFC 2606): on loopback it vouches for its mails.
+
+    Whoever reaches this listener is a person on this machine, who plays somebody with such a name.
+    """
+    return domain.lower().rpartition(".")[2] in {"example", "test", "localhost", "invalid"}
+
+
 def stored(mail: Arrived) -> bytes:
     """Give the mail as SES stores it: the headers it adds, then every byte that came."""
     date = format_datetime(mail.received_at.astimezone(UTC))
     first = mail.recipients[0] if mail.recipients else ""
     sender_domain = mail.sender.rpartition("@")[2] or "unknown"
+    spf = "pass" if is_reserved(sender_domain) else "none"
     added = [
         ("Return-Path", f"<{mail.sender}>"),
         ("Received", f"from {mail.helo} (localhost [127.0.0.1]) by {_HOST} with SMTP id"
                      f" {mail.message_id} for {first}; {date}"),
         ("X-SES-Spam-Verdict", "GRAY"),
         ("X-SES-Virus-Verdict", "GRAY"),
-        ("Received-SPF", f"none (loopback: {sender_domain} was not looked up) client-ip=127.0.0.1"),
-        ("Authentication-Results", f"amazonses.com; spf=none smtp.mailfrom={mail.sender};"
+        ("Received-SPF", f"{spf} (loopback: {sender_domain} was not looked up)"
+                         " client-ip=127.0.0.1"),
+        ("Authentication-Results", f"amazonses.com; spf={spf} smtp.mailfrom={mail.sender};"
                                    " dkim=none; dmarc=none"),
     ]  # fmt: skip
     return mail_headers.with_first(mail.content, added)

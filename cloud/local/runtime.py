@@ -25,9 +25,10 @@ from cloud.local.events import Buses, Delivery, s3_created
 from cloud.local.function_log import FunctionLog
 from cloud.local.invocations import Invocations
 from cloud.local.iot.data import DataPlane
-from cloud.local.issuer import Issuer
+from cloud.local.issuer import OF_PEOPLE, Issuer
 from cloud.local.keys import Keys
 from cloud.local.lambdas import Failed, Functions
+from cloud.local.mail_events import read_sets
 from cloud.local.mailbox import Mailbox
 from cloud.local.mqtt.listener import Listener
 from cloud.local.mqtt.message import Publish
@@ -35,6 +36,7 @@ from cloud.local.mqtt.policy import Policy
 from cloud.local.post_office import Arrived, BounceAction, Decided, PostOffice, S3Action
 from cloud.local.queues import Outgoing, QueueError, Queues
 from cloud.local.s3.buckets import Buckets
+from cloud.local.s3.scanning import scanned
 from cloud.local.sources import Marks, QueueSource, Source, StreamSource
 from cloud.local.template import QUEUE_URL, Mapped, load
 from cloud.local.timetable import ScheduleState, Timetable, Upcoming, parsed
@@ -146,10 +148,21 @@ class Runtime:
         undo.callback(self._invocations.close)
         self.buses = Buses(self.stack.event_rules, self.clock, deliver=self._deliver)
         self.buckets = Buckets(
-            folder / "buckets", self.stack.buckets, self.clock, on_created=self._tell_of_object
+            folder / "buckets",
+            self.stack.buckets,
+            self.clock,
+            on_created=self._tell_of_object,
+            scanned=scanned(self.stack.malware_plans),
         )
         undo.callback(self.buckets.close)
-        self.mailbox = Mailbox(folder / "mail", self.clock)
+        self.mailbox = Mailbox(
+            folder / "mail",
+            self.clock,
+            configuration_sets=read_sets(
+                self.stack.configuration_sets, self.stack.mail_destinations
+            ),
+            tell=self.buses.publish,
+        )
         self.keys = Keys(
             folder / "secrets" / "kms",
             self.stack.keys,
@@ -165,7 +178,12 @@ class Runtime:
         hook.register("eventbridge", self.buses.call)
         self._create_resources()
         self.buckets.announce()
-        self.issuer = Issuer(folder / "secrets", pools=self.stack.user_pools, clock=self.clock)
+        self.issuer = Issuer(
+            folder / "secrets",
+            pools=self.stack.user_pools,
+            scopes=self.stack.scopes - {OF_PEOPLE},
+            clock=self.clock,
+        )
         self.authority = Authority(folder / "ca", clock=self.clock)
         marks = Marks(folder / "streams.sqlite")
         undo.callback(marks.close)

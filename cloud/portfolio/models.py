@@ -8,9 +8,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cloud.kernel.errors import BadInput
 from cloud.kernel.ids import derived
-from cloud.kernel.money import Money
+from cloud.kernel.money import ZERO, Money
 from cloud.kernel.secret import Secret
 from cloud.portfolio.policy import SERVED_OFFSETS
+
+LIVE, TEST = "live", "test"
+"""Modes: what is tried out meets records of its own mode only, and no money moves for it (T-91)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,9 @@ class Site:
         manufacturer: maker of the inverter; technicians are certified by it.
         inverter_model: the maker's part number, for warranties.
         installer_id: the partner that built it.
-        workmanship_until: last day of the installer's workmanship warranty.
+        workmanship_until: last day of the installer's workmanship warranty, where no record of the
+            site's warranties says otherwise.
+        workmanship_partner_id: who answers for the workmanship now, if not who built it.
         omnidian_onboarded: another party owns its cases.
     """
 
@@ -51,6 +56,8 @@ class Site:
     installer_id: str
     workmanship_until: date
     omnidian_onboarded: bool = False
+    mode: str = LIVE
+    workmanship_partner_id: str = ""
 
     def __post_init__(self) -> None:
         try:
@@ -74,6 +81,16 @@ class Site:
             raise BadInput(msg)
 
     @property
+    def answers_for_workmanship(self) -> str:
+        """The partner that new work orders name as the original installer (R-43)."""
+        return self.workmanship_partner_id or self.installer_id
+
+    @property
+    def customer_key(self) -> str:
+        """The customer's mail address as it is looked up, however people write it."""
+        return self.customer_email.strip().casefold()
+
+    @property
     def region(self) -> str:
         """Its clock and square of one degree: the sites that are judged beside each other."""
         south, west = floor(self.latitude), floor(self.longitude)
@@ -82,9 +99,38 @@ class Site:
         return f"UTC{self.utc_offset_hours:+03d}.{row}{column}"
 
 
+class PartnerKind(StrEnum):
+    """Whose people go: an installer's, or the owner's own (R-46)."""
+
+    EPC = "epc"
+    IN_HOUSE = "in_house"
+
+
+@dataclass(frozen=True, slots=True)
+class RateCard:
+    """What the owner's own people cost, by the hour and by the kilometre."""
+
+    per_hour: Money
+    per_km: Money
+
+    def __post_init__(self) -> None:
+        if min(self.per_hour, self.per_km) < ZERO:
+            msg = f"rate card: {self.per_hour} an hour and {self.per_km} a km are not both a cost"
+            raise BadInput(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """A state's leave to do electrical work; good until its last day."""
+
+    state: str
+    number: str
+    expires_on: date
+
+
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """An installer that builds and mends (an EPC in the articles).
+    """An installer that builds and mends (an EPC in the articles), or the owner's own people.
 
     Attributes:
         service_email: the post-installation service contact; work orders go there.
@@ -96,6 +142,10 @@ class Partner:
         routing_number, account_number: where it is paid; nine digits with check digit, up to 17.
         bank_details_version: rises with every change of those two.
         w9_on_file, bank_authorization_on_file, bank_account_blocked: the gates of a payment (F05).
+        kind, rate_card: whose people they are; the owner's own have a price list for their work.
+        licences: by state; where there are none on record, `licensed` holds everywhere.
+        insured_until: last day of the insurance; None where none is on record.
+        performance_as_of: when the performance was worked out.
     """
 
     id: str
@@ -119,6 +169,17 @@ class Partner:
     bank_authorization_on_file: bool = False
     bank_account_blocked: bool = False
     bank_details_version: int = 1
+    mode: str = LIVE
+    kind: PartnerKind = PartnerKind.EPC
+    rate_card: RateCard | None = None
+    licences: tuple[Licence, ...] = ()
+    insured_until: date | None = None
+    performance_as_of: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind is PartnerKind.IN_HOUSE and self.rate_card is None:
+            msg = f"partner {self.id}: the owner's own people need a rate card"
+            raise BadInput(msg)
 
 
 class Milestone(StrEnum):
@@ -183,7 +244,12 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class ApiClient:
-    """A program that may call the API in a partner's name; its id is the token's ``client_id``."""
+    """A program that may call the API in a partner's name; its id is the token's ``client_id``.
+
+    Attributes:
+        mode: its partner's; a token of the other mode is none of this program's (T-91).
+    """
 
     id: str
     partner_id: str
+    mode: str = LIVE

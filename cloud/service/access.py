@@ -8,7 +8,7 @@ from cloud.service.policy import TENANT_STATUS
 
 OK = 200
 _READS = {"GET", "HEAD"}
-_GIVEN_UP = {"reassigned", "declined", "expired", "expired_reassigned"}
+_GIVEN_UP = {"reassigned", "declined", "expired", "expired_reassigned", "withdrawn"}
 
 
 @dataclass(frozen=True, slots=True)

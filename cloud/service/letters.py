@@ -1,4 +1,4 @@
-"""What customers, partners and coordinators are told: who, what, by when, and what to do next."""
+"""What partners and coordinators are told: who, what, by when, and what to do next."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,12 +8,10 @@ from cloud.kernel.change import Letter
 from cloud.kernel.ids import derived
 from cloud.kernel.money import Money
 from cloud.portfolio.models import Partner, Site
-from cloud.service.models import Case, CaseOwner, Coordinator, Finding, Visit, WorkOrder
+from cloud.portfolio.organisation import RelationshipManager
+from cloud.service.mail_letters import how_to_answer
+from cloud.service.models import Coordinator, Finding, Pause, WorkOrder
 
-_DANGER = (
-    "This may be dangerous. Please keep away from the equipment; if you see smoke or fire, leave "
-    "the house and call 911."
-)
 _SIGNED = "\n\nKind regards\nAftermarket Service"
 
 
@@ -36,53 +34,6 @@ def in_words(instant: datetime, time_zone: str) -> str:
     return f"{local:%A, %B} {local.day}, {local.year} at {local:%I:%M %p %Z}".replace("at 0", "at ")
 
 
-def case_opened(case: Case, *, site: Site, finding: Finding, at: datetime) -> Letter:
-    """Tell the customer that something was noticed and who looks after it (D-14)."""
-    who = "Our aftermarket service team"
-    if case.owner is CaseOwner.OMNIDIAN:
-        who = "The support center that your system is registered with"
-    urgent = f"\n\n{_DANGER}" if case.is_emergency else ""
-    noticed = "noticed something again" if case.reopened else "noticed something"
-    days = f" {finding.summary}" if finding.summary else ""
-    if finding.picture:
-        days += " The picture with this mail shows it day by day."
-    text = (
-        f"Hello {site.customer_name},\n\n"
-        f"our monitoring {noticed} about the solar system at {site.address}: "
-        f"{finding.says}. It began on {finding.opened_on:%B} {finding.opened_on.day}, "
-        f"{finding.opened_on.year}.{days}{urgent}\n\n"
-        f"{who} is looking after it as case {case.id}. You need not do anything now. If somebody "
-        "has to come, the service partner will call you to agree on a time. If you have a "
-        f"question, reply to this mail and keep {case.id} in the subject."
-    )
-    return Letter(
-        id=derived("LTR", case.id, "opened", *([case.reopened] if case.reopened else [])),
-        to=site.customer_email,
-        subject=f"[{case.id}] We noticed something about your solar system",
-        text=text + _SIGNED,
-        thread=case.id,
-        at=at,
-        attachments={"days.svg": finding.picture} if finding.picture else {},
-    )
-
-
-def danger(case: Case, *, site: Site, finding: Finding, at: datetime) -> Letter:
-    """Warn the customer when a case that is under way turns out to be dangerous (E-31)."""
-    text = (
-        f"Hello {site.customer_name},\n\n{_DANGER}\n\n"
-        f"Our monitoring noticed about the solar system at {site.address}: {finding.says}. It is "
-        f"looked after before everything else, as case {case.id}."
-    )
-    return Letter(
-        id=derived("LTR", case.id, "danger", finding.id),
-        to=site.customer_email,
-        subject=f"[{case.id}] Please keep away from your solar equipment",
-        text=text + _SIGNED,
-        thread=case.id,
-        at=at,
-    )
-
-
 def became_emergency(
     order: WorkOrder, *, partner: Partner, finding: Finding, at: datetime
 ) -> Letter:
@@ -97,25 +48,6 @@ def became_emergency(
         subject=f"[{order.id}] This is an emergency now",
         text=text + _SIGNED,
         thread=order.id,
-        at=at,
-    )
-
-
-def case_resolved(case: Case, *, site: Site, at: datetime) -> Letter:
-    """Tell the customer that the system is well again, as its own readings show."""
-    text = (
-        f"Hello {site.customer_name},\n\n"
-        f"good news: the solar system at {site.address} works as it should again. We saw it in its "
-        f"own readings on {in_words(at, site.time_zone)}, so case {case.id} is now closed.\n\n"
-        "You need not do anything. If you notice something that we do not see, reply to this mail "
-        f"and keep {case.id} in the subject."
-    )
-    return Letter(
-        id=derived("LTR", case.id, "resolved", *([case.reopened] if case.reopened else [])),
-        to=site.customer_email,
-        subject=f"[{case.id}] Your solar system works again",
-        text=text + _SIGNED,
-        thread=case.id,
         at=at,
     )
 
@@ -140,8 +72,10 @@ def offer(
         f"Please accept or decline {answer_by}, with an estimate of the cost (0 if your own "
         "workmanship warranty covers it). If we do not hear from you by then, we may give the "
         "work to another partner.\n\n"
-        "How: in the partner portal, through the interface, or by replying to this mail. Keep the "
-        f"tag [{order.id}] in the subject and stay in this thread for everything about the work."
+        "How: in the partner portal, through the interface, or by replying to this mail with one "
+        f"of these at its top, each in a line of its own:\n{how_to_answer()}\n\n"
+        f"Keep the tag [{order.id}] in the subject and stay in this thread for everything about the "
+        "work."
     )
     return Letter(
         id=letter_id,
@@ -215,25 +149,6 @@ def spend_asked(
     )
 
 
-def visit_agreed(order: WorkOrder, *, site: Site, visit: Visit, at: datetime) -> Letter:
-    """Tell the customer when the technician comes."""
-    text = (
-        f"Hello {site.customer_name},\n\na technician comes to {site.address} between "
-        f"{in_words(visit.since, order.time_zone)} and {in_words(visit.until, order.time_zone)}. "
-        "Please make sure that the inverter and the electrical panel can be reached.\n\n"
-        f"If that time does not suit you, reply to this mail and keep {order.case_id} in the "
-        "subject."
-    )
-    return Letter(
-        id=derived("LTR", order.id, "visit", visit.since.isoformat()),
-        to=site.customer_email,
-        subject=f"[{order.case_id}] Your service visit",
-        text=text + _SIGNED,
-        thread=order.case_id,
-        at=at,
-    )
-
-
 def deadline_missed(order: WorkOrder, *, partner: Partner, what: str, at: datetime) -> Letter:
     """Remind a partner of what was due; in its thread, once per milestone and offer."""
     text = (
@@ -245,6 +160,127 @@ def deadline_missed(order: WorkOrder, *, partner: Partner, what: str, at: dateti
         id=derived("LTR", order.id, "missed", what, len(order.assignments)),
         to=partner.service_email,
         subject=f"[{order.id}] Overdue: {what}",
+        text=text + _SIGNED,
+        thread=order.id,
+        at=at,
+    )
+
+
+def due_soon(
+    order: WorkOrder, *, partner: Partner, what: str, due_at: datetime, at: datetime
+) -> Letter:
+    """Remind a partner of what is due next (S-28); in its thread, once per milestone and offer."""
+    text = (
+        f"Hello {partner.name},\n\nwork order {order.id}: to {what} is due by "
+        f"{in_words(due_at, order.time_zone)}. If something holds you up, please tell us in this "
+        "thread before then."
+    )
+    return Letter(
+        id=derived("LTR", order.id, "soon", what, len(order.assignments)),
+        to=partner.service_email,
+        subject=f"[{order.id}] Due soon: {what}",
+        text=text + _SIGNED,
+        thread=order.id,
+        at=at,
+    )
+
+
+def taken_back(order: WorkOrder, *, partner: Partner, at: datetime) -> Letter:
+    """Tell a partner that the work is not its any more, so that nobody sets out (R-44, A-81)."""
+    text = (
+        f"Hello {partner.name},\n\nwork order {order.id} is no longer yours. Please do not go "
+        "there and do no work on it: your authorisation ends with this letter."
+    )
+    return Letter(
+        id=derived("LTR", order.id, "taken_back", len(order.assignments)),
+        to=partner.service_email,
+        subject=f"[{order.id}] This work order is no longer yours",
+        text=text + _SIGNED,
+        thread=order.id,
+        at=at,
+    )
+
+
+def spend_rejected(order: WorkOrder, *, partner: Partner, reason: str, at: datetime) -> Letter:
+    """Tell a partner that it may not spend more, and what it can do (I-62)."""
+    text = (
+        f"Hello {partner.name},\n\nwe do not approve the cost that you named for work order "
+        f"{order.id}: {reason}\n\nYou may spend up to {order.not_to_exceed} in all. You can "
+        "accept with a lower estimate, decline, or ask your coordinator in this thread."
+    )
+    return Letter(
+        id=derived("LTR", order.id, "spend_rejected", at.isoformat()),
+        to=partner.service_email,
+        subject=f"[{order.id}] Cost not approved",
+        text=text + _SIGNED,
+        thread=order.id,
+        at=at,
+    )
+
+
+def pause_rejected(
+    order: WorkOrder, *, partner: Partner, pause: Pause, reason: str, at: datetime
+) -> Letter:
+    """Tell a partner that a pause does not count (S-23d)."""
+    text = (
+        f"Hello {partner.name},\n\nthe pause of work order {order.id} since "
+        f"{in_words(pause.since, order.time_zone)} ({pause.reason}) is not granted: {reason}\n\n"
+        "Its deadlines stand as if it had never been declared."
+    )
+    return Letter(
+        id=derived("LTR", order.id, "pause_rejected", pause.reason, pause.since.isoformat()),
+        to=partner.service_email,
+        subject=f"[{order.id}] Pause not granted",
+        text=text + _SIGNED,
+        thread=order.id,
+        at=at,
+    )
+
+
+def question_answered(
+    order: WorkOrder, *, partner: Partner, question_id: str, text: str, at: datetime
+) -> Letter:
+    """Answer a partner's question in its thread (M-75)."""
+    return Letter(
+        id=derived("LTR", order.id, "answer", question_id, text),
+        to=partner.service_email,
+        subject=f"[{order.id}] Answer to your question",
+        text=f"Hello {partner.name},\n\n{text}" + _SIGNED,
+        thread=order.id,
+        at=at,
+    )
+
+
+def question_asked(
+    order: WorkOrder, *, coordinator: Coordinator, question_id: str, text: str, at: datetime
+) -> Letter:
+    """Give a partner's question to the coordinator (I-68)."""
+    return Letter(
+        id=derived("LTR", order.id, "question", question_id),
+        to=coordinator.email,
+        subject=f"[{order.id}] Question of {order.partner_id}",
+        text=(
+            f"Hello {coordinator.name},\n\npartner {order.partner_id} asks about work order "
+            f"{order.id}:\n\n{text}\n\nPlease answer in the portal."
+        )
+        + _SIGNED,
+        thread=order.id,
+        at=at,
+    )
+
+
+def installer_passed_over(
+    order: WorkOrder, *, manager: RelationshipManager, because: str, at: datetime
+) -> Letter:
+    """Tell the relationship manager that an installer could not be offered its own work (R-43)."""
+    text = (
+        f"Hello {manager.name},\n\nwork order {order.id} should have gone to partner "
+        f"{order.original_installer_id} first, which is {because}. It goes to others now."
+    )
+    return Letter(
+        id=derived("LTR", order.id, "installer_passed_over"),
+        to=manager.email,
+        subject=f"[{order.id}] Original installer passed over",
         text=text + _SIGNED,
         thread=order.id,
         at=at,

@@ -16,6 +16,7 @@ class AssignmentState(StrEnum):
     AWAITING_SPEND_APPROVAL = "awaiting_spend_approval"
     DECLINED = "declined"
     EXPIRED_REASSIGNED = "expired_reassigned"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)

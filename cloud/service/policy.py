@@ -43,6 +43,212 @@ REOPENS: Final = Rule(
     note="Elapsed time, the last instant included. Each time counts as a first fix that missed.",
 )
 
+CASE_STEPS: Final = Rule(
+    id="C-01",
+    unit="steps that are open to a case, by its state",
+    source=Source(SERVICE_ARTICLE, "1.1 LightReach Responsibilities"),
+    says="one case is led from the first sign to the proof that it is mended",
+    values={
+        FIRST_DAY: {
+            "open": (
+                "require_site_visit",
+                "remote_fix",
+                "hand_over",
+                "escalate_emergency",
+                "customer_confirms",
+                "cancel",
+            ),
+            "with_omnidian": (
+                "external_update",
+                "returned",
+                "escalate_emergency",
+                "customer_confirms",
+                "cancel",
+            ),
+            "work_ordered": ("escalate_emergency", "cancel"),
+            "verifying": (
+                "require_site_visit",
+                "customer_confirms",
+                "customer_disagrees",
+                "escalate_emergency",
+                "cancel",
+            ),
+            "resolved": (),
+            "closed": (),
+            "cancelled": (),
+        }
+    },
+    note="Detection and reports open, add to and reopen cases besides; the article names who leads "
+    "a case and not its steps, which are ours.",
+)
+
+INTAKE: Final = Rule(
+    id="C-02",
+    unit="ways in which a customer asks for help",
+    source=Source(SERVICE_ARTICLE, "1.1 Servicing the System"),
+    says="a customer asks for service by telephone, mail, chat or the form",
+    values={FIRST_DAY: ("phone", "email", "chat", "form")},
+    note="A person's report sends nobody by itself unless it is an emergency.",
+)
+
+REPORTED_AS: Final = Rule(
+    id="C-02a",
+    unit="family of the case that a reported kind of trouble belongs to",
+    source=_READINGS,
+    says="what a person reports and what the readings show of the same trouble is one case",
+    values={
+        FIRST_DAY: {
+            "no_production": "PRODUCTION",
+            "low_production": "PRODUCTION",
+            "battery": "BATTERY",
+            "monitoring": "COMMUNICATIONS",
+        }
+    },
+    note="Every other kind stands for itself. Where a fault of the inverter is open, missing "
+    "production is reported to it.",
+)
+
+VERIFIES: Final = Rule(
+    id="C-17",
+    unit="evaluations in a row, and hours after the work",
+    source=_READINGS,
+    says="work counts as done when three evaluations in a row show nothing of the issue, the last "
+    "of them a day or more after the work",
+    values={FIRST_DAY: (3, 24)},
+    note="An evaluation that heard nothing of the home neither counts nor breaks the row.",
+)
+
+STILL_THERE: Final = Rule(
+    id="C-17a",
+    unit="evaluations in a row",
+    source=_READINGS,
+    says="what eight days of evaluations still show after the work was not mended by it",
+    values={FIRST_DAY: 24},
+    note="Low days take three good ones to be over. What is found anew needs no waiting.",
+)
+
+SILENT_DAYS: Final = Rule(
+    id="C-17b",
+    unit="business days",
+    source=_READINGS,
+    says="after five business days without usable readings a person finds out whether the work "
+    "helped",
+    values={FIRST_DAY: 5},
+)
+
+SEEN_BY_READINGS: Final = Rule(
+    id="C-17c",
+    unit="families whose end the readings can show",
+    source=_READINGS,
+    says="where the readings cannot show that it is mended, the customer is asked",
+    values={FIRST_DAY: ("PRODUCTION", "INVERTER", "BATTERY", "COMMUNICATIONS", "DATA")},
+)
+
+EVALUATION_TAKES: Final = Rule(
+    id="C-17d",
+    unit="minutes after an evaluation begins",
+    source=_READINGS,
+    says="an hour after it began an evaluation is looked at; one that is not over is waited for",
+    values={FIRST_DAY: 60},
+)
+
+CUSTOMER_ANSWERS: Final = Rule(
+    id="C-17e",
+    unit="business days",
+    source=_READINGS,
+    says="a customer who was asked and does not answer is called after five business days",
+    values={FIRST_DAY: 5},
+)
+
+CLOSES: Final = Rule(
+    id="C-18",
+    unit="days since the case was resolved",
+    source=_READINGS,
+    says="a resolved case is closed when it can no longer be opened again",
+    values={FIRST_DAY: 14},
+    note="From then on partners see nothing of the customer any more.",
+)
+
+QUIET_HOURS: Final = Rule(
+    id="C-19",
+    unit="local time at which the quiet begins and ends",
+    source=_READINGS,
+    says="customers get no mail at night, unless it is an emergency",
+    values={FIRST_DAY: ("21:00", "07:00")},
+    note="On the wall clock of the home; the mail leaves when the quiet ends.",
+)
+
+WORKMANSHIP_FAMILIES: Final = Rule(
+    id="R-43b",
+    unit="families of issues",
+    source=_READINGS,
+    says="workmanship is suspected of what installers' work can cause, within their warranty",
+    values={
+        FIRST_DAY: (
+            "PRODUCTION",
+            "INVERTER",
+            "BATTERY",
+            "roof_leak",
+            "electrical_hazard",
+            "thermal_event",
+        )
+    },
+    note="The aftermarket service's list. A person's word stands before it, either way.",
+)
+
+_DUTIES = Source(SERVICE_ARTICLE, "1.3 Customer Responsibilities")
+
+ASKS_THE_DESK: Final = Rule(
+    id="K-30",
+    unit="code of the duty",
+    source=_DUTIES,
+    says="a customer asks the help desk, and no partner on its own",
+    values={FIRST_DAY: "help_desk"},
+)
+TRIMS: Final = Rule(
+    id="K-31",
+    unit="code of the duty",
+    source=_DUTIES,
+    says="a customer keeps plants from shading the modules",
+    values={FIRST_DAY: "vegetation"},
+)
+KEEPS_CLEAR: Final = Rule(
+    id="K-32",
+    unit="code of the duty",
+    source=_DUTIES,
+    says="a customer keeps debris and animals off the modules",
+    values={FIRST_DAY: "debris_and_pests"},
+)
+KEEPS_ONLINE: Final = Rule(
+    id="K-33",
+    unit="code of the duty",
+    source=_DUTIES,
+    says="a customer keeps the connection working that the readings come by",
+    values={FIRST_DAY: "internet"},
+    note="What nobody hears of is a matter of the connection, never of production.",
+)
+LETS_IN: Final = Rule(
+    id="K-34",
+    unit="code of the duty",
+    source=_DUTIES,
+    says="a customer lets people reach the system for inspection and maintenance",
+    values={FIRST_DAY: "access"},
+)
+CHANGES_NOTHING: Final = Rule(
+    id="K-35",
+    unit="code of the duty",
+    source=_DUTIES,
+    says="a customer changes nothing about the system without leave",
+    values={FIRST_DAY: "modification"},
+)
+REPORTS_DAMAGE: Final = Rule(
+    id="K-36",
+    unit="code of the duty",
+    source=_DUTIES,
+    says="a customer tells of damage and danger at once, and calls in an emergency",
+    values={FIRST_DAY: "report_damage"},
+)
+
 ACCEPT_DAYS: Final = Rule(
     id="S-20",
     unit="business days",
@@ -113,6 +319,25 @@ HOMEOWNER_ATTEMPTS: Final = Rule(
     source=_READINGS,
     says="a homeowner is unresponsive after attempts on two different days",
     values={FIRST_DAY: 2},
+)
+
+PAUSE_DECIDED_BY: Final = Rule(
+    id="S-23d",
+    unit="who decides on a pause, and who grants one once the work is overdue",
+    source=_READINGS,
+    says="a pause that a partner declares stops the clocks at once, unless the coordinator rejects "
+    "it: then it never did",
+    values={FIRST_DAY: ("coordinator", "coordinator")},
+    note="Once the work is overdue only a coordinator grants one; it may excuse the breach.",
+)
+
+REMINDER_DAYS: Final = Rule(
+    id="S-28",
+    unit="business days before a deadline",
+    source=_READINGS,
+    says="a partner is reminded one business day before a deadline, and again when it has passed",
+    values={FIRST_DAY: 1},
+    note="In business hours, but for an emergency; each reminder once for each offer.",
 )
 
 CALENDAR: Final = Rule(
@@ -219,7 +444,8 @@ INSTALLER_FIRST: Final = Rule(
     source=_ROUTING,
     says="where workmanship is suspected the original installer is offered the work first",
     values={FIRST_DAY: 1},
-    note="Also in an emergency. Only an inactive, unlicensed or excluded installer is passed over.",
+    note="Also in an emergency. Only an installer that is inactive, unlicensed, uninsured or "
+    "excluded is passed over.",
 )
 
 REASSIGNMENT: Final = Rule(
@@ -257,6 +483,117 @@ REPORT_FORMS: Final = Rule(
     values={FIRST_DAY: ("pdf", "sitecapture", "email")},
 )
 
+OEM_CASE_ASKED_OF: Final = Rule(
+    id="P-70",
+    unit="who must name the maker's case when it started the exchange",
+    source=Source(SERVICE_ARTICLE, "1.2 Partner Responsibilities"),
+    says="a report comes with photos and the root cause, and of an exchange with both serial "
+    "numbers and, where it applies, the maker's case number",
+    values={FIRST_DAY: ("partner",)},
+    note="It applies where the partner opened the case with the maker; who else did has the "
+    "number itself.",
+)
+
+SERIAL_LOOKS: Final = Rule(
+    id="P-70b",
+    unit="hours after the report at which the gateway's devices are looked at",
+    source=_READINGS,
+    says="the serial number of a new inverter is believed when the gateway reads it after the "
+    "visit",
+    values={FIRST_DAY: (8, 16, 24, 48, 72, 96, 120)},
+    note="Watched are the parts that are called inverters or batteries, and those whose old "
+    "number the gateway has read. What is not seen at the last look is a person's to settle.",
+)
+
+SITECAPTURE_HOSTS: Final = Rule(
+    id="P-72b",
+    unit="hosts that a link to a report may lead to",
+    source=_READINGS,
+    says="a report by link is one that SiteCapture shows over https",
+    values={FIRST_DAY: ("app.sitecapture.com", "sitecapture.com", "www.sitecapture.com")},
+    note="The link is kept and shown, never fetched: what it shows is not trusted.",
+)
+
+_MIB: Final = 1024 * 1024
+
+PHOTOS: Final = Rule(
+    id="U-01",
+    unit="content type and most bytes of a photo",
+    source=_READINGS,
+    says="a photo is a JPEG or a PNG of at most fifteen mebibytes",
+    values={FIRST_DAY: (("image/jpeg", 15 * _MIB), ("image/png", 15 * _MIB))},
+    note="HEIC is refused with words that say what to send: its decoders come with a licence that "
+    "would bind the whole layer.",
+)
+
+PAPERS: Final = Rule(
+    id="U-02",
+    unit="content type and most bytes of a paper",
+    source=_READINGS,
+    says="a paper is a PDF of at most twenty-five mebibytes",
+    values={FIRST_DAY: (("application/pdf", 25 * _MIB),)},
+)
+
+UPLOAD_FILES: Final = Rule(
+    id="U-03",
+    unit="files of one work order",
+    source=_READINGS,
+    says="a work order holds at most sixty files",
+    values={FIRST_DAY: 60},
+)
+
+UPLOAD_BYTES: Final = Rule(
+    id="U-04",
+    unit="bytes of all files of one work order, as they were sent",
+    source=_READINGS,
+    says="the files of a work order take at most two hundred mebibytes",
+    values={FIRST_DAY: 200 * _MIB},
+)
+
+UPLOAD_MINUTES: Final = Rule(
+    id="U-05",
+    unit="minutes in which a file may be posted",
+    source=_READINGS,
+    says="a form lets one file of the announced type and size be posted within ten minutes",
+    values={FIRST_DAY: 10},
+    note="The room that it takes is kept twice as long. What arrives is checked again: nothing "
+    "rests on the form.",
+)
+
+PHOTO_PIXELS: Final = Rule(
+    id="U-06",
+    unit="pixels of a photo, before it is decoded",
+    source=_READINGS,
+    says="a photo of more than sixty-four megapixels is not decoded",
+    values={FIRST_DAY: 64_000_000},
+)
+
+PAPER_PAGES: Final = Rule(
+    id="U-07",
+    unit="pages of a paper",
+    source=_READINGS,
+    says="a paper has at most two hundred pages",
+    values={FIRST_DAY: 200},
+)
+
+LINK_MINUTES: Final = Rule(
+    id="U-08",
+    unit="minutes for which a link to a document is good",
+    source=_READINGS,
+    says="a document is shown as a download, by a link that is good for five minutes",
+    values={FIRST_DAY: 5},
+)
+
+CERTIFIED_TECHNICIANS: Final = Rule(
+    id="Q-78",
+    unit="who must be certified by the maker on the day of the visit",
+    source=Source(SERVICE_ARTICLE, "7. Compliance and Quality Expectations"),
+    says="whoever works on a device is certified by its maker",
+    values={FIRST_DAY: "technician"},
+    note="The certificate is kept with the visit. Of a partner that never put a technician on "
+    "record, its own word on its certifications is taken.",
+)
+
 WORK_ORDERS_GO_TO: Final = Rule(
     id="M-74",
     unit="contact of the partner",
@@ -270,8 +607,43 @@ MAIL_MATCH_ORDER: Final = Rule(
     unit="what a mail is matched by, the strongest first",
     source=_REPORT,
     says="all words about one work order stay in one mail thread",
-    values={FIRST_DAY: ("references", "subject_tag")},
-    note="The sender's authority comes before either; what cannot be matched waits for a person.",
+    values={FIRST_DAY: ("references", "plus_token", "subject_tag")},
+    note="The sender's authority comes before all of them; what cannot be matched waits for a "
+    "person. The token is part of the address to answer to, and only a hint.",
+)
+
+POST_LEAST: Final = Rule(
+    id="M-76",
+    unit="letters an hour",
+    source=_READINGS,
+    says="up to two hundred letters an hour leave without a question",
+    values={FIRST_DAY: 200},
+)
+
+POST_SHARE_BPS: Final = Rule(
+    id="M-76a",
+    unit="basis points of the fleet's sites, as letters an hour",
+    source=_READINGS,
+    says="more letters an hour than a twentieth of the fleet wait for a person",
+    values={FIRST_DAY: 500},
+    note="A share that is met exactly is not passed. Letters about emergencies leave at any time.",
+)
+
+POST_MOST: Final = Rule(
+    id="M-76b",
+    unit="letters an hour",
+    source=_READINGS,
+    says="more than five thousand letters an hour wait for a person, however large the fleet is",
+    values={FIRST_DAY: 5_000},
+)
+
+ANSWERS_A_DAY: Final = Rule(
+    id="M-77",
+    unit="answers to mails of one thread within a day",
+    source=_READINGS,
+    says="a thread gets ten automatic answers a day; what comes then waits for a person",
+    values={FIRST_DAY: 10},
+    note="Two programs that answer each other without saying that they are programs end here.",
 )
 
 TENANT_STATUS: Final = Rule(

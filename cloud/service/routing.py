@@ -9,6 +9,11 @@ EARTH_RADIUS_KM = 6371.0088
 """Mean radius R1 of the Earth (IUGG)."""
 
 
+_INACTIVE, _UNLICENSED, _UNINSURED = "not active", "not licensed", "not insured"
+UNFIT = frozenset({_INACTIVE, _UNLICENSED, _UNINSURED})
+"""What bars a partner from any work, also the original installer."""
+
+
 class RoutingReason(StrEnum):
     """Why a partner, or nobody, was chosen."""
 
@@ -51,6 +56,7 @@ class Candidate:
     performance: int
     open_work_orders: int
     max_open: int
+    is_insured: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +65,17 @@ class Ranked:
 
     Attributes:
         barred_by: every filter that it fails, in words; empty for one that could be chosen.
+        performance_points, proximity_points: the two parts of the score, weighted.
+        open_work_orders: how many it had.
     """
 
     partner_id: str
     score: int
     distance_km: int
     barred_by: tuple[str, ...] = ()
+    performance_points: int = 0
+    proximity_points: int = 0
+    open_work_orders: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +102,23 @@ def route(
     In an emergency the nearest wins, then the better performer. With nobody left a person decides.
     """
 
-    def score(one: Candidate) -> int:
+    def proximity(one: Candidate) -> int:
         used = int(full_proximity * one.distance_km // one.max_km) if one.max_km > 0 else 0
-        return performance_weight * one.performance + proximity_weight * (full_proximity - used)
+        return proximity_weight * (full_proximity - used)
+
+    def score(one: Candidate) -> int:
+        return performance_weight * one.performance + proximity(one)
+
+    def ranked(one: Candidate) -> Ranked:
+        return Ranked(
+            partner_id=one.id,
+            score=score(one),
+            distance_km=round(one.distance_km),
+            barred_by=_barred_by(one, job),
+            performance_points=performance_weight * one.performance,
+            proximity_points=proximity(one),
+            open_work_orders=one.open_work_orders,
+        )
 
     def by_score(one: Candidate) -> tuple[object, ...]:
         return (-score(one), one.open_work_orders, one.id)
@@ -102,14 +127,7 @@ def route(
         return (one.distance_km, -one.performance, one.open_work_orders, one.id)
 
     ordered = sorted(candidates, key=by_distance if job.is_emergency else by_score)
-    fit = sorted(
-        (
-            Ranked(one.id, score(one), round(one.distance_km), _barred_by(one, job))
-            for one in ordered
-        ),
-        key=lambda ranked: bool(ranked.barred_by),
-    )
-    ranking = tuple(fit)
+    ranking = tuple(sorted(map(ranked, ordered), key=lambda one: bool(one.barred_by)))
     if job.is_workmanship_suspected or job.is_emergency:
         for one in candidates:
             if one.id == job.original_installer_id and not _unable(one, job):
@@ -134,10 +152,11 @@ def _with_first(ranking: tuple[Ranked, ...], partner_id: str) -> tuple[Ranked, .
 
 
 def _unable(one: Candidate, job: Job) -> tuple[str, ...]:
-    """Give what bars even the original installer (R-43)."""
+    """Give what bars even the original installer (R-43, Q-79)."""
     filters = {
-        "not active": one.is_active,
-        "not licensed": one.is_licensed,
+        _INACTIVE: one.is_active,
+        _UNLICENSED: one.is_licensed,
+        _UNINSURED: one.is_insured,
         "declined or lost this work order": one.id not in job.excluded,
     }
     return tuple(reason for reason, passes in filters.items() if not passes)

@@ -173,9 +173,10 @@ def wired(module: str, name: str) -> set[str]:
 
 
 def read_by(path: Path) -> set[str]:
-    """Give the variables that a handler's module reads when it is imported."""
+    """Give the variables that a handler and the modules beside it read when they are imported."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    trees = [ast.parse(one.read_text()) for one in sorted(path.parent.glob("*.py"))]
+    for node in (node for tree in trees for node in ast.walk(tree)):
         text = ast.unparse(node)
         if isinstance(node, ast.Subscript) and text.startswith("os.environ["):
             found.add(ast.literal_eval(node.slice))

@@ -54,8 +54,13 @@ def _offset(body: dict[str, Any]) -> None:
     process.accrue_offset(RECORDS, body=body, at=CLOCK.now())
 
 
+def _withdrawal(body: dict[str, Any]) -> None:
+    process.withdraw_service(RECORDS, body=body, at=CLOCK.now())
+
+
 TOPICS: Mapping[str, Callable[[dict[str, Any]], None]] = {
     "milestone": _milestone,
     "payable": _payable,
     "offset": _offset,
+    "withdrawal": _withdrawal,
 }

@@ -15,13 +15,18 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from cloud.adapters import wiring
 from cloud.detection.models import Tier
+from cloud.service.cases import Desks
 from cloud.service.models import Finding
-from cloud.service.process import record_recovery, take_up
+from cloud.service.process import match_help_request, record_recovery, take_up
 
 logger = Logger()
 CLOCK = wiring.clock()
 RECORDS = wiring.records(os.environ)
-COORDINATOR_ID = os.environ["COORDINATOR_ID"]
+DESKS = Desks(
+    coordinator_id=os.environ["COORDINATOR_ID"],
+    support_center=os.environ["SUPPORT_CENTER_MAIL"],
+    aftermarket=os.environ["OPERATIONS_MAIL"],
+)
 PROCESSOR = BatchProcessor(event_type=EventType.SQS)
 
 
@@ -36,7 +41,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _take(record: SQSRecord) -> None:
     body = json.loads(record.body)
-    topics = {"finding": _finding, "recovery": _recovery}
+    topics = {"finding": _finding, "recovery": _recovery, "help_request": _help}
     topics[body["topic"]](body)
 
 
@@ -57,10 +62,15 @@ def _finding(body: dict[str, Any]) -> None:
         summary=body.get("summary", ""),
         picture=body.get("picture", ""),
     )
-    case = take_up(RECORDS, finding=finding, at=CLOCK.now(), spc_id=COORDINATOR_ID)
+    case = take_up(RECORDS, finding=finding, at=CLOCK.now(), desks=DESKS)
     logger.info("taken up", finding=finding.id, case=case.id)
 
 
 def _recovery(body: dict[str, Any]) -> None:
     seen_at = datetime.fromisoformat(body["seen_at"])
     record_recovery(RECORDS, site_id=body["site_id"], family=body["family"], at=seen_at)
+
+
+def _help(body: dict[str, Any]) -> None:
+    request = match_help_request(RECORDS, request_id=body["request_id"], desks=DESKS)
+    logger.info("help asked for", request=request.id, state=request.state)

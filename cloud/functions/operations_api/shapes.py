@@ -14,43 +14,45 @@ from cloud.service.models import Cause
 Reason = Annotated[str, Field(min_length=1, max_length=4000)]
 
 
-class _In(BaseModel):
+class In(BaseModel):
+    """A body: what is not known in it is refused."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class SpendApprovalIn(_In):
+class SpendApprovalIn(In):
     """A written leave to spend up to a total on a work order."""
 
     max_total_cents: Annotated[int, Field(gt=0, le=10**9)]
 
 
-class FindingIn(_In):
+class FindingIn(In):
     """What was found to be the cause, on which evidence."""
 
     cause: Cause
     evidence: Reason
 
 
-class ReasonIn(_In):
+class ReasonIn(In):
     """Why."""
 
     reason: Reason
 
 
-class MilestoneIn(_In):
+class MilestoneIn(In):
     """A milestone that a project reached now."""
 
     milestone: Milestone
 
 
-class ReplayIn(_In):
+class ReplayIn(In):
     """An evaluation of one clock that judges its open days anew."""
 
     utc_offset_hours: Annotated[int, Field(ge=-12, le=14)]
     replay_from: date
 
 
-class PlaneIn(_In):
+class PlaneIn(In):
     """Modules that look the same way, as designed."""
 
     dc_w: float
@@ -61,7 +63,7 @@ class PlaneIn(_In):
 _Numbers = Annotated[list[float], Field(max_length=100)]
 
 
-class BaselineIn(_In):
+class BaselineIn(In):
     """A line of what `sunreeve baseline` writes, and what was decided of an open case."""
 
     site_id: Annotated[str, Field(min_length=1, max_length=200)]
@@ -94,7 +96,7 @@ class BaselineIn(_In):
         )
 
 
-class HourIn(_In):
+class HourIn(In):
     """An hour of a region's weather, by its start on the region's standard clock."""
 
     hour: int
@@ -102,7 +104,7 @@ class HourIn(_In):
     temp_c: float
 
 
-class WeatherIn(_In):
+class WeatherIn(In):
     """The weather of a region's day; what is not known is left out."""
 
     hours: Annotated[list[HourIn], Field(max_length=24)] = []
@@ -121,7 +123,7 @@ class WeatherIn(_In):
         )
 
 
-class RunApprovalIn(_In):
+class RunApprovalIn(In):
     """An approval of exactly the plans that were shown."""
 
     plans_hash: Annotated[str, Field(min_length=16, max_length=128)]

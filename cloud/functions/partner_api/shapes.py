@@ -6,38 +6,43 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from cloud.invoicing.completeness import DraftLine, InvoiceDraft
-from cloud.service.models import WorkOrder
+from cloud.portfolio.models import Site
+from cloud.service.clocks import clock_of
+from cloud.service.models import Report, WorkOrder
 from cloud.service.report import Condition, ExchangedPart, Rma, VisitReport
+from cloud.service.sla import SlaMilestone
 
 Text = Annotated[str, Field(max_length=4000)]
 Short = Annotated[str, Field(max_length=200)]
 Cents = Annotated[int, Field(ge=0, le=10**10)]
 
 
-class _In(BaseModel):
+class In(BaseModel):
+    """A body: what is not known in it is refused."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class AcceptIn(_In):
+class AcceptIn(In):
     """An acceptance, with what the work is thought to cost; 0 where the partner's warranty pays."""
 
     estimate_cents: Cents | None = None
 
 
-class DeclineIn(_In):
+class DeclineIn(In):
     """A refusal; the reason is read by the coordinator."""
 
     reason: Annotated[str, Field(min_length=1, max_length=4000)]
 
 
-class ContactIn(_In):
+class ContactIn(In):
     """One attempt to reach the homeowner."""
 
     channel: Short
     outcome: Text
 
 
-class ScheduleIn(_In):
+class ScheduleIn(In):
     """A visit that was agreed with the homeowner."""
 
     since: AwareDatetime
@@ -45,21 +50,62 @@ class ScheduleIn(_In):
     technician: Short
 
 
-class ConditionIn(_In):
+class SpendIn(In):
+    """The highest total that the work may come to."""
+
+    amount_cents: Annotated[int, Field(gt=0, le=10**9)]
+
+
+class PauseIn(In):
+    """What stops the clocks, since when, and what proves it."""
+
+    reason: Short
+    evidence: Text
+    since: AwareDatetime
+
+
+class ResumeIn(In):
+    """The pause that is over."""
+
+    reason: Short
+
+
+class ArrivalIn(In):
+    """Somebody came to the site."""
+
+    arrived_at: AwareDatetime
+    technician: Short = ""
+
+
+class DepartureIn(In):
+    """Somebody left the site; is_finished says whether anything is left to be done."""
+
+    departed_at: AwareDatetime
+    is_finished: bool
+
+
+class QuestionIn(In):
+    """A question to the coordinator."""
+
+    text: Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
+
+
+class ConditionIn(In):
     """The system at one moment of the visit."""
 
     notes: Text = ""
     photos: Annotated[list[Short], Field(max_length=60)] = []
 
 
-class PartIn(_In):
+class PartIn(In):
     """One part that went and the one that came."""
 
     old_serial: Short = ""
     new_serial: Short = ""
+    kind: Short = ""
 
 
-class RmaIn(_In):
+class RmaIn(In):
     """An exchange under the maker's warranty."""
 
     initiated_by: Short
@@ -67,7 +113,7 @@ class RmaIn(_In):
     oem_case_number: Short = ""
 
 
-class ReportIn(_In):
+class ReportIn(In):
     """The service report; everything that it lacks is named in one answer."""
 
     form: Short = "pdf"
@@ -76,13 +122,15 @@ class ReportIn(_In):
     summary: Text = ""
     root_cause: Text = ""
     rma: RmaIn | None = None
+    papers: Annotated[list[Short], Field(max_length=60)] = []
+    link: Annotated[str, Field(max_length=500)] = ""
     departed_at: AwareDatetime
 
     def content(self) -> VisitReport:
         """Give what the rules judge."""
         exchange = self.rma and Rma(
             initiated_by=self.rma.initiated_by,
-            parts=tuple(ExchangedPart(p.old_serial, p.new_serial) for p in self.rma.parts),
+            parts=tuple(ExchangedPart(p.old_serial, p.new_serial, p.kind) for p in self.rma.parts),
             oem_case_number=self.rma.oem_case_number,
         )
         return VisitReport(
@@ -92,10 +140,12 @@ class ReportIn(_In):
             summary=self.summary,
             root_cause=self.root_cause,
             rma=exchange or None,
+            papers=tuple(self.papers),
+            link=self.link,
         )
 
 
-class LineIn(_In):
+class LineIn(In):
     """One line of an invoice, in cents."""
 
     category: Short
@@ -104,7 +154,7 @@ class LineIn(_In):
     performed_at: AwareDatetime
 
 
-class InvoiceIn(_In):
+class InvoiceIn(In):
     """An invoice for a work order; everything that stands against it is named in one answer."""
 
     invoice_number: Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
@@ -148,6 +198,10 @@ class WorkOrderOut(BaseModel):
     time_zone: str
     not_to_exceed_cents: int
     is_emergency: bool
+    assignment_state: str
+    accept_due_at: datetime | None
+    schedule_due_at: datetime | None
+    complete_due_at: datetime | None
     is_accepted_late: bool
     visit_since: datetime | None
     visit_until: datetime | None
@@ -159,10 +213,22 @@ class WorkOrderOut(BaseModel):
 
     @classmethod
     def of(
-        cls, order: WorkOrder, *, customer_name: str, site_address: str, invoice_ids: list[str]
+        cls,
+        order: WorkOrder,
+        *,
+        partner_id: str,
+        site: Site,
+        now: datetime,
+        invoice_ids: list[str],
     ) -> "WorkOrderOut":
-        """Give the work order with what is needed to go there."""
+        """Give the work order as this partner may see it (T-91).
+
+        The customer's name and address are told to who has the work, as long as it has it.
+        """
         visit = order.visits[-1] if order.visits else None
+        offer = [one for one in order.assignments if one.partner_id == partner_id][-1]
+        is_theirs = order.partner_id == partner_id
+        due = {name: _due(order, name, now) if is_theirs else None for name in SlaMilestone}
         return cls(
             number=order.id,
             state=order.state,
@@ -174,21 +240,32 @@ class WorkOrderOut(BaseModel):
             time_zone=order.time_zone,
             not_to_exceed_cents=order.not_to_exceed.cents,
             is_emergency=order.is_emergency,
-            is_accepted_late=bool(order.assignment and order.assignment.is_late),
-            visit_since=visit.since if visit else None,
-            visit_until=visit.until if visit else None,
-            report_id=order.report_id,
+            assignment_state=offer.state,
+            accept_due_at=due[SlaMilestone.ACCEPT],
+            schedule_due_at=due[SlaMilestone.SCHEDULE],
+            complete_due_at=due[SlaMilestone.COMPLETE],
+            is_accepted_late=offer.is_late,
+            visit_since=visit.since if visit and is_theirs else None,
+            visit_until=visit.until if visit and is_theirs else None,
+            report_id=order.report_id if is_theirs else None,
             cause=order.cause,
             invoice_ids=invoice_ids,
-            customer_name=customer_name,
-            site_address=site_address,
+            customer_name=site.customer_name if is_theirs else "",
+            site_address=site.address if is_theirs else "",
         )
+
+
+def _due(order: WorkOrder, milestone: SlaMilestone, now: datetime) -> datetime | None:
+    clock = clock_of(order, milestone, now=now)
+    return clock.deadline.due_at if clock is not None and clock.met_at is None else None
 
 
 class WorkOrdersOut(BaseModel):
     """The partner's work orders, oldest first."""
 
     work_orders: list[WorkOrderOut]
+    has_more: bool
+    next_cursor: str
 
 
 class ReportOut(BaseModel):
@@ -196,13 +273,33 @@ class ReportOut(BaseModel):
 
     report_id: str
     work_order_number: str
-
-
-class InvoiceOut(BaseModel):
-    """An invoice as it stands."""
-
-    invoice_id: str
-    invoice_number: str
-    work_order_number: str
+    version: int
     state: str
-    total_cents: int
+    returned_for: list[str]
+    serials: str
+
+    @classmethod
+    def of(cls, report: Report) -> "ReportOut":
+        """Give the report as it stands."""
+        return cls(
+            report_id=report.id,
+            work_order_number=report.work_order_id,
+            version=report.version,
+            state=report.state,
+            returned_for=list(report.returned_for),
+            serials=report.serials,
+        )
+
+
+class LinkOut(BaseModel):
+    """An address that shows a file for some minutes."""
+
+    url: str
+
+
+class DraftedOut(BaseModel):
+    """A report that is still being written, and all that it lacks."""
+
+    work_order_number: str
+    saved_at: datetime
+    missing: list[str]

@@ -6,9 +6,12 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from cloud.adapters import wiring
+from cloud.detection.models import SweepTally
 from cloud.kernel.change import Letter, Message
 from cloud.kernel.errors import SunreeveError
-from cloud.service.process import record_delivery
+from cloud.portfolio.policy import SERVED_OFFSETS
+from cloud.service.postage import Leaving
+from cloud.service.process.sending import post
 
 logger = Logger()
 CLOCK = wiring.clock()
@@ -16,6 +19,7 @@ RECORDS = wiring.records(os.environ)
 OUTBOX = wiring.outbox(os.environ)
 MAIL = wiring.mail(os.environ)
 QUEUES = wiring.queues(os.environ)
+OPERATIONS_MAIL = os.environ["OPERATIONS_MAIL"]
 LEAVING = frozenset({"Letter", "Message"})
 """Kinds of rows that leave the house; timers stay."""
 
@@ -27,22 +31,36 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """
     now = CLOCK.now()
     written = [record["dynamodb"]["Keys"]["pk"]["S"] for record in event.get("Records", ())]
+    fleet_sites = _fleet_sites()
     sent = 0
     for due in OUTBOX.claim_rows(written, now) if written else OUTBOX.claim(now, kinds=LEAVING):
         try:
-            _send(due.what)
+            is_over = _send(due.what, fleet_sites)
         except SunreeveError as wrong:
             logger.warning("not sent", id=due.row_id, because=str(wrong), attempts=due.attempts)
-            OUTBOX.failed(due, now)
-        else:
+            is_over = False
+        if is_over:
             OUTBOX.done(due, now)
             sent += 1
+        else:
+            OUTBOX.failed(due, now)
     return {"sent": sent}
 
 
-def _send(what: object) -> None:
-    if isinstance(what, Letter):
-        MAIL.send(what, CLOCK.now())
-        record_delivery(RECORDS, letter_id=what.id, thread=what.thread, delivered_at=CLOCK.now())
-    elif isinstance(what, Message):
+def _send(what: object, fleet_sites: int) -> bool:
+    """Let a letter or message leave; tell whether that is over, be it that it was dropped."""
+    if isinstance(what, Message):
         QUEUES.send(what)
+    if not isinstance(what, Letter):
+        return True
+    now = CLOCK.now()
+    leaving = post(RECORDS, what, fleet_sites=fleet_sites, operations_mail=OPERATIONS_MAIL, at=now)
+    if leaving is Leaving.LEAVES:
+        MAIL.send(what, now)
+    return leaving is not Leaving.WAITS
+
+
+def _fleet_sites() -> int:
+    """Count the homes that the last sweeps of all clocks looked at."""
+    clocks = [str(hours) for hours in SERVED_OFFSETS.on(CLOCK.now().date())]
+    return sum(one.record.sites for one in RECORDS.load_all(SweepTally, clocks).values())

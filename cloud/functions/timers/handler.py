@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -18,12 +19,15 @@ logger = Logger()
 CLOCK = wiring.clock()
 RECORDS = wiring.records(os.environ)
 OUTBOX = wiring.outbox(os.environ)
+CHUNKS = wiring.chunks(os.environ)
 
 Wake = Callable[..., object]
 WAKES: Mapping[str, Wake] = {
     detection.WATCH: detection.watch,
-    invoicing.APPROVAL_DUE: invoicing.wake,
+    **dict.fromkeys(invoicing.WAKES, invoicing.wake),
     **dict.fromkeys(service.WAKES, service.wake),
+    **dict.fromkeys(service.CASE_WAKES, service.wake_case),
+    service.SERIALS_DUE: partial(service.look_for_serials, chunks=CHUNKS),
 }
 
 

@@ -7,6 +7,7 @@ from cloud.funding.process.accrual import (
     pause_deduction,
     release_payable,
     warranty_on_m1,
+    withdraw_service,
 )
 from cloud.funding.process.run import approve, commit, file, prepare, run_all_after_approval
 from cloud.funding.process.settlement import mark_sent, return_payment, settle
@@ -29,4 +30,5 @@ __all__ = [
     "settle",
     "trace",
     "warranty_on_m1",
+    "withdraw_service",
 ]

@@ -8,12 +8,12 @@ from typing import Any
 from cloud.funding import ledger, plan
 from cloud.funding.clawback import rule_of
 from cloud.funding.gates import Blocked
-from cloud.funding.models import SERVICE, Deduction, Payable, PayableState, Posting
+from cloud.funding.models import CREDIT, SERVICE, Deduction, Payable, PayableState, Posting
 from cloud.funding.netting import DeductionKind
 from cloud.funding.process.booking import book, entry_change
 from cloud.funding.warranty import Inverter, WarrantyOffsets, warranty_offsets
 from cloud.kernel.calendar import eastern_day
-from cloud.kernel.change import Change, Event, Save
+from cloud.kernel.change import Change, Event, Message, Save
 from cloud.kernel.errors import BadInput
 from cloud.kernel.ids import derived
 from cloud.kernel.money import Money
@@ -30,6 +30,11 @@ _WARRANTIES = {
 def payable_id(project_id: str, milestone: Milestone) -> str:
     """Name the payable of a milestone; a project has each milestone once."""
     return derived("PAY", project_id, milestone)
+
+
+def payable_of_invoice(invoice_id: str) -> str:
+    """Name the payable of a service invoice; an invoice has one."""
+    return derived("PAY", SERVICE, invoice_id)
 
 
 def _open(
@@ -145,7 +150,7 @@ def accrue_service(records: Records, *, body: Mapping[str, Any], at: datetime) -
     approved_at = datetime.fromisoformat(body["approved_at"])
     amount = Money(body["amount_cents"])
     payable = Payable(
-        id=derived("PAY", SERVICE, body["invoice_id"]),
+        id=payable_of_invoice(body["invoice_id"]),
         partner_id=body["partner_id"],
         project_id="",
         work_order_id=body["work_order_id"],
@@ -160,11 +165,15 @@ def accrue_service(records: Records, *, body: Mapping[str, Any], at: datetime) -
     return require(records.load(Payable, payable.id), "payable", payable.id).record
 
 
-def accrue_offset(records: Records, *, body: Mapping[str, Any], at: datetime) -> Deduction:
+def accrue_offset(
+    records: Records, *, body: Mapping[str, Any], at: datetime
+) -> Deduction | Payable:
     """Raise a deduction that another stage, or a decision of two people, asks for.
 
     The body holds offset_id, partner_id, amount_cents, kind, incurred_on, says and causes, and
-    project_id where it is about a project. The instant of recording decides the window.
+    project_id where it is about a project. The instant of recording decides the window. An amount
+    below zero gives back what was raised before: it opens a payable, so that it is paid where the
+    deduction was taken already, and the two meet in one run where it was not.
 
     Raises:
         BadInput: a net fund of a project names no project.
@@ -174,6 +183,8 @@ def accrue_offset(records: Records, *, body: Mapping[str, Any], at: datetime) ->
     if kind is DeductionKind.PROJECT_NET_FUND and not project_id:
         msg = f"offset {body['offset_id']}: a net fund of a project must name the project"
         raise BadInput(msg)
+    if body["amount_cents"] < 0:
+        return _give_back(records, kind, body, at=at)
     deduction = Deduction(
         id=body["offset_id"],
         kind=kind,
@@ -188,6 +199,72 @@ def accrue_offset(records: Records, *, body: Mapping[str, Any], at: datetime) ->
     postings = ledger.raising(kind, deduction.raised)
     _open(records, deduction, postings, event_at=at, at=at, rule=rule_of(kind))
     return require(records.load(Deduction, deduction.id), "deduction", deduction.id).record
+
+
+def _give_back(
+    records: Records, kind: DeductionKind, body: Mapping[str, Any], *, at: datetime
+) -> Payable:
+    amount = Money(-body["amount_cents"])
+    payable = Payable(
+        id=body["offset_id"],
+        partner_id=body["partner_id"],
+        project_id="",
+        work_order_id="",
+        milestone=CREDIT,
+        amount=amount,
+        accrued_at=at,
+        says=body["says"],
+        causes=tuple(body["causes"]),
+    )
+    postings = ledger.giving_back(kind, amount)
+    _open(records, payable, postings, event_at=at, at=at, rule=rule_of(kind))
+    return require(records.load(Payable, payable.id), "payable", payable.id).record
+
+
+def withdraw_service(records: Records, *, body: Mapping[str, Any], at: datetime) -> Payable:
+    """Take a service payable back that no run took yet, and answer whether it was in time.
+
+    The body holds id, invoice_id, by and says. Who is first, this or the run, is decided by the
+    payable's version. The same request again gives the same answer.
+
+    Raises:
+        NotFound: the payable is not open yet; its message comes.
+        Conflict: others were faster several times.
+    """
+    wanted = payable_of_invoice(body["invoice_id"])
+    stored = require(records.load(Payable, wanted), "payable", wanted)
+    is_open = stored.record.state is PayableState.OPEN
+    is_withdrawn = is_open or stored.record.state is PayableState.WITHDRAWN
+    answer = Message(
+        id=derived("WDN", body["id"]),
+        topic="withdrawn",
+        body={"invoice_id": body["invoice_id"], "is_withdrawn": is_withdrawn},
+        at=at,
+    )
+    if not is_open:
+        records.commit(Change(messages=(answer,)))
+        return stored.record
+    gone = replace(stored.record, state=PayableState.WITHDRAWN)
+    entry_id = derived("LE", wanted, "withdrawn")
+    postings = ledger.move(gone.amount, debit=ledger.PARTNER_PAYABLE, credit=ledger.SERVICE_COST)
+    event = Event(wanted, "payable_withdrawn", at, body["by"], says=body["says"])
+
+    def change() -> Change:
+        entry = entry_change(
+            records,
+            gone.partner_id,
+            entry_id=entry_id,
+            postings=postings,
+            event_at=at,
+            recorded_at=at,
+            causes=(wanted, body["invoice_id"]),
+            says=body["says"],
+        )
+        saves = (stored.replaced_by(gone),)
+        return entry + Change(saves=saves, events=(event,), messages=(answer,))
+
+    book(records, entry_id, change)
+    return gone
 
 
 def release_payable(records: Records, *, payable_id: str, by: str, at: datetime) -> Payable:

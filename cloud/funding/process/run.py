@@ -29,6 +29,7 @@ from cloud.funding.netting import DeductionKind
 from cloud.funding.policy import F27
 from cloud.funding.ports import RemittanceRenderer
 from cloud.funding.process.booking import book, entry_change
+from cloud.funding.process.telling import tell_of_run
 from cloud.funding.schedule import Alternative, run_sequence, window_ending
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.change import Change, Event, Message, Save
@@ -439,6 +440,8 @@ def file(
                 trace=trace,
                 at=at,
             )
+    for told in load_plans(records, run):
+        tell_of_run(records, run, told.record, at=at)
     filed = replace(run, state=RunState.FILED, file_reference=reference, file_sha256=sha)
     entries = f"{len(plans)} {'entry' if len(plans) == 1 else 'entries'}"
     says = f"{run_id}: {entries}, {total(one.record.net for one in plans)}"

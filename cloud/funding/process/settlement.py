@@ -17,6 +17,7 @@ from cloud.funding.models import (
 )
 from cloud.funding.process.booking import book, entry_change
 from cloud.funding.process.run import CHUNK, RUN, chunks, load_plans, load_run, paid_plans
+from cloud.funding.process.telling import tell_of_return
 from cloud.funding.returns import ReturnVerdict, judge_return
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.change import Change, Event, Save
@@ -126,6 +127,11 @@ def return_payment(
         Posting(ledger.PARTNER_PAYABLE, -verdict.payable),
         Posting(ledger.SUSPENSE_RETURNS, -verdict.suspense),
     )
+
+    if verdict.payable:
+        # Before the books: interrupted here, the return comes again and finds all of it to do.
+        run = load_run(records, line.run_id).record
+        tell_of_return(records, run, line, code=code, at=at)
 
     def change() -> Change:
         entry = entry_change(

@@ -1,39 +1,50 @@
 """Taking an invoice: complete and within what was approved, or not at all."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from cloud.invoicing import letters
-from cloud.invoicing.approval import IssuingSpc, approval_due, route_to
+from cloud.invoicing.approval import IssuingSpc, approval_due, reminder_due, route_to
 from cloud.invoicing.completeness import (
     NOT_FOUND,
     Completeness,
     EarlierInvoice,
     InvoiceDraft,
+    OnRecord,
     PriorApproval,
     WorkDone,
     check,
 )
 from cloud.invoicing.models import (
+    DraftState,
     Invoice,
     InvoiceContent,
     InvoiceLine,
     InvoiceState,
+    Paper,
     Rejected,
-    Spent,
-    WorkOrderSpend,
+    SavedDraft,
 )
-from cloud.invoicing.policy import APPROVAL_DAYS
-from cloud.kernel.change import Change, Event, Timer
+from cloud.invoicing.policy import APPROVAL_DAYS, REMINDER_DAYS
+from cloud.invoicing.process.books import (
+    books_of,
+    commit_invoice,
+    coordinator_of,
+    load_partner,
+    load_spend,
+)
+from cloud.kernel.change import Change, Event, Save, Timer
 from cloud.kernel.ids import derived
 from cloud.kernel.money import total
-from cloud.kernel.ports import Records, Stored, require
-from cloud.portfolio.models import Partner
+from cloud.kernel.ports import Records, Stored
+from cloud.portfolio.models import Site
 from cloud.service.clocks import AFTER_THE_LAST_INSTANT
-from cloud.service.models import Cause, Coordinator, WorkOrder
+from cloud.service.models import Cause, Report, WorkOrder
 from cloud.service.sla import calendar_at
 
 APPROVAL_DUE = "approval_due"
+APPROVAL_REMINDER = "approval_reminder"
 
 
 def submit(
@@ -51,24 +62,9 @@ def submit(
     thread or the page belongs to; without it the number on the invoice counts. The same invoice
     again changes nothing; one that was returned is submitted again under its number.
     """
-    number = draft.work_order_number.strip() if work_order_id is None else work_order_id
-    order_stored = records.load(WorkOrder, number) if number else None
-    order = order_stored.record if order_stored else None
-    invoice_id = derived("INV", partner_id, draft.invoice_number.strip())
-    known = records.load(Invoice, invoice_id)
-    is_correction = (
-        known is not None
-        and known.record.state is InvoiceState.RETURNED
-        and known.record.work_order_id == number
-    )
-    verdict = _check(
-        records,
-        draft,
-        order,
-        partner_id=partner_id,
-        invoice_id=invoice_id,
-        is_number_used=known is not None and not is_correction,
-    )
+    order = _order_of(records, draft, work_order_id)
+    known = records.load(Invoice, invoice_id_of(partner_id, draft.invoice_number))
+    verdict = _verdict(records, draft, order, known, partner_id=partner_id)
     if known is not None and order is not None and verdict.errors == ("duplicate_invoice_number",):
         is_repeated = known.record.content == _content(draft)
         if is_repeated and known.record.work_order_id == order.id:
@@ -76,7 +72,21 @@ def submit(
     if order is None or verdict.errors:
         because = f"invoice {draft.invoice_number} cannot be taken: {', '.join(verdict.errors)}"
         return Rejected("I-65", because, "invoice_incomplete", verdict.errors)
-    return _taken(records, known, order, draft, invoice_id=invoice_id, at=at, by=by)
+    return _taken(records, known, order, draft, warnings=verdict.warnings, at=at, by=by)
+
+
+def validate(
+    records: Records, *, partner_id: str, draft: InvoiceDraft, work_order_id: str | None = None
+) -> Completeness:
+    """Tell what would stand against an invoice, without taking it (I-65)."""
+    order = _order_of(records, draft, work_order_id)
+    known = records.load(Invoice, invoice_id_of(partner_id, draft.invoice_number))
+    return _verdict(records, draft, order, known, partner_id=partner_id)
+
+
+def invoice_id_of(partner_id: str, number: str) -> str:
+    """Name the invoice of a partner's number; a number is used once."""
+    return derived("INV", partner_id, number.strip())
 
 
 def due_of(invoice: Invoice, order: WorkOrder) -> datetime | None:
@@ -84,6 +94,16 @@ def due_of(invoice: Invoice, order: WorkOrder) -> datetime | None:
     return approval_due(
         submitted_at=invoice.submitted_at,
         business_days=APPROVAL_DAYS.on(order.policy_day),
+        calendar=calendar_at(order.time_zone, on=order.policy_day),
+        returned=[(one.since, one.until) for one in invoice.returned],
+    )
+
+
+def reminder_of(invoice: Invoice, order: WorkOrder) -> datetime | None:
+    """Give when who decides is reminded, None while the partner has the invoice (I-66a)."""
+    return reminder_due(
+        submitted_at=invoice.submitted_at,
+        business_days=REMINDER_DAYS.on(order.policy_day),
         calendar=calendar_at(order.time_zone, on=order.policy_day),
         returned=[(one.since, one.until) for one in invoice.returned],
     )
@@ -97,28 +117,61 @@ def spend_approvals(order: WorkOrder) -> list[PriorApproval]:
     ]
 
 
-def load_spend(records: Records, work_order_id: str) -> Stored[WorkOrderSpend]:
-    """Give what a work order's invoices spend so far."""
-    return records.load(WorkOrderSpend, work_order_id) or Stored(WorkOrderSpend(work_order_id), 0)
+def issuing_spc(records: Records, order: WorkOrder) -> IssuingSpc | None:
+    """Give the coordinator who issued a work order, None where it was the queue."""
+    spc = coordinator_of(records, order.spc_id)
+    return IssuingSpc(spc.id, spc.is_active, spc.delegate_id) if spc else None
 
 
-def timer_of(invoice: Invoice) -> str:
-    """Give the id of the timer that looks after the decision."""
-    return f"{invoice.id}:{APPROVAL_DUE}"
+def timer_of(invoice: Invoice, wakes: str = APPROVAL_DUE) -> str:
+    """Give the id of a timer that looks after the decision."""
+    return f"{invoice.id}:{wakes}"
 
 
-def _check(
+def timers_of(invoice: Invoice, order: WorkOrder, *, at: datetime) -> tuple[Timer, ...]:
+    """Give the timers of an invoice that waits for its decision (I-66, I-66a)."""
+    due_at = due_of(invoice, order) or at
+    due = Timer(
+        timer_of(invoice), invoice.id, APPROVAL_DUE, due_at.astimezone(UTC) + AFTER_THE_LAST_INSTANT
+    )
+    remind_at = reminder_of(invoice, order)
+    if remind_at is None or invoice.reminded_at is not None:
+        return (due,)
+    name = timer_of(invoice, APPROVAL_REMINDER)
+    # One that comes back late is reminded of at once, that is, in the next working hour.
+    remind_at = max(remind_at, at).astimezone(UTC)
+    return due, Timer(name, invoice.id, APPROVAL_REMINDER, remind_at)
+
+
+def timer_names(invoice: Invoice) -> tuple[str, ...]:
+    """Give the ids of all timers that an invoice may have."""
+    return timer_of(invoice), timer_of(invoice, APPROVAL_REMINDER)
+
+
+def _order_of(records: Records, draft: InvoiceDraft, work_order_id: str | None) -> WorkOrder | None:
+    number = draft.work_order_number.strip() if work_order_id is None else work_order_id
+    stored = records.load(WorkOrder, number) if number else None
+    return stored.record if stored else None
+
+
+def _verdict(
     records: Records,
     draft: InvoiceDraft,
     order: WorkOrder | None,
+    known: Stored[Invoice] | None,
     *,
     partner_id: str,
-    invoice_id: str,
-    is_number_used: bool,
 ) -> Completeness:
     if order is None or order.assignment is None:
         return NOT_FOUND
+    is_correction = (
+        known is not None
+        and known.record.state is InvoiceState.RETURNED
+        and known.record.work_order_id == order.id
+    )
+    mine = invoice_id_of(partner_id, draft.invoice_number)
     others = load_spend(records, order.id).record.spent
+    site = records.load(Site, order.site_id)
     return check(
         draft,
         caller_partner_id=partner_id,
@@ -133,11 +186,10 @@ def _check(
         ),
         spend_limit=order.spend_limit,
         approvals=spend_approvals(order),
-        others=[
-            EarlierInvoice(one.total, one.state) for one in others if one.invoice_id != invoice_id
-        ],
-        used_numbers={draft.invoice_number} if is_number_used else (),
+        others=[EarlierInvoice(one.total, one.state) for one in others if one.invoice_id != mine],
+        used_numbers={draft.invoice_number} if known is not None and not is_correction else (),
         on=order.policy_day,
+        on_record=OnRecord(site.record.customer_name, site.record.address) if site else None,
     )
 
 
@@ -160,24 +212,37 @@ def _content(draft: InvoiceDraft) -> InvoiceContent:
     )
 
 
+def _papers(records: Records, order: WorkOrder) -> tuple[Paper, ...]:
+    """Attach the report, its photos and the approvals of spending (I-65)."""
+    report = records.load(Report, order.report_id) if order.report_id else None
+    papers = []
+    if report is not None:
+        told = report.record.content
+        papers.append(Paper("report", report.record.id, told.summary))
+        photos: Sequence[str] = (*told.as_found.photos, *told.as_departed.photos)
+        papers += [Paper("photo", photo) for photo in photos]
+    papers += [
+        Paper("approval", f"{one.by} {one.at.isoformat()}", f"up to {one.max_total} by {one.by}")
+        for one in order.spend_approvals
+    ]
+    return tuple(papers)
+
+
 def _taken(
     records: Records,
     known: Stored[Invoice] | None,
     order: WorkOrder,
     draft: InvoiceDraft,
     *,
-    invoice_id: str,
+    warnings: tuple[str, ...],
     at: datetime,
     by: str,
 ) -> Invoice:
     partner_id = order.assignments[-1].partner_id
-    spc = records.load(Coordinator, order.spc_id)
-    routed_to = route_to(
-        IssuingSpc(order.spc_id, spc.record.is_active, spc.record.delegate_id) if spc else None
-    )
+    routed_to = route_to(issuing_spc(records, order))
     earlier = known.record if known else None
     invoice = Invoice(
-        id=invoice_id,
+        id=invoice_id_of(partner_id, draft.invoice_number),
         work_order_id=order.id,
         partner_id=partner_id,
         site_id=order.site_id,
@@ -189,34 +254,33 @@ def _taken(
         returned=tuple(
             replace(one, until=one.until or at) for one in (earlier.returned if earlier else ())
         ),
+        reminded_at=earlier.reminded_at if earlier else None,
+        papers=_papers(records, order),
+        warnings=warnings,
+        disputes=earlier.disputes if earlier else (),
     )
     due_at = due_of(invoice, order) or at
-    spend = load_spend(records, order.id)
-    kept = tuple(one for one in spend.record.spent if one.invoice_id != invoice_id)
-    spent = Spent(invoice_id, invoice.content.total, invoice.state)
     says = f"invoice {invoice.content.number} over {invoice.content.total} went to {routed_to}"
-    partner = require(records.load(Partner, partner_id), "partner", partner_id).record
-    records.commit(
-        Change(
-            saves=(
-                (known or Stored(invoice, 0)).replaced_by(invoice),
-                spend.replaced_by(WorkOrderSpend(order.id, (*kept, spent))),
-            ),
-            events=(Event(invoice_id, "submitted", at, by, "I-66", _causes(order), says),),
-            letters=(
-                letters.received(invoice, order=order, partner=partner, due_at=due_at, at=at),
-            ),
-            timers=(
-                Timer(
-                    timer_of(invoice),
-                    invoice_id,
-                    APPROVAL_DUE,
-                    due_at.astimezone(UTC) + AFTER_THE_LAST_INSTANT,
-                ),
-            ),
-        )
+    partner = load_partner(records, partner_id)
+    letter = letters.received(invoice, order=order, partner=partner, due_at=due_at, at=at)
+    told = Change(
+        saves=_draft_done(records, invoice.id),
+        events=(Event(invoice.id, "submitted", at, by, "I-66", _causes(order), says),),
+        letters=(letter,),
+        timers=timers_of(invoice, order, at=at),
     )
-    return invoice
+    books = books_of(records, order.id, known or Stored(invoice, 0))
+    if known is None:
+        books = replace(books, invoice=None)
+    return commit_invoice(records, books, invoice, at=at, told=told)
+
+
+def _draft_done(records: Records, invoice_id: str) -> tuple[Save, ...]:
+    """Close the draft that the invoice was written in, if there is one."""
+    draft = records.load(SavedDraft, invoice_id)
+    if draft is None or draft.record.state is DraftState.SUBMITTED:
+        return ()
+    return (draft.replaced_by(replace(draft.record, state=DraftState.SUBMITTED)),)
 
 
 def _causes(order: WorkOrder) -> tuple[str, ...]:

@@ -206,7 +206,8 @@ def functions(runtime: Runs) -> tuple[FunctionFigures, ...]:
 def causes_of(stack: Stack, function: str) -> tuple[Cause, ...]:
     """Give what calls a function."""
     described = stack.functions[function]
-    found = [Cause("http", f"{r.prefix}*") for r in stack.routes if r.function == function]
+    mine = (route for route in stack.routes if route.function == function)
+    found = [Cause("http", one.prefix if one.is_exact else f"{one.prefix}*") for one in mine]
     if any(r.authorizer and r.authorizer.function == function for r in stack.routes):
         found.append(Cause("http", "as authorizer"))
     found += [

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from cloud.kernel.clock import Clock
-from cloud.local.s3 import operations
+from cloud.local.s3 import operations, scanning
 from cloud.local.s3.door import Door
+from cloud.local.s3.scanning import Scanned
 from cloud.local.s3.signature import LOCAL_KEYS
 from cloud.local.s3.store import OnCreated, Store
 from cloud.local.web import Request, Response
@@ -27,6 +28,7 @@ class Buckets:
         *,
         on_created: OnCreated | None = None,
         secrets: Mapping[str, str] = LOCAL_KEYS,
+        scanned: Scanned | None = None,
     ) -> None:
         """Open the folder, or make it.
 
@@ -36,11 +38,13 @@ class Buckets:
             clock: tells when an object was written, and whether a signature is still good.
             on_created: is told of each new object once it is on disk: bucket, key, size, ETag.
             secrets: access key -> secret key that requests over HTTP may be signed with.
+            scanned: what a malware scan looks at; nothing by default.
 
         Raises:
             BadInput: a bucket's properties cannot be honoured.
         """
         self._store = Store(folder, definitions, clock, on_created)
+        self._scanned = scanned or {}
         self._door = Door(self.call, self._store.has, clock, secrets)
 
     def call(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,6 +53,8 @@ class Buckets:
         Raises:
             ServiceError: with S3's own codes (NoSuchBucket, NoSuchKey, PreconditionFailed).
         """
+        if operation == "GetObjectTagging":
+            return scanning.tags_of(self._store, parameters, self._scanned)
         return operations.call(self._store, operation, parameters)
 
     def answer(self, request: Request) -> Response | None:

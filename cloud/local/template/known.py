@@ -18,6 +18,7 @@ HONOURED: dict[str, frozenset[str]] = {
     "AWS::Events::Rule": frozenset(
         {"EventBusName", "EventPattern", "ScheduleExpression", "State", "Targets", "Name"}
     ),
+    "AWS::GuardDuty::MalwareProtectionPlan": frozenset({"Actions", "ProtectedResource"}),
     "AWS::IAM::Role": frozenset(),
     "AWS::IoT::Policy": frozenset({"PolicyName", "PolicyDocument"}),
     "AWS::IoT::TopicRule": frozenset({"RuleName", "TopicRulePayload"}),
@@ -59,6 +60,10 @@ HONOURED: dict[str, frozenset[str]] = {
     "AWS::Lambda::Permission": frozenset(),
     "AWS::S3::Bucket": frozenset({"NotificationConfiguration", "VersioningConfiguration"}),
     "AWS::S3::BucketPolicy": frozenset(),
+    "AWS::SES::ConfigurationSet": frozenset(),
+    "AWS::SES::ConfigurationSetEventDestination": frozenset(
+        {"ConfigurationSetName", "EventDestination"}
+    ),
     "AWS::SES::ReceiptRule": frozenset({"After", "Rule", "RuleSetName"}),
     "AWS::SES::ReceiptRuleSet": frozenset({"RuleSetName"}),
     "AWS::SQS::Queue": frozenset(
@@ -91,6 +96,7 @@ WITHOUT_EFFECT: dict[str, frozenset[str]] = {
         {"SSESpecification", "PointInTimeRecoverySpecification", "Tags"}
     ),
     "AWS::Events::Rule": frozenset({"Description"}),
+    "AWS::GuardDuty::MalwareProtectionPlan": frozenset({"Role", "Tags"}),
     "AWS::IAM::Role": frozenset(
         {"AssumeRolePolicyDocument", "ManagedPolicyArns", "Policies", "Tags"}
     ),

@@ -107,9 +107,17 @@ class _Reader:
             receipt_rules=self._all("AWS::SES::ReceiptRule"),
             keys=self._all("AWS::KMS::Key"),
             key_aliases=self._all("AWS::KMS::Alias"),
+            malware_plans=self._all("AWS::GuardDuty::MalwareProtectionPlan"),
+            configuration_sets=tuple(self._of("AWS::SES::ConfigurationSet")),
+            mail_destinations=self._all("AWS::SES::ConfigurationSetEventDestination"),
             gateway_policy=self._gateway_policy(),
             routes=self._routes(self._body()),
             user_pools={n: f"{self._address}/{n}" for n in self._of("AWS::Cognito::UserPool")},
+            scopes=frozenset(
+                f"{server['Identifier']}/{scope['ScopeName']}"
+                for server in self._all("AWS::Cognito::UserPoolResourceServer").values()
+                for scope in server.get("Scopes", ())
+            ),
             outputs={
                 output: str(self._resolver.resolve(part["Value"], f"Outputs.{output}"))
                 for output, part in self._document.get("Outputs", {}).items()
@@ -288,8 +296,13 @@ class _Reader:
         }
         for path, methods in api.get("paths", {}).items():
             prefix, found, rest = path.partition("{proxy+}")
-            if not found or rest or set(methods) != {"x-amazon-apigateway-any-method"}:
-                self._refuse(f"route {path}: only ANY .../{{proxy+}} routes are known here")
+            is_exact = not found and "{" not in path and not path.endswith("/")
+            is_known = is_exact or (found and not rest)
+            if not is_known or set(methods) != {"x-amazon-apigateway-any-method"}:
+                self._refuse(
+                    f"route {path}: only ANY .../{{proxy+}} routes and ANY routes without a "
+                    "variable are known here"
+                )
             method = methods["x-amazon-apigateway-any-method"]
             function = _function_of(method["x-amazon-apigateway-integration"]["uri"])
             if function is None:
@@ -297,7 +310,9 @@ class _Reader:
                 raise AssertionError
             security = method.get("security") or [{}]
             name = next(iter(security[0]), None)
-            routes.append(Route(prefix, function, authorizers[name] if name else None))
+            # SAM writes NONE where a route asks for no authorizer although there is a default one.
+            authorizer = authorizers[name] if name not in {None, "NONE"} else None
+            routes.append(Route(prefix, function, authorizer, is_exact))
         return tuple(routes)
 
     def _authorizer(self, name: str, scheme: Mapping[str, Any]) -> Authorizer:

@@ -75,6 +75,7 @@ def _names(stack: Stack) -> Iterator[_Name]:
     yield from _of_queues(stack)
     yield from _of_topic_rules(stack)
     yield from _of_receipt_rules(stack)
+    yield from _of_malware_plans(stack)
     yield from _of_event_rules(stack)
     for schedule in stack.schedules:
         yield _Name(schedule.name, "Target", schedule.function, "function", stack.functions)
@@ -137,6 +138,12 @@ def _of_receipt_rules(stack: Stack) -> Iterator[_Name]:
             if "LambdaAction" in action:
                 arn = str(_part(action, "LambdaAction").get("FunctionArn"))
                 yield _Name(name, "FunctionArn", arn, "function", arns)
+
+
+def _of_malware_plans(stack: Stack) -> Iterator[_Name]:
+    for name, properties in stack.malware_plans.items():
+        bucket = _part(_part(properties, "ProtectedResource"), "S3Bucket")
+        yield _Name(name, "BucketName", str(bucket.get("BucketName")), "bucket", stack.buckets)
 
 
 def _of_event_rules(stack: Stack) -> Iterator[_Name]:

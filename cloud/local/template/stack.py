@@ -84,11 +84,28 @@ class Authorizer:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An HTTP API route: any method below the prefix goes to the function."""
+    """An HTTP API route: any method below the prefix, or on just that path, goes to the function.
+
+    Attributes:
+        authorizer: None where anybody may call.
+        is_exact: the prefix is the whole path.
+    """
 
     prefix: str
     function: str
     authorizer: Authorizer | None
+    is_exact: bool = False
+
+    @property
+    def path(self) -> str:
+        """The path as the template writes it."""
+        return self.prefix if self.is_exact else f"{self.prefix}{{proxy+}}"
+
+    def takes(self, path: str) -> bool:
+        """Tell whether a request's path is this route's."""
+        if self.is_exact:
+            return path == self.prefix
+        return path.startswith(self.prefix) and path != self.prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +114,7 @@ class Stack:
 
     Attributes:
         user_pools: logical name of each pool -> the URL of the issuer that stands for it.
+        scopes: every scope of the pools' resource servers, as a token carries it.
     """
 
     functions: Mapping[str, Function]
@@ -113,4 +131,8 @@ class Stack:
     gateway_policy: Mapping[str, Any]
     routes: tuple[Route, ...]
     user_pools: Mapping[str, str]
+    scopes: frozenset[str]
+    malware_plans: Mapping[str, Resource] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
+    configuration_sets: tuple[str, ...] = ()
+    mail_destinations: Mapping[str, Resource] = field(default_factory=dict)

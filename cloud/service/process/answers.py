@@ -1,4 +1,4 @@
-"""What a partner answers to an offer, and what became of the letter that made it."""
+"""What a partner answers to an offer, and to whom the work goes then."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -11,7 +11,6 @@ from cloud.portfolio.models import Partner, Site
 from cloud.service import letters, offer
 from cloud.service.clocks import clock_of, judged, may_be_reassigned
 from cloud.service.models import (
-    Assignment,
     Coordinator,
     OriginalOffer,
     Task,
@@ -20,67 +19,17 @@ from cloud.service.models import (
 )
 from cloud.service.offer import AssignmentState
 from cloud.service.process.dispatch import offered_next
-from cloud.service.process.saving import load_order, load_own, not_yours_now, settle
+from cloud.service.process.saving import (
+    load_order,
+    load_own,
+    not_yours_now,
+    settle,
+    waits_for,
+    with_offer,
+)
 from cloud.service.sla import SlaMilestone
 
-BY_MAIL = "mail"
 _TAKEN = {AssignmentState.ACCEPTED, AssignmentState.AWAITING_SPEND_APPROVAL}
-
-
-def record_delivery(
-    records: Records, *, thread: str, letter_id: str, delivered_at: datetime
-) -> WorkOrder | None:
-    """Start the accept clock when the letter that offers the work was delivered (S-20).
-
-    None for a letter that offers no work, and for one whose offer is past.
-    """
-    found = _offered_by(records, thread, letter_id)
-    if found is None:
-        return None
-    stored, current = found
-    if current.delivered_at is not None:
-        return stored.record
-    after = _answered(stored.record, replace(current, delivered_at=delivered_at, bounced_at=None))
-    says = f"the offer of work order {thread} reached partner {current.partner_id}"
-    event = Event(thread, "delivered", delivered_at, BY_MAIL, "S-20", (letter_id,), says)
-    return settle(records, stored, after, at=delivered_at, events=(event,))
-
-
-def record_bounce(
-    records: Records, *, thread: str, letter_id: str, at: datetime
-) -> WorkOrder | None:
-    """Void the accept clock of an offer whose letter came back, and ask a person (S-20)."""
-    found = _offered_by(records, thread, letter_id)
-    if found is None:
-        return None
-    stored, current = found
-    if current.bounced_at is not None:
-        return stored.record
-    after = _answered(stored.record, replace(current, bounced_at=at))
-    says = (
-        f"the offer of work order {thread} came back: correct partner {current.partner_id}'s mail"
-    )
-    event = Event(thread, "bounced", at, BY_MAIL, "S-20", (letter_id,), says)
-    after = replace(after, task=Task.CORRECT_CONTACT)
-    return settle(records, stored, after, at=at, events=(event,))
-
-
-def record_phone_call(
-    records: Records, *, work_order_id: str, at: datetime, by: str
-) -> WorkOrder | Refused:
-    """Note that the partner was called as well, as an emergency asks for (E-32)."""
-    stored = load_order(records, work_order_id)
-    order = stored.record
-    current = order.assignment
-    if current is None:
-        return Refused("E-32", f"work order {order.id} has no partner to call", "conflict")
-    if current.phoned_at is not None:
-        return order
-    after = _answered(order, replace(current, phoned_at=at))
-    after = replace(after, task=None if order.task is Task.PHONE_PARTNER else order.task)
-    says = f"partner {current.partner_id} was called about work order {order.id}"
-    event = Event(order.id, "phoned", at, by, "E-32", (order.case_id,), says)
-    return settle(records, stored, after, at=at, events=(event,))
 
 
 def acknowledge(
@@ -95,7 +44,7 @@ def acknowledge(
     current = order.assignments[-1]
     if current.acknowledged_at is not None:
         return order
-    after = _answered(order, replace(current, acknowledged_at=at))
+    after = with_offer(order, replace(current, acknowledged_at=at))
     if order.state is WorkOrderState.REASSIGNABLE:
         after = replace(after, state=WorkOrderState.OFFERED)
     says = f"partner {partner_id} acknowledged work order {order.id}"
@@ -115,7 +64,8 @@ def accept(
     """Take a work order (R-44, I-63, S-21, S-22).
 
     The clocks of scheduling and completion start, unless the estimate needs a written approval:
-    then they wait for it. The same acceptance again changes nothing.
+    then they wait for it. The same acceptance again changes nothing; one whose cost was not
+    approved may come again with a lower estimate, and counts from the first.
     """
     stored = load_own(records, work_order_id=work_order_id, partner_id=partner_id)
     order = stored.record
@@ -125,23 +75,28 @@ def accept(
     current = order.assignments[-1]
     if current.state in _TAKEN and current.estimate == estimate:
         return order
+    is_rejected = order.state is WorkOrderState.SPEND_REJECTED and current.estimate == estimate
+    if is_rejected and estimate is not None and estimate > order.not_to_exceed:
+        because = f"{estimate} was not approved: accept with less, decline, or ask"
+        return Refused("I-62", because, "spend_rejected")
     answer = offer.accept(
         current.state,
         accept_due_at=_accept_due(order, at),
         at=at,
         estimate=estimate,
-        spend_limit=order.spend_limit,
+        spend_limit=max(order.spend_limit, order.not_to_exceed),
     )
     if isinstance(answer, Refused):
         return answer
-    after = _answered(
+    is_first = current.answered_at is None
+    after = with_offer(
         order,
         replace(
             current,
             state=answer.state,
-            answered_at=at,
+            answered_at=current.answered_at or at,
             acknowledged_at=current.acknowledged_at or at,
-            is_late=answer.is_late,
+            is_late=answer.is_late if is_first else current.is_late,
             estimate=estimate,
         ),
     )
@@ -150,7 +105,7 @@ def accept(
     sent = [letters.accepted(after, partner=partner, by=due_of(after, at), at=at)]
     if after.task is Task.APPROVE_SPEND and estimate is not None:
         sent += asking_for_spend(records, after, amount=estimate, at=at)
-    how = "accepted late" if answer.is_late else "accepted"
+    how = "accepted late" if is_first and answer.is_late else "accepted"
     says = f"partner {partner_id} {how} work order {order.id}"
     event = Event(order.id, "accepted", at, by, "R-44", (order.case_id,), says)
     return settle(records, stored, after, at=at, events=(event,), letters=sent)
@@ -177,17 +132,17 @@ def decline(
     declined = replace(
         past,
         state=answer.state,
-        answered_at=at,
+        answered_at=past.answered_at or at,
         acknowledged_at=past.acknowledged_at or at,
-        is_late=answer.is_late,
+        is_late=answer.is_late if past.answered_at is None else past.is_late,
         reason=reason,
     )
-    after = _answered(order, declined)
+    after = with_offer(order, declined)
     if partner_id == order.original_installer_id:
         after = replace(after, original_offer=OriginalOffer.DECLINED)
     says = f"partner {partner_id} declined work order {order.id}: {reason or 'no reason given'}"
     event = Event(order.id, "declined", at, by, "R-44", (order.case_id,), says)
-    return _given_on(records, stored, after, at=at, event=event)
+    return given_on(records, stored, after, at=at, event=event)
 
 
 def reassign(records: Records, *, work_order_id: str, at: datetime, by: str) -> WorkOrder | Refused:
@@ -203,12 +158,16 @@ def reassign(records: Records, *, work_order_id: str, at: datetime, by: str) -> 
         return Refused("R-44", because, "conflict")
     order, breaches = judged(order, now=at)
     expired = replace(order.assignments[-1], state=AssignmentState.EXPIRED_REASSIGNED)
-    after = _answered(order, expired)
+    after = with_offer(order, expired)
     if after.original_offer is OriginalOffer.NOT_OFFERED and _is_installers(after):
         after = replace(after, original_offer=OriginalOffer.NO_RESPONSE)
     says = f"work order {order.id} was taken back from partner {expired.partner_id}"
     event = Event(order.id, "reassigned", at, by, "R-44", (order.case_id,), says)
-    return _given_on(records, stored, after, at=at, event=event, breaches=breaches)
+    former = require(records.load(Partner, expired.partner_id), "partner", expired.partner_id)
+    told = letters.taken_back(order, partner=former.record, at=at)
+    return given_on(
+        records, stored, after, at=at, event=event, breaches=breaches, letters_to=(told,)
+    )
 
 
 def due_of(order: WorkOrder, at: datetime) -> letters.ByWhen:
@@ -231,7 +190,7 @@ def asking_for_spend(
     return [letters.spend_asked(order, coordinator=spc.record, amount=amount, at=at)]
 
 
-def _given_on(
+def given_on(
     records: Records,
     stored: Stored[WorkOrder],
     after: WorkOrder,
@@ -239,16 +198,28 @@ def _given_on(
     at: datetime,
     event: Event,
     breaches: tuple[Event, ...] = (),
+    letters_to: tuple[Letter, ...] = (),
 ) -> WorkOrder:
-    """Offer the work to the next partner, whoever had it being excluded from now on."""
+    """Offer the work to the next partner, whoever had it being excluded from now on (R-44).
+
+    The next one begins anew: what its forerunner tried, agreed on, paused for and asked is in the
+    log and binds it to nothing.
+    """
     after, late = judged(after, now=at)
     site = require(records.load(Site, after.site_id), "site", after.site_id).record
     after = replace(
-        after, excluded=(*after.excluded, after.assignments[-1].partner_id), partner_id=None
+        after,
+        excluded=(*after.excluded, after.assignments[-1].partner_id),
+        partner_id=None,
+        work_authorized_at=None,
+        contact_attempts=(),
+        visits=(),
+        pauses=(),
+        open_questions=(),
     )
     after, offers, sent = offered_next(records, after, site=site, at=at)
     events = (event, *breaches, *late, *offers)
-    return settle(records, stored, after, at=at, events=events, letters=sent)
+    return settle(records, stored, after, at=at, events=events, letters=(*sent, *letters_to))
 
 
 def _taken(order: WorkOrder, at: datetime) -> WorkOrder:
@@ -257,7 +228,7 @@ def _taken(order: WorkOrder, at: datetime) -> WorkOrder:
         order,
         state=WorkOrderState.AWAITING_SPEND if is_waiting else WorkOrderState.ACCEPTED,
         work_authorized_at=None if is_waiting else at,
-        task=Task.APPROVE_SPEND if is_waiting else None,
+        task=Task.APPROVE_SPEND if is_waiting else waits_for(order),
         original_offer=OriginalOffer.ACCEPTED if _is_installers(order) else order.original_offer,
     )
 
@@ -266,20 +237,6 @@ def _is_installers(order: WorkOrder) -> bool:
     return order.partner_id == order.original_installer_id
 
 
-def _answered(order: WorkOrder, current: Assignment) -> WorkOrder:
-    return replace(order, assignments=(*order.assignments[:-1], current))
-
-
 def _accept_due(order: WorkOrder, at: datetime) -> datetime | None:
     clock = clock_of(order, SlaMilestone.ACCEPT, now=at)
     return None if clock is None else clock.deadline.due_at
-
-
-def _offered_by(
-    records: Records, thread: str, letter_id: str
-) -> tuple[Stored[WorkOrder], Assignment] | None:
-    stored = records.load(WorkOrder, thread)
-    current = stored.record.assignment if stored else None
-    if stored is None or current is None or current.letter_id != letter_id:
-        return None
-    return stored, current

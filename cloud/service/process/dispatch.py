@@ -1,7 +1,7 @@
 """Issuing a work order and offering it to whoever the ranking names."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from cloud.kernel.change import Change, Event, Letter
@@ -10,7 +10,9 @@ from cloud.kernel.errors import BadInput
 from cloud.kernel.ids import derived
 from cloud.kernel.money import Money
 from cloud.kernel.ports import Records, Stored, require
+from cloud.portfolio import fitness
 from cloud.portfolio.models import Partner, Site
+from cloud.portfolio.process import relationship_manager_of, technicians_of
 from cloud.service import letters, sla
 from cloud.service.models import (
     Assignment,
@@ -29,7 +31,15 @@ from cloud.service.policy import (
     SPEND_LIMIT_CENTS,
 )
 from cloud.service.process.saving import load_order, settle
-from cloud.service.routing import Candidate, Job, Routing, RoutingReason, distance_km, route
+from cloud.service.routing import (
+    UNFIT,
+    Candidate,
+    Job,
+    Routing,
+    RoutingReason,
+    distance_km,
+    route,
+)
 
 BY_POLICY = "dispatch"
 """Who issues a work order that no person issued."""
@@ -58,9 +68,10 @@ def enlist(records: Records, *, partner_id: str, at: datetime, by: str) -> None:
 def drafted(
     case: Case, *, site: Site, finding: Finding, number: str, spc_id: str, at: datetime
 ) -> WorkOrder:
-    """Give a work order that is issued but offered to nobody yet (A-81, R-43).
+    """Give a work order that is issued but offered to nobody yet (A-81, R-43, S-26).
 
-    Workmanship is suspected where the issue began within the installer's warranty.
+    Workmanship is suspected where the issue began within the installer's warranty. Who answers for
+    the workmanship now is named on it for good.
     """
     day = at.astimezone(ZoneInfo(site.time_zone)).date()
     limit = Money(SPEND_LIMIT_CENTS.on(day))
@@ -70,7 +81,7 @@ def drafted(
         site_id=site.id,
         spc_id=spc_id,
         partner_id=None,
-        original_installer_id=site.installer_id,
+        original_installer_id=site.answers_for_workmanship,
         state=WorkOrderState.MANUAL_DISPATCH,
         scope=finding.scope,
         instructions=finding.says,
@@ -89,11 +100,16 @@ def offered_next(
     records: Records, order: WorkOrder, *, site: Site, at: datetime
 ) -> tuple[WorkOrder, tuple[Event, ...], tuple[Letter, ...]]:
     """Give the order as offered to the best partner left, with the letter that offers it (R-42)."""
-    chosen = _routing(records, order, site)
+    chosen = _routing(records, order, site, at)
     order = replace(order, ranking=chosen.ranking, routed_by=chosen.reason)
+    told = _installer_passed_over(records, order, at)
     if chosen.assign_to is None:
-        return _without_partner(order, at)
-    return offered_to(records, order, partner_id=chosen.assign_to, site=site, at=at, by=BY_POLICY)
+        order, events, sent = _without_partner(order, at)
+    else:
+        order, events, sent = offered_to(
+            records, order, partner_id=chosen.assign_to, site=site, at=at, by=BY_POLICY
+        )
+    return order, events, (*sent, *told)
 
 
 def offered_to(
@@ -119,21 +135,28 @@ def offered_to(
         causes=(order.case_id,),
         says=f"work order {order.id} was offered to partner {partner_id}: {order.routed_by}",
     )
-    letter = letters.offer(
+    return order, (event,), (offer_letter(order, site=site, partner=partner, at=at),)
+
+
+def offer_letter(order: WorkOrder, *, site: Site, partner: Partner, at: datetime) -> Letter:
+    """Give the letter that makes the offer that stands (M-74)."""
+    return letters.offer(
         order,
-        letter_id=letter_id,
+        letter_id=order.assignments[-1].letter_id,
         site=site,
         partner=partner,
         answer_by=_answer_by(order, at),
         at=at,
     )
-    return order, (event,), (letter,)
 
 
 def assign(
     records: Records, *, work_order_id: str, partner_id: str, at: datetime, by: str
 ) -> WorkOrder | Refused:
-    """Offer a work order that has no partner to one that a person chose (R-42)."""
+    """Offer a work order that has no partner to one that a person chose (R-42).
+
+    A person may choose whom the ranking bars, but nobody who may not work there on the day.
+    """
     stored = load_order(records, work_order_id)
     order = stored.record
     if order.partner_id == partner_id:
@@ -141,6 +164,15 @@ def assign(
     if order.state is not WorkOrderState.MANUAL_DISPATCH:
         return Refused("R-42", f"work order {order.id} stands as {order.state}", "conflict")
     site = require(records.load(Site, order.site_id), "site", order.site_id).record
+    partner = require(records.load(Partner, partner_id), "partner", partner_id).record
+    day = _local_day(site, at)
+    if not (
+        partner.active
+        and fitness.is_licensed(partner, state=site.state, on=day)
+        and fitness.is_insured(partner, on=day)
+    ):
+        because = f"partner {partner_id} is not active, licensed in {site.state} and insured"
+        return Refused("Q-79", because, "partner_unfit")
     after, events, sent = offered_to(records, order, partner_id=partner_id, site=site, at=at, by=by)
     return settle(records, stored, after, at=at, events=events, letters=sent)
 
@@ -174,10 +206,32 @@ def _answer_by(order: WorkOrder, at: datetime) -> str:
     return f"within {days} business days, that is by {when} if this reaches you now"
 
 
-def _routing(records: Records, order: WorkOrder, site: Site) -> Routing:
+def _local_day(site: Site, at: datetime) -> date:
+    return at.astimezone(ZoneInfo(site.time_zone)).date()
+
+
+def _installer_passed_over(records: Records, order: WorkOrder, at: datetime) -> tuple[Letter, ...]:
+    """Tell the relationship manager that an installer could not be offered its own work (R-43).
+
+    Whoever declined or lost the work knows; this is for one that is not active, licensed, insured.
+    """
+    installer_id = order.original_installer_id
+    place = next((one for one in order.ranking if one.partner_id == installer_id), None)
+    is_first = order.is_workmanship_suspected or order.is_emergency
+    if place is None or not is_first or installer_id in order.excluded:
+        return ()
+    unfit = [one for one in place.barred_by if one in UNFIT]
+    manager = relationship_manager_of(records, installer_id) if unfit else None
+    if manager is None:
+        return ()
+    return (letters.installer_passed_over(order, manager=manager, because=", ".join(unfit), at=at),)
+
+
+def _routing(records: Records, order: WorkOrder, site: Site, at: datetime) -> Routing:
     performance, proximity = ROUTING_WEIGHTS.on(order.policy_day)
     roster = records.load(ServiceRoster, site.state)
-    ids = {site.installer_id, *(roster.record.partner_ids if roster else ())}
+    ids = {order.original_installer_id, *(roster.record.partner_ids if roster else ())}
+    day = _local_day(site, at)
     partners = [records.load(Partner, partner_id) for partner_id in sorted(ids)]
     return route(
         Job(
@@ -189,23 +243,27 @@ def _routing(records: Records, order: WorkOrder, site: Site) -> Routing:
             original_installer_id=order.original_installer_id,
             excluded=frozenset(order.excluded),
         ),
-        [_candidate(records, one.record, site) for one in partners if one is not None],
+        [_candidate(records, one.record, site, day) for one in partners if one is not None],
         performance_weight=performance,
         proximity_weight=proximity,
         full_proximity=FULL_PROXIMITY.on(order.policy_day),
     )
 
 
-def _candidate(records: Records, partner: Partner, site: Site) -> Candidate:
+def _candidate(records: Records, partner: Partner, site: Site, day: date) -> Candidate:
+    """Give a partner as it is on the day: its papers, its people, its load (R-42, Q-79)."""
     orders = records.find(WorkOrder, by="partner_id", value=partner.id)
     return Candidate(
         id=partner.id,
         is_active=partner.active,
-        is_licensed=partner.licensed,
+        is_licensed=fitness.is_licensed(partner, state=site.state, on=day),
+        is_insured=fitness.is_insured(partner, on=day),
         has_opted_in=partner.opted_in,
         states=partner.states,
         scopes=partner.scopes,
-        certifications=frozenset(maker.casefold() for maker in partner.certifications),
+        certifications=fitness.certified_makers(
+            partner, technicians_of(records, partner.id), on=day
+        ),
         distance_km=distance_km(
             (partner.latitude, partner.longitude), (site.latitude, site.longitude)
         ),

@@ -20,7 +20,16 @@ from cloud.service.models import (
 )
 from cloud.service.offer import AssignmentState
 from cloud.service.process.answers import asking_for_spend, due_of
-from cloud.service.process.saving import load_order, load_own, not_yours_now, settle
+from cloud.service.process.saving import (
+    load_order,
+    load_own,
+    not_yours_now,
+    settle,
+    waits_for,
+    with_offer,
+)
+
+_ASKED = {WorkOrderState.AWAITING_SPEND, WorkOrderState.SPEND_REJECTED}
 
 
 def approve_spend(
@@ -35,8 +44,9 @@ def approve_spend(
     """Let a partner spend up to a total, in writing, from now on (I-62).
 
     `by` is a coordinator; the caller has seen to that. Where the estimate waited for it, the clocks
-    of scheduling and completion start now; a pause that waited for it ends. It covers nothing that
-    was performed before. The same approval again changes nothing.
+    of scheduling and completion start now; a pause that waited for it ends. One that was rejected
+    before is accepted anew by the partner, within the new total. It covers nothing that was
+    performed before. The same approval again changes nothing.
     """
     stored = load_order(records, work_order_id)
     order = stored.record
@@ -51,7 +61,7 @@ def approve_spend(
         spend_approvals=(*order.spend_approvals, approval),
         not_to_exceed=max(order.not_to_exceed, max_total),
         pauses=tuple(_closed(pause, at) for pause in order.pauses),
-        task=None if order.task is Task.APPROVE_SPEND else order.task,
+        task=waits_for(order) if order.task is Task.APPROVE_SPEND else order.task,
     )
     if order.state is WorkOrderState.AWAITING_SPEND:
         taken = replace(order.assignments[-1], state=AssignmentState.ACCEPTED)
@@ -71,6 +81,39 @@ def approve_spend(
     return settle(records, stored, after, at=at, events=(event,), letters=(letter,))
 
 
+def reject_spend(
+    records: Records, *, work_order_id: str, reason: str, at: datetime, by: str
+) -> WorkOrder | Refused:
+    """Refuse leave to spend more (I-62).
+
+    An estimate that waited for it goes back to the partner, which may accept with a lower one or
+    decline; of work under way only the pause that waited ends. Rejecting again changes nothing.
+    """
+    stored = load_order(records, work_order_id)
+    order = stored.record
+    if not reason.strip():
+        return Refused("I-62", "a rejection says why", "reason_missing")
+    is_estimate = order.state is WorkOrderState.AWAITING_SPEND
+    if order.state is WorkOrderState.SPEND_REJECTED:
+        return order
+    if not is_estimate and not any(_is_waiting(pause) for pause in order.pauses):
+        return Refused("I-62", f"work order {order.id} waits for no approval", "conflict")
+    after = replace(
+        order,
+        pauses=tuple(_closed(pause, at) for pause in order.pauses),
+        task=waits_for(order),
+    )
+    if is_estimate:
+        offered = replace(order.assignments[-1], state=AssignmentState.OFFERED)
+        after = replace(with_offer(after, offered), state=WorkOrderState.SPEND_REJECTED)
+    says = f"{by} rejected the cost of work order {order.id}: {reason}"
+    event = Event(order.id, "spend_rejected", at, by, "I-62", (order.case_id,), says)
+    partner_id = order.partner_id or ""
+    partner = require(records.load(Partner, partner_id), "partner", partner_id).record
+    letter = letters.spend_rejected(after, partner=partner, reason=reason, at=at)
+    return settle(records, stored, after, at=at, events=(event,), letters=(letter,))
+
+
 def request_spend(
     records: Records, *, work_order_id: str, partner_id: str, amount: Money, at: datetime, by: str
 ) -> WorkOrder | Refused:
@@ -86,7 +129,7 @@ def request_spend(
     if amount <= order.not_to_exceed:
         because = f"{amount} is within the {order.not_to_exceed} that may be spent already"
         return Refused("I-61", because, "approval_not_needed")
-    if any(pause.reason == AWAITING_OWNER and pause.until is None for pause in order.pauses):
+    if any(_is_waiting(pause) for pause in order.pauses):
         return order
     waiting = Pause(AWAITING_OWNER, at, None, f"asked for {amount}", by)
     after = replace(order, pauses=(*order.pauses, waiting), task=Task.APPROVE_SPEND)
@@ -96,9 +139,12 @@ def request_spend(
     return settle(records, stored, after, at=at, events=(event,), letters=sent)
 
 
+def _is_waiting(pause: Pause) -> bool:
+    return pause.reason == AWAITING_OWNER and pause.until is None
+
+
 def _closed(pause: Pause, at: datetime) -> Pause:
-    is_waiting = pause.reason == AWAITING_OWNER and pause.until is None
-    return replace(pause, until=at) if is_waiting else pause
+    return replace(pause, until=at) if _is_waiting(pause) else pause
 
 
 def _refused(order: WorkOrder, *, max_total: Money, is_written: bool) -> Refused | None:
@@ -106,7 +152,7 @@ def _refused(order: WorkOrder, *, max_total: Money, is_written: bool) -> Refused
         return Refused("I-62", "an approval of spending counts only in writing", "not_written")
     if max_total <= ZERO:
         return Refused("I-62", f"{max_total} is no amount to approve", "invalid_amount")
-    if order.work_authorized_at is None and order.state is not WorkOrderState.AWAITING_SPEND:
+    if order.work_authorized_at is None and order.state not in _ASKED:
         because = f"work order {order.id} stands as {order.state}: nobody has taken it yet"
         return Refused("I-62", because, "conflict")
     return None

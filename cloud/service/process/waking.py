@@ -1,27 +1,36 @@
 """What happens when a deadline comes: breaches go on record, and partners are reminded."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from cloud.kernel.change import Event, Letter, Timer
+from cloud.kernel.change import Letter, Timer
 from cloud.kernel.errors import BadInput
-from cloud.kernel.ports import Records
+from cloud.kernel.ports import Records, require
 from cloud.portfolio.models import Partner
 from cloud.service import letters
-from cloud.service.clocks import ACKNOWLEDGE_DUE, judged, wakes
+from cloud.service.clocks import (
+    ACKNOWLEDGE_DUE,
+    LATE,
+    REMIND,
+    Reminder,
+    clock_of,
+    is_quiet,
+    reminders_of,
+    wakes,
+)
 from cloud.service.models import WorkOrder
-from cloud.service.process.saving import load_order, settle
+from cloud.service.process.saving import load_order, settle, with_offer
 from cloud.service.sla import SlaMilestone
 
-WAKES = frozenset({ACKNOWLEDGE_DUE, *map(wakes, SlaMilestone)})
+WAKES = frozenset({ACKNOWLEDGE_DUE, REMIND, *map(wakes, SlaMilestone)})
 """The names of the timers that this stage answers to."""
 
 
 def wake(records: Records, *, timer: Timer, at: datetime) -> WorkOrder:
-    """Look at a work order whose timer came due (S-20, S-21, S-22, E-32).
+    """Look at a work order whose timer came due (S-20, S-21, S-22, E-32, S-28).
 
     The verdict is derived from facts: a clock that was met, paused or moved meanwhile is no breach,
-    and one that is on record is not recorded again.
+    and one that is on record is not recorded again. A reminder that comes due at night waits.
 
     Raises:
         BadInput: the timer is another stage's.
@@ -30,20 +39,31 @@ def wake(records: Records, *, timer: Timer, at: datetime) -> WorkOrder:
         msg = f"timer {timer.id} wakes {timer.wakes!r}, which is not a clock of a work order"
         raise BadInput(msg)
     stored = load_order(records, timer.subject)
-    _, breaches = judged(stored.record, now=at)
-    reminders = _reminders(records, stored.record, breaches, at)
-    return settle(records, stored, stored.record, at=at, letters=reminders)
+    order = stored.record
+    due = [one for one in reminders_of(order, now=at) if one.at <= at]
+    if not due or is_quiet(order, now=at):
+        return settle(records, stored, order, at=at)
+    offer = order.assignments[-1]
+    names = tuple(one.name for one in due)
+    after = with_offer(order, replace(offer, reminded=(*offer.reminded, *names)))
+    return settle(records, stored, after, at=at, letters=_letters(records, order, due, at))
 
 
-def _reminders(
-    records: Records, order: WorkOrder, breaches: Sequence[Event], at: datetime
+def _letters(
+    records: Records, order: WorkOrder, due: list[Reminder], at: datetime
 ) -> tuple[Letter, ...]:
-    partner = records.load(Partner, order.partner_id) if order.partner_id else None
-    if partner is None:
-        return ()
-    return tuple(
-        letters.deadline_missed(
-            order, partner=partner.record, what=breach.what.removesuffix("_missed"), at=at
-        )
-        for breach in breaches
-    )
+    """Give one letter for each milestone: who is overdue is not told that it is due soon."""
+    partner_id = order.assignments[-1].partner_id
+    partner = require(records.load(Partner, partner_id), "partner", partner_id)
+    late = [one.milestone for one in due if one.when == LATE]
+    sent = [letters.deadline_missed(order, partner=partner.record, what=one, at=at) for one in late]
+    for one in due:
+        clock = clock_of(order, one.milestone, now=at)
+        due_at = clock.deadline.due_at if clock else None
+        if one.milestone not in late and due_at is not None:
+            sent.append(
+                letters.due_soon(
+                    order, partner=partner.record, what=one.milestone, due_at=due_at, at=at
+                )
+            )
+    return tuple(sent)

@@ -271,7 +271,17 @@ def test_a_timer_that_is_cancelled_and_set_in_one_change_is_set(kept):
 
 
 # ---------------------------------------------------------------------- every record
-ELSEWHERE = {"telemetry.LateWindows": "late"}
+ELSEWHERE = {
+    "telemetry.LateWindows": "late",
+    "portfolio.Technician": "organisation",
+    "portfolio.RelationshipManager": "organisation",
+    "portfolio.ServiceContact": "organisation",
+    "portfolio.OptInRequest": "organisation",
+    "portfolio.SiteWarranties": "organisation",
+    "portfolio.Equipment": "organisation",
+    "service.Upload": "uploads",
+    "service.UploadRoom": "uploads",
+}
 """Kinds that stand beside their own rules and not among the models of their stage."""
 
 

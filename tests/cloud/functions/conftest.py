@@ -157,8 +157,9 @@ class World:
         token: str | None = None,
         key: str | None = None,
         content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
     ) -> Response:
-        headers = {"host": "127.0.0.1:8787", "content-type": content_type}
+        headers = {"host": "127.0.0.1:8787", "content-type": content_type, **(headers or {})}
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         if key is not None:

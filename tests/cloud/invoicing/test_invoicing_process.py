@@ -1,149 +1,53 @@
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
 
 import pytest
-
-from cloud.adapters.memory import MemoryRecords
-from cloud.invoicing import process
-from cloud.invoicing.backbill import PaidLine
-from cloud.invoicing.completeness import DraftLine, InvoiceDraft
-from cloud.invoicing.models import BackBillState, Invoice, InvoiceState, Rejected, WorkOrderSpend
-from cloud.kernel.change import Change, Save, Timer
-from cloud.kernel.decision import Refused
-from cloud.kernel.errors import BadInput, Conflict, NotFound
-from cloud.kernel.money import Money
-from cloud.kernel.secret import Secret
-from cloud.portfolio.models import Partner, Site
-from cloud.service import process as service
-from cloud.service.models import Cause, Coordinator, Finding, WorkOrder
-from cloud.service.report import Condition, VisitReport
-
-EASTERN = ZoneInfo("America/New_York")
-
-
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=EASTERN)
-
-
-MONDAY = at("2026-06-08T09:00")
-WORKED = at("2026-06-10T10:00")
-SUBMITTED = at("2026-06-12T10:00")
-
-SITE = Site(
-    id="site-1",
-    gateway_id="gw-1",
-    customer_name="Sample Customer",
-    customer_email="customer@home.example",
-    address="1 Example St, Raleigh NC",
-    state="NC",
-    latitude=35.78,
-    longitude=-78.64,
-    utc_offset_hours=-5,
-    time_zone="America/New_York",
-    commissioned_on=date(2024, 5, 1),
-    dc_rating_w=8000,
-    manufacturer="enphase",
-    inverter_model="IQ8",
-    installer_id="orig",
-    workmanship_until=date(2034, 5, 1),
+from invoicing_world import (
+    MONDAY,
+    SITE,
+    SUBMITTED,
+    WORKED,
+    Dying,
+    Killed,
+    Raced,
+    approve,
+    at,
+    changed,
+    done,
+    draft,
+    everything,
+    find_cause,
+    kept_records,
+    pay,
+    send_back,
+    spend,
+    submit,
+    whats,
 )
 
-
-def partner(name):
-    return Partner(
-        id=name,
-        name=name.title(),
-        service_email=f"service@{name}.example",
-        remittance_email=f"money@{name}.example",
-        states=frozenset({"NC"}),
-        scopes=frozenset(),
-        certifications=frozenset({"enphase"}),
-        latitude=35.8,
-        longitude=-78.6,
-        max_km=100,
-        performance=80,
-        routing_number="021000021",
-        account_number=Secret("123456789"),
-    )
+from cloud.invoicing import process
+from cloud.invoicing.completeness import DraftLine
+from cloud.invoicing.models import (
+    DraftState,
+    Invoice,
+    InvoiceState,
+    Rejected,
+    SavedDraft,
+    WorkOrderSpend,
+)
+from cloud.kernel.change import Change, Save, Timer
+from cloud.kernel.decision import Refused
+from cloud.kernel.errors import BadInput, BrokenInvariant, Conflict, NotFound
+from cloud.kernel.money import Money
+from cloud.kernel.policy import DESIGN, Rule, Source
+from cloud.portfolio.models import Site
+from cloud.portfolio.organisation import RelationshipManager
+from cloud.service.models import Cause, Coordinator, Report, WorkOrder
 
 
 @pytest.fixture
 def records():
-    kept = MemoryRecords()
-    people = (SITE, Coordinator("spc_1", "Sam", "spc@owner.example"), partner("orig"))
-    kept.commit(Change(saves=tuple(Save(record) for record in (*people, partner("other")))))
-    for name in ("orig", "other"):
-        service.enlist(kept, partner_id=name, at=MONDAY, by="rm")
-    return kept
-
-
-def done(records, *, by="other", estimate=0, approved=None, spc="spc_1") -> WorkOrder:
-    """Have the work done: by the original installer, or by the other partner after its refusal."""
-    finding = Finding(
-        id="F-1",
-        site_id="site-1",
-        family="PRODUCTION",
-        rule="D-13",
-        opened_on=date(2026, 6, 5),
-        says="it makes too little",
-        dispatchable=True,
-    )
-    case = service.take_up(records, finding=finding, at=MONDAY, spc_id=spc)
-    (stored,) = records.find(WorkOrder, by="case_id", value=case.id)
-    facts = {"work_order_id": stored.record.id, "at": MONDAY, "by": "jo"}
-    if by == "other":
-        service.decline(records, partner_id="orig", reason="no crew", **facts)
-    service.accept(records, partner_id=by, estimate=Money(estimate), **facts)
-    if approved is not None:
-        service.approve_spend(
-            records, **{**facts, "by": "spc_1"}, is_written=True, max_total=Money(approved)
-        )
-    report = VisitReport(
-        "pdf", Condition("off", ("a",)), Condition("on", ("b",)), "mended it", "a connector"
-    )
-    service.submit_report(
-        records,
-        partner_id=by,
-        content=report,
-        departed_at=WORKED + timedelta(hours=2),
-        **{**facts, "at": WORKED + timedelta(hours=3)},
-    )
-    return records.load(WorkOrder, stored.record.id).record
-
-
-def draft(order, cents, number="INV-1", **facts):
-    line = DraftLine("labor", "mended it", cents, WORKED)
-    usual = {
-        "invoice_number": number,
-        "customer_name": "Sample Customer",
-        "site_address": "1 Example St, Raleigh NC",
-        "work_order_number": order.id,
-        "service_dates": (date(2026, 6, 10),),
-        "description": "Mended it.",
-        "photo_count": 2,
-        "lines": (line,),
-        "total_cents": cents,
-    }
-    return InvoiceDraft(**{**usual, **facts})
-
-
-def submit(records, told, *, who="other", when=SUBMITTED, **facts):
-    return process.submit(records, partner_id=who, draft=told, at=when, by=f"{who}:jo", **facts)
-
-
-def approve(records, invoice, *, by="spc_1", when=SUBMITTED):
-    return process.approve(records, invoice_id=invoice.id, by=by, at=when)
-
-
-def everything(records):
-    return (
-        dict(records._records),
-        dict(records._history),
-        dict(records.letters),
-        dict(records.messages),
-        dict(records.timers),
-    )
+    return kept_records()
 
 
 @pytest.mark.rule("I-61")
@@ -190,14 +94,7 @@ def test_more_than_the_limit_needs_the_approval(records, cents, approved, errors
 @pytest.mark.rule("I-62")
 def test_an_approval_after_the_work_is_late(records):
     order = done(records)
-    service.approve_spend(
-        records,
-        work_order_id=order.id,
-        max_total=Money(90_000),
-        is_written=True,
-        at=WORKED,
-        by="spc_1",
-    )
+    changed(records, order, spend_approvals=(spend(90_000, when=WORKED),))
     answer = submit(records, draft(order, 50_001))
     assert answer.errors == ("prior_approval_late",)
 
@@ -335,153 +232,598 @@ def test_the_prior_approval_is_checked_again(records):
     assert approve(records, invoice).code == "prior_approval_missing"
 
 
-def find_cause(records, order, cause):
-    service.record_finding(
-        records, work_order_id=order.id, cause=cause, evidence="a.jpg", at=SUBMITTED, by="spc_1"
-    )
-
-
-PAID = (PaidLine("workmanship", Money(33_333), "INV-X"),)
-
-
-def assess(records, order, paid=PAID):
-    return process.assess(records, work_order_id=order.id, paid=paid, at=at("2026-06-20T22:00"))
-
-
-def offsets(records):
-    return [m.body["amount_cents"] for m in records.messages.values() if m.topic == "offset"]
-
-
-@pytest.mark.rule("B-53")
-@pytest.mark.rule("B-54")
-def test_a_back_bill_is_exposure_first_and_is_posted_once(records):
-    order = done(records)
-    bill = assess(records, order)
-    assert (bill.state, bill.posted) == (BackBillState.PENDING, Money(0))
-    assert offsets(records) == []
-    find_cause(records, order, Cause.WORKMANSHIP)
-    bill = assess(records, order)
-    assert (bill.state, bill.partner_id, bill.posted) == ("posted", "orig", Money(40_000))
-    (offset,) = records.messages.values()
-    assert offset.body == {
-        "offset_id": offset.id,
-        "partner_id": "orig",
-        "amount_cents": 40_000,
-        "kind": "back_bill",
-        "incurred_on": "2026-06-20",
-        "says": f"workmanship on work order {order.id}: $333.33 paid, $66.67 markup",
-        "causes": [order.id, order.case_id, "INV-X"],
-    }
-    before = everything(records)
-    assert assess(records, order) == bill
-    assert everything(records) == before
-    assess(records, order, (*PAID, PaidLine("workmanship", Money(1_000))))
-    assert offsets(records) == [40_000, 1_200]
-
-
-@pytest.mark.rule("B-53")
-def test_nothing_is_claimed_where_the_installer_did_it_itself(records):
-    order = done(records, by="orig")
-    find_cause(records, order, Cause.WORKMANSHIP)
-    assert assess(records, order) is None
-
-
-def dispute(records, order, who="orig"):
-    return process.dispute(
-        records, work_order_id=order.id, partner_id=who, at=SUBMITTED, by=f"{who}:jo"
-    )
-
-
-def decide(records, order, *, is_resolved, finding=None):
-    return process.decide_dispute(
-        records,
-        work_order_id=order.id,
-        is_resolved=is_resolved,
-        finding=finding,
-        at=SUBMITTED,
-        by="rm",
-    )
-
-
-@pytest.mark.rule("X-85")
-@pytest.mark.rule("X-86")
-def test_a_dispute_holds_the_posting_and_credits_all_when_won(records):
-    order = done(records)
-    find_cause(records, order, Cause.WORKMANSHIP)
-    bill = assess(records, order)
-    assert decide(records, order, is_resolved=True).code == "conflict"
-    assert dispute(records, order).dispute_level == "spc"
-    before = everything(records)
-    dispute(records, order)
-    assess(records, order, (*PAID, PaidLine("workmanship", Money(1_000))))
-    assert everything(records) == before
-    assert decide(records, order, is_resolved=False).dispute_level == "relationship_manager"
-    bill = decide(records, order, is_resolved=True, finding="not_workmanship")
-    assert (bill.state, bill.posted) == (BackBillState.DROPPED, Money(0))
-    assert offsets(records) == [40_000, -40_000]
-    assert dispute(records, order).code == "conflict"
-    assert assess(records, order) == bill
-
-
-@pytest.mark.rule("X-86")
-@pytest.mark.parametrize(
-    ("cause", "state"),
-    [
-        pytest.param(Cause.WORKMANSHIP, BackBillState.POSTED, id="posted before"),
-        pytest.param(Cause.UNDETERMINED, BackBillState.PENDING, id="exposure before"),
-    ],
-)
-def test_a_lost_dispute_releases_the_hold(records, cause, state):
-    order = done(records)
-    find_cause(records, order, cause)
-    assess(records, order)
-    dispute(records, order)
-    assert decide(records, order, is_resolved=True, finding="workmanship").state is state
-
-
-@pytest.mark.rule("X-86")
-def test_a_dispute_won_before_anything_was_posted_credits_nothing(records):
-    order = done(records)
-    assess(records, order)
-    dispute(records, order)
-    bill = decide(records, order, is_resolved=True, finding="not_workmanship")
-    assert bill.state is BackBillState.DROPPED
-    assert records.messages == {}
-
-
-@pytest.mark.rule("T-91")
-def test_a_back_bill_is_its_partners_only(records):
-    order = done(records)
-    with pytest.raises(NotFound, match="is not known here"):
-        dispute(records, order)
-    assess(records, order)
-    with pytest.raises(NotFound, match="is not known here"):
-        dispute(records, order, who="other")
-
-
-class Raced:
-    """Records in which somebody else is faster, once, between reading and writing."""
-
-    def __init__(self, records, somebody_else):
-        self._records = records
-        self._somebody_else = somebody_else
-
-    def __getattr__(self, name):
-        return getattr(self._records, name)
-
-    def commit(self, change):
-        somebody_else, self._somebody_else = self._somebody_else, lambda: None
-        somebody_else()
-        self._records.commit(change)
-
-
 @pytest.mark.rule("B-51")
 def test_a_finding_that_comes_meanwhile_stops_an_approval(records):
     order = done(records)
     invoice = submit(records, draft(order, 20_000))
     before = dict(records.messages)
-    raced = Raced(records, lambda: find_cause(records, order, Cause.UNDETERMINED))
+    raced = Raced(records, lambda: find_cause(records, order, Cause.PRODUCT_FAILURE))
     with pytest.raises(Conflict):
         approve(raced, invoice)
-    assert records.messages == before
+    assert {m.topic for m in records.messages.values() if m.id not in before} <= {"cause_found"}
     assert approve(records, invoice).state is InvoiceState.APPROVED
+
+
+# ---------------------------------------------------------------------- who decides, and twice
+@pytest.mark.rule("I-66")
+def test_only_who_it_went_to_decides(records):
+    order = done(records)
+    invoice = submit(records, draft(order, 20_000))
+    facts = {"invoice_id": invoice.id, "reason": "no", "by": "spc_9", "at": SUBMITTED}
+    before = everything(records)
+    assert approve(records, invoice, by="spc_9").code == "not_routed_to_you"
+    assert process.reject(records, **facts).code == "not_routed_to_you"
+    assert process.return_to_partner(records, **facts).code == "not_routed_to_you"
+    assert everything(records) == before
+
+
+@pytest.mark.rule("I-66")
+@pytest.mark.parametrize("decide", [process.reject, process.return_to_partner])
+def test_a_partner_is_told_why(records, decide):
+    invoice = submit(records, draft(done(records), 20_000))
+    facts = {"invoice_id": invoice.id, "by": "spc_1", "at": SUBMITTED}
+    assert decide(records, reason=" ", **facts).code == "reason_missing"
+
+
+def second_above(cents):
+    source = Source(DESIGN, "0014 Readings of the articles, Service")
+    return Rule("I-66b", "cents", source, "two above it", {date(2025, 1, 1): cents})
+
+
+@pytest.mark.rule("I-66b")
+@pytest.mark.parametrize(
+    ("above", "needs_two"),
+    [
+        pytest.param(None, False, id="off"),
+        pytest.param(20_000, False, id="exactly the amount"),
+        pytest.param(19_999, True, id="a cent over"),
+    ],
+)
+def test_a_large_invoice_needs_two_people(records, above, needs_two):
+    records.commit(Change(saves=(Save(Coordinator("spc_2", "Kim", "kim@owner.example")),)))
+    process.delegate(
+        records,
+        coordinator_id="spc_1",
+        is_active=True,
+        delegate_id="spc_2",
+        at=MONDAY,
+        by="admin",
+    )
+    invoice = submit(records, draft(done(records), 20_000))
+    told = {"invoice_id": invoice.id, "at": SUBMITTED, "second_approval": second_above(above)}
+    first = process.approve(records, by="spc_1", **told)
+    if not needs_two:
+        assert first.state is InvoiceState.APPROVED
+        return
+    assert (first.state, first.first_approved_by) == (InvoiceState.SUBMITTED, "spc_1")
+    assert not [m for m in records.messages.values() if m.topic == "payable"]
+    (asked,) = [one for one in records.letters.values() if "Second approval" in one.subject]
+    assert asked.to == "kim@owner.example"
+    before = everything(records)
+    assert process.approve(records, by="spc_1", **told) == first
+    assert everything(records) == before
+    assert process.approve(records, by="other:jo", **told).code == "same_person"
+    second = process.approve(records, by="spc_7", **told)
+    assert (second.state, second.decided_by) == (InvoiceState.APPROVED, "spc_7")
+    before = everything(records)
+    assert process.approve(records, by="spc_1", **told) == second
+    assert everything(records) == before
+
+
+@pytest.mark.rule("I-66b")
+def test_a_return_forgets_the_first_of_two_approvals(records):
+    invoice = submit(records, draft(done(records), 20_000))
+    told = {"invoice_id": invoice.id, "at": SUBMITTED}
+    process.approve(records, by="spc_1", second_approval=second_above(1), **told)
+    back = process.return_to_partner(records, reason="which day?", by="spc_1", **told)
+    assert (back.first_approved_by, back.first_approved_at) == ("", None)
+
+
+# ---------------------------------------------------------------------- delegates
+@pytest.fixture
+def staffed(records):
+    names = ("spc_2", "Kim", "kim@owner.example")
+    records.commit(Change(saves=(Save(Coordinator(*names)),)))
+    return records
+
+
+def stand_in(records, *, is_active, delegate="spc_2", when=SUBMITTED):
+    return process.delegate(
+        records,
+        coordinator_id="spc_1",
+        is_active=is_active,
+        delegate_id=delegate,
+        at=when,
+        by="admin",
+    )
+
+
+@pytest.mark.rule("I-66")
+def test_open_invoices_follow_the_delegate_and_come_back(staffed):
+    invoice = submit(staffed, draft(done(staffed), 20_000))
+    stand_in(staffed, is_active=False)
+    moved = staffed.load(Invoice, invoice.id).record
+    assert moved.routed_to == "spc_2"
+    assert moved.submitted_at == invoice.submitted_at
+    (letter,) = [one for one in staffed.letters.values() if one.to == "kim@owner.example"]
+    assert "came to you" in letter.text
+    before = everything(staffed)
+    stand_in(staffed, is_active=False)
+    assert everything(staffed) == before
+    assert approve(staffed, invoice, by="spc_9").code == "not_routed_to_you"
+    assert approve(staffed, invoice, by="spc_2").state is InvoiceState.APPROVED
+    stand_in(staffed, is_active=True)
+    assert staffed.load(Invoice, invoice.id).record.routed_to == "spc_2"
+
+
+@pytest.mark.rule("I-66")
+def test_another_coordinators_invoices_stay(staffed):
+    invoice = submit(staffed, draft(done(staffed), 20_000))
+    process.delegate(
+        staffed, coordinator_id="spc_2", is_active=False, delegate_id="spc_1", at=MONDAY, by="x"
+    )
+    assert staffed.load(Invoice, invoice.id).record == invoice
+
+
+@pytest.mark.rule("I-66")
+def test_a_rerouting_that_was_interrupted_is_finished_by_its_timer(staffed):
+    invoice = submit(staffed, draft(done(staffed), 20_000))
+    with pytest.raises(Killed):
+        stand_in(Dying(staffed, writes=1), is_active=False)
+    assert staffed.load(Invoice, invoice.id).record.routed_to == "spc_1"
+    process.wake(staffed, timer=staffed.timers["spc_1:reroute_invoices"], at=SUBMITTED)
+    assert staffed.load(Invoice, invoice.id).record.routed_to == "spc_2"
+
+
+# ---------------------------------------------------------------------- reminders and escalation
+def reminder(invoice):
+    name = f"{invoice.id}:approval_reminder"
+    return Timer(name, invoice.id, "approval_reminder", MONDAY)
+
+
+@pytest.mark.rule("I-66a")
+def test_who_decides_is_reminded_once_in_working_hours(records):
+    invoice = submit(records, draft(done(records), 20_000))
+    timer = records.timers[f"{invoice.id}:approval_reminder"]
+    assert timer.due_at == at("2026-06-25T08:00")  # 19 June is a bank holiday
+    process.wake(records, timer=timer, at=at("2026-06-25T07:59:59"))
+    assert records.load(Invoice, invoice.id).record.reminded_at is None
+    process.wake(records, timer=timer, at=at("2026-06-25T08:00"))
+    (letter,) = [one for one in records.letters.values() if "Please decide" in one.subject]
+    assert letter.to == "spc@owner.example"
+    assert "Monday, June 29, 2026 at 5:00 PM EDT" in letter.text
+    before = everything(records)
+    process.wake(records, timer=timer, at=at("2026-06-25T09:00"))
+    assert everything(records) == before
+
+
+@pytest.mark.rule("I-66a")
+@pytest.mark.parametrize(
+    ("woken", "again"),
+    [
+        pytest.param("2026-06-24T10:00", "2026-06-25T08:00", id="a day early: on its day"),
+        pytest.param("2026-06-25T17:00", "2026-06-26T08:00", id="after closing: the next day"),
+        pytest.param("2026-06-27T12:00", "2026-06-29T08:00", id="on a Saturday: on Monday"),
+    ],
+)
+def test_a_reminder_out_of_hours_waits(records, woken, again):
+    invoice = submit(records, draft(done(records), 20_000))
+    process.wake(records, timer=reminder(invoice), at=at(woken))
+    assert records.timers[reminder(invoice).id].due_at == at(again)
+    assert not [one for one in records.letters.values() if "Please decide" in one.subject]
+
+
+@pytest.mark.rule("I-66a")
+def test_nobody_is_reminded_of_what_is_decided_returned_or_overdue(records):
+    order = done(records)
+    invoice = submit(records, draft(order, 20_000))
+    before = everything(records)
+    for late in ("2026-06-29T17:00", "2026-06-29T17:00:01"):
+        process.wake(records, timer=reminder(invoice), at=at(late))
+        assert everything(records) == before
+    facts = {"invoice_id": invoice.id, "reason": "which day?", "by": "spc_1"}
+    process.return_to_partner(records, at=SUBMITTED, **facts)
+    assert records.timers == {}
+    before = everything(records)
+    process.wake(records, timer=reminder(invoice), at=at("2026-06-26T09:00"))
+    assert everything(records) == before
+    # The clock goes on with the same reminder, one working day later.
+    submit(records, draft(order, 21_000), when=at("2026-06-15T10:00"))
+    assert records.timers[reminder(invoice).id].due_at == at("2026-06-26T08:00")
+
+
+@pytest.mark.rule("I-66a")
+def test_what_comes_back_late_is_reminded_of_in_the_next_working_hour(records):
+    order = done(records)
+    invoice = submit(records, draft(order, 20_000))
+    facts = {"invoice_id": invoice.id, "reason": "which day?", "by": "spc_1"}
+    process.return_to_partner(records, at=at("2026-06-26T17:00"), **facts)
+    submit(records, draft(order, 21_000), when=at("2026-06-26T20:00"))
+    timer = records.timers[reminder(invoice).id]
+    assert timer.due_at == at("2026-06-26T20:00")
+    process.wake(records, timer=timer, at=timer.due_at)
+    assert records.timers[timer.id].due_at == at("2026-06-29T08:00")
+    process.wake(records, timer=timer, at=at("2026-06-29T08:00"))
+    assert records.load(Invoice, invoice.id).record.reminded_at == at("2026-06-29T08:00")
+    process.return_to_partner(records, at=at("2026-06-29T09:00"), **facts)
+    submit(records, draft(order, 22_000), when=at("2026-06-29T10:00"))
+    assert timer.id not in records.timers
+
+
+def escalate(records, invoice, *, when, who="other"):
+    return process.escalate(
+        records, invoice_id=invoice.id, partner_id=who, by=f"{who}:jo", at=at(when)
+    )
+
+
+@pytest.mark.rule("I-69")
+def test_a_partner_escalates_what_is_late(records):
+    invoice = submit(records, draft(done(records), 20_000))
+    assert escalate(records, invoice, when="2026-06-29T17:00").code == "not_due_yet"
+    with pytest.raises(NotFound):
+        escalate(records, invoice, when="2026-06-30T09:00", who="orig")
+    manager = RelationshipManager("rm_1", "Rae", "rae@owner.example", ("other",))
+    records.commit(Change(saves=(Save(manager),)))
+    late = escalate(records, invoice, when="2026-06-29T17:00:01")
+    told = [one.to for one in records.letters.values() if "scalated" in one.subject]
+    assert told == ["service@other.example", "rae@owner.example"]
+    assert late.escalated_at == at("2026-06-29T17:00:01")
+    before = everything(records)
+    assert escalate(records, invoice, when="2026-07-01T09:00") == late
+    timer = records.timers[f"{invoice.id}:approval_due"]
+    process.wake(records, timer=timer, at=at("2026-06-30T09:00"))
+    assert everything(records) == before
+    approve(records, invoice, when=at("2026-07-01T10:00"))
+    assert escalate(records, invoice, when="2026-07-02T09:00").code == "conflict"
+
+
+@pytest.mark.rule("I-69")
+def test_a_coordinator_escalates_at_any_time(records):
+    invoice = submit(records, draft(done(records), 20_000))
+    facts = {"invoice_id": invoice.id, "by": "spc_1", "at": SUBMITTED}
+    assert process.escalate_by_coordinator(records, **facts).escalated_at == SUBMITTED
+    before = everything(records)
+    process.escalate_by_coordinator(records, **facts)
+    assert everything(records) == before
+    process.reject(records, reason="no", **facts)
+    assert process.escalate_by_coordinator(records, **facts).code == "conflict"
+
+
+# ---------------------------------------------------------------------- drafts
+def keep(records, told, *, who="other", when=SUBMITTED):
+    return process.save_draft(records, partner_id=who, draft=told, at=when, by=f"{who}:jo")
+
+
+def send(records, saved, *, who="other", when=SUBMITTED):
+    return process.submit_draft(records, draft_id=saved.id, partner_id=who, at=when, by=f"{who}:jo")
+
+
+@pytest.mark.rule("I-65")
+def test_a_draft_is_kept_as_it_is_and_submitted_when_it_is_complete(records):
+    order = done(records)
+    saved = keep(records, draft(order, 20_000, description="", photo_count=0))
+    assert saved.state is DraftState.OPEN
+    answer = send(records, saved)
+    assert answer.errors == ("missing_description", "missing_photos")
+    assert records.load(Invoice, saved.id) is None
+    before = everything(records)
+    keep(records, draft(order, 20_000, description="", photo_count=0), when=at("2026-06-13T10:00"))
+    assert everything(records) == before
+    assert keep(records, draft(order, 20_000)).id == saved.id
+    invoice = send(records, saved)
+    assert (invoice.id, invoice.state) == (saved.id, InvoiceState.SUBMITTED)
+    assert records.load(SavedDraft, saved.id).record.state is DraftState.SUBMITTED
+    before = everything(records)
+    assert send(records, saved) == invoice
+    assert everything(records) == before
+    assert keep(records, draft(order, 1)).code == "conflict"
+    assert drop(records, saved).code == "conflict"
+
+
+def drop(records, saved, *, who="other"):
+    return process.discard_draft(
+        records, draft_id=saved.id, partner_id=who, at=SUBMITTED, by=f"{who}:jo"
+    )
+
+
+@pytest.mark.rule("I-67")
+def test_a_draft_that_was_given_up_frees_its_number(records):
+    order = done(records)
+    assert keep(records, draft(order, 1, number=" ")).code == "missing_invoice_number"
+    saved = keep(records, draft(order, 20_000))
+    assert drop(records, saved).state is DraftState.DISCARDED
+    before = everything(records)
+    drop(records, saved)
+    assert everything(records) == before
+    assert send(records, saved).code == "conflict"
+    assert keep(records, draft(order, 20_000)).state is DraftState.OPEN
+    assert isinstance(send(records, saved), Invoice)
+
+
+@pytest.mark.rule("T-91")
+def test_a_draft_is_its_partners_only(records):
+    order = done(records)
+    saved = keep(records, draft(order, 20_000))
+    with pytest.raises(NotFound, match="is not one of yours"):
+        send(records, saved, who="orig")
+    with pytest.raises(NotFound, match="is not one of yours"):
+        drop(records, saved, who="orig")
+    for told in (draft(order, 1), draft(order, 1, work_order_number=" ")):
+        with pytest.raises(NotFound, match="is not one of yours"):
+            keep(records, told, who="orig")
+
+
+@pytest.mark.rule("I-66")
+def test_a_returned_invoice_is_corrected_in_a_draft(records):
+    order = done(records)
+    invoice = submit(records, draft(order, 20_000))
+    assert keep(records, draft(order, 21_000)).code == "conflict"
+    process.return_to_partner(
+        records, invoice_id=invoice.id, reason="hours?", by="spc_1", at=SUBMITTED
+    )
+    again = send(records, keep(records, draft(order, 21_000)), when=at("2026-06-15T09:00"))
+    assert (again.id, again.content.total) == (invoice.id, Money(21_000))
+
+
+# ---------------------------------------------------------------------- dry run, warnings, papers
+@pytest.mark.rule("I-65")
+@pytest.mark.parametrize(
+    ("facts", "warnings"),
+    [
+        pytest.param({}, (), id="as on record"),
+        pytest.param({"customer_name": "SAMPLE  customer."}, (), id="case and punctuation"),
+        pytest.param({"customer_name": "Sample Q. Customer"}, (), id="a middle name"),
+        pytest.param({"site_address": "1 Example St"}, (), id="without the town"),
+        pytest.param({"site_address": "1 Example St, Raleigh NC 27601"}, (), id="with a postcode"),
+        pytest.param({"customer_name": "Sam Other"}, ("customer_name_differs",), id="another name"),
+        pytest.param(
+            {"site_address": "2 Example St, Raleigh NC"}, ("site_address_differs",), id="next door"
+        ),
+    ],
+)
+def test_another_name_or_address_is_a_warning(records, facts, warnings):
+    told = draft(done(records), 20_000, **facts)
+    before = everything(records)
+    verdict = process.validate(records, partner_id="other", draft=told)
+    assert (verdict.errors, verdict.warnings) == ((), warnings)
+    assert everything(records) == before
+    assert submit(records, told).warnings == warnings
+
+
+@pytest.mark.rule("I-65")
+def test_a_dry_run_names_every_error_and_no_difference_of_what_is_missing(records):
+    told = draft(done(records), 50_001, customer_name=" ", photo_count=0)
+    verdict = process.validate(records, partner_id="other", draft=told)
+    assert verdict.errors == ("missing_customer_name", "missing_photos", "prior_approval_missing")
+    assert verdict.needs_prior_approval is True
+    assert verdict.warnings == ()
+    assert process.validate(records, partner_id="orig", draft=told).errors == (
+        "work_order_not_found",
+    )
+
+
+@pytest.mark.rule("I-65")
+def test_a_report_that_is_kept_elsewhere_is_not_attached(records):
+    order = done(records)
+    del records._records[Report, "RPT-1"]
+    assert submit(records, draft(order, 20_000)).papers == ()
+
+
+@pytest.mark.rule("I-65")
+def test_we_attach_the_report_its_photos_and_the_approvals(records):
+    order = done(records, estimate=60_000, approved=60_000)
+    invoice = submit(records, draft(order, 60_000))
+    papers = [(paper.kind, paper.says) for paper in invoice.papers]
+    assert papers[0] == ("report", "mended it")
+    assert [paper.reference for paper in invoice.papers if paper.kind == "photo"] == ["a", "b"]
+    assert papers[-1] == ("approval", "up to $600.00 by spc_1")
+
+
+# ---------------------------------------------------------------------- after the approval
+@pytest.mark.rule("I-68")
+def test_each_step_is_told_once(records):
+    order = done(records)
+    invoice = submit(records, draft(order, 20_000))
+    process.return_to_partner(
+        records, invoice_id=invoice.id, reason="hours?", by="spc_1", at=SUBMITTED
+    )
+    invoice = submit(records, draft(order, 21_000))
+    approve(records, invoice)
+    pay(records, invoice)
+    send_back(records, invoice)
+    pay(records, invoice, run="run-2")
+    theirs = [
+        one.subject.partition("] ")[2].removeprefix("Invoice INV-1").strip(": ")
+        for one in records.letters.values()
+        if one.to == "service@other.example" and "INV-1" in one.subject
+    ]
+    assert theirs == [
+        "received",
+        "needs a correction",
+        "received",
+        "approved",
+        "paid",
+        "the payment came back",
+        "paid",
+    ]
+    assert whats(records, invoice.id) == [
+        "submitted",
+        "returned",
+        "submitted",
+        "approved",
+        "paid",
+        "payment_returned",
+        "paid",
+    ]
+
+
+@pytest.mark.rule("I-68")
+def test_a_payment_is_recorded_once_and_may_come_back(records):
+    order = done(records)
+    invoice = submit(records, draft(order, 20_000))
+    with pytest.raises(BrokenInvariant, match="stands as submitted"):
+        pay(records, invoice)
+    approve(records, invoice)
+    paid = pay(records, invoice)
+    assert (paid.state, paid.paid) == (InvoiceState.PAID, Money(20_000))
+    spend = records.load(WorkOrderSpend, order.id).record
+    assert [one.state for one in spend.spent] == ["paid"]
+    before = everything(records)
+    assert pay(records, invoice, when=at("2026-07-01T09:00")) == paid
+    assert everything(records) == before
+    back = send_back(records, invoice)
+    assert (back.state, back.paid) == (InvoiceState.APPROVED, Money(0))
+    before = everything(records)
+    assert send_back(records, invoice) == back
+    assert pay(records, invoice) == back
+    assert everything(records) == before
+    assert pay(records, invoice, run="run-2").state is InvoiceState.PAID
+
+
+@pytest.mark.rule("I-68")
+def test_what_comes_back_may_be_heard_of_first(records):
+    invoice = submit(records, draft(done(records), 20_000))
+    approve(records, invoice)
+    back = send_back(records, invoice)
+    assert back.state is InvoiceState.APPROVED
+    assert pay(records, invoice) == back
+    assert pay(records, invoice, run="run-2").state is InvoiceState.PAID
+    assert send_back(records, invoice).state is InvoiceState.PAID
+
+
+@pytest.mark.rule("I-68")
+def test_another_amount_than_approved_is_a_broken_invariant(records):
+    invoice = submit(records, draft(done(records), 20_000))
+    approve(records, invoice)
+    facts = {"invoice_id": invoice.id, "run_id": "r", "trace_number": "", "paid_at": SUBMITTED}
+    with pytest.raises(BrokenInvariant, match=r"was paid \$199\.99"):
+        process.record_payment(records, amount=Money(19_999), at=SUBMITTED, **facts)
+
+
+def void(records, invoice, *, reason="billed twice", when=SUBMITTED):
+    return process.request_void(records, invoice_id=invoice.id, reason=reason, by="fin", at=when)
+
+
+def answer_void(records, invoice, *, is_withdrawn):
+    return process.record_void(
+        records, invoice_id=invoice.id, is_withdrawn=is_withdrawn, at=SUBMITTED
+    )
+
+
+@pytest.mark.rule("I-64")
+def test_a_void_invoice_leaves_room_once_funding_says_so(records):
+    order = done(records)
+    invoice = submit(records, draft(order, 50_000))
+    assert void(records, invoice).code == "conflict"
+    approve(records, invoice)
+    assert void(records, invoice, reason=" ").code == "reason_missing"
+    asked = void(records, invoice)
+    assert asked.state is InvoiceState.APPROVED
+    (message,) = [one for one in records.messages.values() if one.topic == "withdrawal"]
+    assert message.body["invoice_id"] == invoice.id
+    before = everything(records)
+    assert void(records, invoice) == asked
+    assert everything(records) == before
+    other = draft(order, 1, "INV-2")
+    assert submit(records, other).errors == ("prior_approval_missing",)
+    assert answer_void(records, invoice, is_withdrawn=True).state is InvoiceState.VOID
+    before = everything(records)
+    answer_void(records, invoice, is_withdrawn=True)
+    answer_void(records, invoice, is_withdrawn=False)
+    assert everything(records) == before
+    assert void(records, invoice).code == "conflict"
+    with pytest.raises(BrokenInvariant, match="stands as void"):
+        pay(records, invoice)
+    assert isinstance(submit(records, other), Invoice)
+
+
+@pytest.mark.rule("I-64")
+def test_a_void_that_comes_too_late_changes_nothing_but_the_log(records):
+    invoice = submit(records, draft(done(records), 50_000))
+    approve(records, invoice)
+    before = records.load(Invoice, invoice.id).record
+    assert answer_void(records, invoice, is_withdrawn=True) == before
+    void(records, invoice)
+    assert answer_void(records, invoice, is_withdrawn=False) == before
+    assert whats(records, invoice.id)[-2:] == ["void_requested", "void_too_late"]
+    assert pay(records, invoice).state is InvoiceState.PAID
+    assert void(records, invoice).code == "conflict"
+
+
+@pytest.mark.rule("I-64")
+def test_what_is_submitted_again_is_held_against_the_limit_after_what_came_meanwhile(records):
+    order = done(records)
+    first = submit(records, draft(order, 30_000))
+    process.return_to_partner(records, invoice_id=first.id, reason="?", by="spc_1", at=SUBMITTED)
+    second = submit(records, draft(order, 20_000, "INV-2"))
+    submit(records, draft(order, 30_000))
+    spent = records.load(WorkOrderSpend, order.id).record.spent
+    assert [one.invoice_id for one in spent] == [second.id, first.id]
+
+
+@pytest.mark.rule("I-64")
+def test_one_of_two_races_for_the_last_of_the_limit_wins(records):
+    order = done(records)
+    raced = Raced(records, lambda: submit(records, draft(order, 30_000, "INV-2")))
+    with pytest.raises(Conflict):
+        submit(raced, draft(order, 30_000))
+    assert submit(records, draft(order, 30_000)).errors == ("prior_approval_missing",)
+
+
+@pytest.mark.rule("I-66")
+def test_an_approval_and_a_return_at_once_have_one_winner(records):
+    invoice = submit(records, draft(done(records), 20_000))
+    facts = {"invoice_id": invoice.id, "by": "spc_1", "at": SUBMITTED}
+    raced = Raced(records, lambda: process.return_to_partner(records, reason="?", **facts))
+    with pytest.raises(Conflict):
+        approve(raced, invoice)
+    assert records.load(Invoice, invoice.id).record.state is InvoiceState.RETURNED
+    assert [m for m in records.messages.values() if m.topic == "payable"] == []
+
+
+@pytest.mark.rule("I-65")
+def test_a_site_that_is_not_on_record_has_nothing_to_compare(records):
+    order = done(records)
+    del records._records[Site, SITE.id]
+    told = draft(order, 20_000, customer_name="Anybody")
+    assert process.validate(records, partner_id="other", draft=told).warnings == ()
+
+
+@pytest.mark.rule("B-52")
+def test_lines_have_causes_of_their_own(records):
+    order = done(records, by="orig")
+    lines = (
+        DraftLine("labor", "tightened it", 10_000, WORKED),
+        DraftLine("materials", "a module", 5_000, WORKED),
+    )
+    told = draft(order, 15_000, lines=lines)
+    invoice = submit(records, told, who="orig")
+    facts = {"invoice_id": invoice.id, "evidence": "a.jpg", "by": "spc_1", "at": SUBMITTED}
+    causes = {0: Cause.WORKMANSHIP}
+    bad = process.record_line_causes(records, causes={2: Cause.WORKMANSHIP}, **facts)
+    assert bad.code == "unknown_line"
+    bad = process.record_line_causes(records, causes={-1: Cause.WORKMANSHIP}, **facts)
+    assert bad.code == "unknown_line"
+    blank = process.record_line_causes(records, causes=causes, **{**facts, "evidence": " "})
+    assert blank.code == "evidence_missing"
+    with pytest.raises(BadInput, match="at least one line"):
+        process.record_line_causes(records, causes={}, **facts)
+    found = process.record_line_causes(records, causes=causes, **facts)
+    assert [found.cause_of(place) for place in (0, 1)] == [Cause.WORKMANSHIP, None]
+    before = everything(records)
+    process.record_line_causes(records, causes=causes, **facts)
+    assert everything(records) == before
+    refused = approve(records, invoice)
+    assert (refused.code, refused.because[-6:]) == ("covered_by_workmanship_warranty", "line 1")
+    process.record_line_causes(records, causes={0: Cause.PRODUCT_FAILURE}, **facts)
+    assert approve(records, invoice).state is InvoiceState.APPROVED
+
+
+@pytest.mark.rule("B-52")
+def test_causes_of_what_is_rejected_or_returned_are_not_recorded(records):
+    invoice = submit(records, draft(done(records), 20_000))
+    facts = {"invoice_id": invoice.id, "by": "spc_1", "at": SUBMITTED}
+    process.return_to_partner(records, reason="?", **facts)
+    causes = {0: Cause.WORKMANSHIP}
+    answer = process.record_line_causes(records, causes=causes, evidence="a.jpg", **facts)
+    assert answer.code == "conflict"

@@ -279,6 +279,24 @@ def test_who_decides(spc, expected):
 
 @pytest.mark.rule("I-66")
 @pytest.mark.parametrize(
+    ("by", "routed_to", "spc", "may"),
+    [
+        pytest.param("spc_1", "spc_1", ("spc_1", True, ""), True, id="who it went to"),
+        pytest.param("spc_1", "spc_2", ("spc_1", True, "spc_2"), True, id="who issued the work"),
+        pytest.param("spc_2", "spc_1", ("spc_1", True, " spc_2 "), True, id="who stands in"),
+        pytest.param("spc_3", "spc_1", ("spc_1", True, "spc_2"), False, id="somebody else"),
+        pytest.param("spc_3", "spc_1", None, False, id="somebody else, nobody on record"),
+        pytest.param("spc_1", "spc_1", None, True, id="who it went to, nobody on record"),
+        pytest.param("spc_3", "spc_queue", ("spc_1", False, ""), True, id="from the queue"),
+    ],
+)
+def test_who_may_decide(by, routed_to, spc, may):
+    known = approval.IssuingSpc(*spc) if spc else None
+    assert approval.may_decide(by, routed_to=routed_to, spc=known) is may
+
+
+@pytest.mark.rule("I-66")
+@pytest.mark.parametrize(
     ("returned", "expected"),
     [
         pytest.param([], "2026-06-29T17:00", id="never returned"),

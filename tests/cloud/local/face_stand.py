@@ -70,6 +70,7 @@ STACK = Stack(
     gateway_policy={},
     routes=(Route("/v1/", "WebFunction", None),),
     user_pools={},
+    scopes=frozenset(),
 )
 
 

@@ -12,6 +12,7 @@ from botocore.config import Config
 
 from cloud.local.http import LARGEST_BODY, Door, as_event
 from cloud.local.lambdas import Failed
+from cloud.local.template import Route
 from cloud.local.web import Request
 
 
@@ -282,10 +283,11 @@ def test_a_fault_of_the_door_itself_is_a_500(door, runtime):
 def test_a_query_is_laid_out_as_payload_2_says():
     now = datetime(2026, 6, 1, tzinfo=UTC)
     request = Request("GET", "/v1/x", "state=open&state=done&empty=", {}, b"")
-    event = as_event(request, "/v1/", now)
+    route = Route("/v1/", "WebFunction", None)
+    event = as_event(request, route, now)
     assert event["queryStringParameters"] == {"state": "open,done", "empty": ""}
     assert "body" not in event
-    bare = as_event(Request("GET", "/v1/x", "", {}, b""), "/v1/", now)
+    bare = as_event(Request("GET", "/v1/x", "", {}, b""), route, now)
     assert "queryStringParameters" not in bare
 
 

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from cloud.kernel.errors import BadInput
 from cloud.local.dynamodb import hook
 from cloud.local.dynamodb.engine import Engine
+from cloud.local.dynamodb.hook import ServiceError
 from cloud.local.keys import Keys
 
 hook.prepare()
@@ -289,3 +290,48 @@ def test_many_who_open_a_new_folder_at_once_share_the_keys(tmp_path):
 def test_a_key_that_cannot_be_honoured_is_refused(tmp_path, definitions, aliases, says):
     with pytest.raises(BadInput, match=says):
         opened(tmp_path, definitions, aliases)
+
+
+# ---------------------------------------------------------------------- keys that sign
+SIGNS = {"KeyUsage": "GENERATE_VERIFY_MAC", "KeySpec": "HMAC_256"}
+MAC = {"MacAlgorithm": "HMAC_SHA_256"}
+
+
+@pytest.fixture
+def signing(tmp_path):
+    return Keys(tmp_path, {"S": SIGNS, "K": {}}, Clock())
+
+
+def test_the_same_text_is_signed_the_same_also_after_a_restart(tmp_path, signing):
+    asked = {"KeyId": "S", "Message": b"a list", **MAC}
+    first = signing.call("GenerateMac", asked)["Mac"]
+    again = Keys(tmp_path, {"S": SIGNS}, Clock())
+    assert len(first) == 32
+    assert again.call("GenerateMac", asked)["Mac"] == first
+    assert again.call("VerifyMac", {**asked, "Mac": first})["MacValid"] is True
+    assert signing.call("GenerateMac", {**asked, "Message": b"another"})["Mac"] != first
+
+
+@pytest.mark.parametrize(
+    ("operation", "asked", "code"),
+    [
+        ("VerifyMac", {"KeyId": "S", "Message": b"m", "Mac": b"x" * 32}, "KMSInvalidMacException"),
+        ("GenerateMac", {"KeyId": "K", "Message": b"m"}, "InvalidKeyUsageException"),
+        ("GenerateMac", {"KeyId": "S", "Message": b""}, "ValidationException"),
+        ("GenerateMac", {"KeyId": "S", "Message": b"m" * 4097}, "ValidationException"),
+    ],
+)
+def test_a_signature_that_cannot_be_is_refused(signing, operation, asked, code):
+    with pytest.raises(ServiceError) as refused:
+        signing.call(operation, {**MAC, **asked})
+    assert refused.value.code == code
+
+
+def test_a_key_that_signs_opens_nothing_and_is_not_rotated(signing):
+    with pytest.raises(ServiceError) as refused:
+        signing.call("Encrypt", {"KeyId": "S", "Plaintext": b"secret"})
+    assert refused.value.code == "InvalidKeyUsageException"
+    with pytest.raises(BadInput, match="cannot be rotated"):
+        signing.rotate("S")
+    told = signing.call("DescribeKey", {"KeyId": "S"})["KeyMetadata"]
+    assert (told["KeySpec"], told["MacAlgorithms"]) == ("HMAC_256", ["HMAC_SHA_256"])

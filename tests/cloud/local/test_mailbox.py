@@ -123,7 +123,7 @@ def test_only_identities_send(tmp_path: Path, clock: Clock) -> None:
 
 
 def test_only_known_configuration_sets(tmp_path: Path, clock: Clock) -> None:
-    box = Mailbox(tmp_path, clock, configuration_sets=["letters"])
+    box = Mailbox(tmp_path, clock, configuration_sets={"letters": ()})
     send(box, ConfigurationSetName="letters")
     with pytest.raises(ServiceError, match="other") as info:
         send(box, ConfigurationSetName="other")

@@ -256,7 +256,7 @@ def test_a_key_of_more_than_1024_bytes_is_too_long(our_s3):
         ("PutObject", {"ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="}, "BadDigest"),
         ("PutObject", {"ChecksumSHA256": "AAAA"}, "BadDigest"),
         ("GetObject", {"PartNumber": 1}, "NotImplemented"),
-        ("GetObjectTagging", {}, "NotImplemented"),
+        ("GetObjectAcl", {}, "NotImplemented"),
         ("CopyObject", {"CopySource": "docs"}, "InvalidArgument"),
         ("ListObjectsV2", {"MaxKeys": -1}, "InvalidArgument"),
         ("ListObjectsV2", {"ContinuationToken": "!"}, "InvalidArgument"),

@@ -26,6 +26,9 @@ def clock(tmp_path):
     made.close()
 
 
+SCOPES = ("sunreeve/partner", "sunreeve/work_order:read", "sunreeve/test")
+
+
 class Served:
     """An issuer behind a real port, which counts who asks for its keys."""
 
@@ -46,7 +49,7 @@ class Served:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/Pool"
-        self.issuer = Issuer(folder, pools={"Pool": self.url}, clock=clock)
+        self.issuer = Issuer(folder, pools={"Pool": self.url}, scopes=SCOPES, clock=clock)
         self.thread = Thread(target=self.server.serve_forever)
         self.thread.start()
 
@@ -173,7 +176,7 @@ def test_keys_that_cannot_be_fetched_are_unavailable(served, clock):
 
 def test_the_key_outlives_a_restart_and_nobody_else_may_read_it(served, tokens, clock, tmp_path):
     token = served.issuer.client_token("c")
-    again = Issuer(tmp_path / "secrets", pools={"Pool": served.url}, clock=clock)
+    again = Issuer(tmp_path / "secrets", pools={"Pool": served.url}, scopes=SCOPES, clock=clock)
     assert again.jwks() == served.issuer.jwks()
     served.issuer = again
     assert tokens.caller(f"Bearer {token}")
@@ -209,6 +212,9 @@ def test_a_program_gets_a_token_for_its_secret(served, tokens):
         ("", "client-1:SECRET", 400, "unsupported_grant_type"),
         ("grant_type=client_credentials&scope=sunreeve/operations", "client-1:SECRET", 400,
          "invalid_scope"),
+        ("grant_type=client_credentials&scope=sunreeve/partner+sunreeve/all", "client-1:SECRET",
+         400, "invalid_scope"),
+        ("grant_type=client_credentials&scope=+", "client-1:SECRET", 400, "invalid_scope"),
     ],
 )  # fmt: skip
 def test_what_the_token_endpoint_refuses(served, form, user, status, error):

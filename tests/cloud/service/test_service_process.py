@@ -3,6 +3,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from report_world import keep_photos
 
 from cloud.adapters.memory import MemoryRecords
 from cloud.kernel.change import Change, Save, Timer
@@ -162,6 +163,7 @@ def decline(records, who="orig", when=MONDAY):
 
 
 def submit_report(records, who="orig", content=REPORT, when=MONDAY):
+    keep_photos(records, content, work_order_id=the_order(records).id, partner_id=who)
     return process.submit_report(
         records,
         work_order_id=the_order(records).id,
@@ -339,6 +341,7 @@ def test_an_acceptance_in_time_starts_the_other_clocks(records):
     assert due == {
         "schedule_due": at("2026-06-11T17:00:01"),
         "complete_due": at("2026-06-24T17:00:01"),
+        "remind": at("2026-06-11T08:00:01"),
     }
     before = everything(records)
     accept(records, when=at("2026-06-09T11:00"))
@@ -375,6 +378,9 @@ def test_silence_is_a_breach_once_and_a_person_confirms_the_reassignment(records
     order = wake(records, "accept_due", due + timedelta(seconds=1))
     assert (order.state, order.task) == (WorkOrderState.REASSIGNABLE, Task.CONFIRM_REASSIGNMENT)
     assert order.original_offer is OriginalOffer.NO_RESPONSE
+    (reminder,) = records.timers.values()
+    assert (reminder.wakes, reminder.due_at) == ("remind", at("2026-06-11T08:00:01"))
+    wake(records, "remind", at("2026-06-11T08:00"))
     assert records.timers == {}
     before = everything(records)
     wake(records, "accept_due", due + timedelta(days=3))
@@ -680,6 +686,7 @@ def test_a_homeowner_is_unresponsive_after_two_days(records):
 def test_an_incomplete_report_is_told_and_not_kept(records):
     offered(records)
     accept(records)
+    keep_photos(records, REPORT, work_order_id=the_order(records).id, partner_id="orig")
     before = everything(records)
     answer = submit_report(records, content=replace(REPORT, root_cause=" ", form="fax"))
     assert isinstance(answer, Incomplete)
@@ -689,7 +696,7 @@ def test_an_incomplete_report_is_told_and_not_kept(records):
 
 @pytest.mark.rule("P-71")
 @pytest.mark.rule("S-22")
-def test_a_complete_report_completes_the_work_and_the_readings_close_the_case(records):
+def test_a_complete_report_completes_the_work_and_the_case_waits_for_the_proof(records):
     offered(records)
     accept(records)
     report = submit_report(records, when=at("2026-06-22T17:00"))
@@ -697,7 +704,7 @@ def test_a_complete_report_completes_the_work_and_the_readings_close_the_case(re
     assert isinstance(report, Report)
     assert order.state is WorkOrderState.COMPLETED
     assert order.assignments[-1].missed == (SlaMilestone.SCHEDULE,)
-    assert records.timers == {}
+    assert [one.wakes for one in records.timers.values()] == ["verify_case"]
     case = take_up(records)
     assert case.state is CaseState.VERIFYING
     before = everything(records)
@@ -707,7 +714,9 @@ def test_a_complete_report_completes_the_work_and_the_readings_close_the_case(re
     assert submit_report(records, content=other).code == "conflict"
     seen = {"site_id": "site-1", "family": "PRODUCTION", "at": at("2026-06-23T21:00")}
     case = process.record_recovery(records, **seen)
-    assert case.state is CaseState.RESOLVED
+    assert case.state is CaseState.VERIFYING
+    confirmed = {"case_id": case.id, "at": seen["at"], "by": "ams"}
+    assert process.customer_confirms(records, **confirmed).state is CaseState.RESOLVED
     subjects = [letter.subject for letter in records.letters.values()]
     assert f"[{case.id}] Your solar system works again" in subjects
     before = everything(records)
@@ -719,14 +728,14 @@ def test_a_complete_report_completes_the_work_and_the_readings_close_the_case(re
 
 
 @pytest.mark.rule("P-71")
-def test_readings_that_were_well_before_the_report_close_the_case_with_it(records):
+def test_readings_that_were_well_before_the_report_prove_nothing_of_it(records):
     offered(records)
     accept(records)
     seen = {"site_id": "site-1", "family": "PRODUCTION", "at": at("2026-06-09T21:00")}
     assert process.record_recovery(records, **seen).state is CaseState.WORK_ORDERED
     submit_report(records, when=at("2026-06-10T09:00"))
     (case,) = records.find(Case, by="site_id", value="site-1")
-    assert case.record.state is CaseState.RESOLVED
+    assert case.record.state is CaseState.VERIFYING
 
 
 @pytest.mark.rule("D-14")
@@ -859,6 +868,8 @@ def test_a_timer_that_outlived_its_offer_wakes_nobody(records):
 def test_a_silent_partner_is_reminded_in_its_thread(records):
     order = offered(records)
     wake(records, "accept_due", at("2026-06-10T17:00:01"))
+    assert [one for one in records.letters.values() if "Overdue" in one.subject] == []
+    wake(records, "remind", at("2026-06-11T08:00"))
     (reminder,) = [one for one in records.letters.values() if "Overdue" in one.subject]
     assert (reminder.to, reminder.thread) == ("service@orig.example", order.id)
 

@@ -8,11 +8,13 @@ from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput
 from cloud.kernel.ports import Records, require
 from cloud.portfolio.models import ApiClient, Milestone, Partner, Project, Site, milestone_id
+from cloud.portfolio.organisation import RelationshipManager, Technician
+
+Registered = Site | Partner | Project | ApiClient | Technician | RelationshipManager
+"""What is put on record as it is."""
 
 
-def register(
-    records: Records, record: Site | Partner | Project | ApiClient, *, at: datetime, by: str
-) -> None:
+def register(records: Records, record: Registered, *, at: datetime, by: str) -> None:
     """Put a new thing on record; the same one again changes nothing.
 
     Raises:

@@ -1,0 +1,1 @@
+"""The form by which customers ask for help."""

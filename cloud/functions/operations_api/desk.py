@@ -1,0 +1,84 @@
+"""What all routes of the operations API work with, and who asks: a person and its roles."""
+
+import os
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+
+from cloud.adapters import codec, wiring
+from cloud.adapters.api import Forbidden, allowed
+from cloud.functions.operations_api.shapes import Listed, One
+from cloud.service.cases import Desks
+
+CLOCK = wiring.clock()
+RECORDS = wiring.records(os.environ)
+DOCUMENTS = wiring.documents(os.environ)
+OUTSIDE = wiring.uploads(os.environ)
+DESKS = Desks(
+    coordinator_id=os.environ["COORDINATOR_ID"],
+    support_center=os.environ["SUPPORT_CENTER_MAIL"],
+    aftermarket=os.environ["OPERATIONS_MAIL"],
+)
+
+SPC, RM, AMS = "spc", "relationship_manager", "ams"
+ACCOUNTING, PROJECTS, AUDITOR, ADMIN = "accounting_admin", "projects", "auditor", "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One of the owner's people, as the token names it.
+
+    Attributes:
+        roles: the groups of the user pool; no one role prepares and approves, or approves and pays.
+    """
+
+    name: str
+    roles: frozenset[str]
+
+
+Next = Callable[[APIGatewayHttpResolver], Response[str]]
+_PERSON: ContextVar[Person] = ContextVar("person")
+
+
+def person() -> Person:
+    """Give who asks."""
+    return _PERSON.get()
+
+
+def ask_as(found: Person) -> None:
+    """Let the request be answered in this person's name."""
+    _PERSON.set(found)
+
+
+def may(*roles: str) -> Callable[[APIGatewayHttpResolver, Next], Response[str]]:
+    """Give what stands before a route and lets only people with one of these roles pass.
+
+    It is asked before the body is looked at.
+    """
+
+    def let_pass(app: APIGatewayHttpResolver, next_middleware: Next) -> Response[str]:
+        if not person().name or not person().roles & set(roles):
+            msg = f"this is for {' or '.join(roles)}; ask an administrator for the role"
+            raise Forbidden(msg)
+        return next_middleware(app)
+
+    return let_pass
+
+
+def acting() -> dict[str, Any]:
+    """Give what every command takes: when, and in whose name."""
+    return {"at": CLOCK.now(), "by": person().name}
+
+
+def shown(record: object) -> One:
+    """Give a record as it is kept, or the refusal of what was asked."""
+    return One(item=codec.to_shown(allowed(record)))
+
+
+def listed(kind: type[Any], by: str, value: str) -> Listed:
+    """Give all records of a kind with that value."""
+    found = RECORDS.find(kind, by=by, value=value)
+    return Listed(items=[codec.to_shown(stored.record) for stored in found])

@@ -1,0 +1,211 @@
+"""Routes of invoices: who decides on them, what their lines were for, and what customers bear."""
+
+from aws_lambda_powertools.event_handler.api_gateway import Router
+
+from cloud.adapters import codec
+from cloud.adapters.api import PROBLEMS
+from cloud.functions.operations_api.desk import (
+    ACCOUNTING,
+    ADMIN,
+    AUDITOR,
+    RECORDS,
+    RM,
+    SPC,
+    acting,
+    listed,
+    may,
+    shown,
+)
+from cloud.functions.operations_api.money_shapes import (
+    ChargeIn,
+    DelegateIn,
+    InternalCostIn,
+    LineCausesIn,
+)
+from cloud.functions.operations_api.shapes import Listed, One, ReasonIn
+from cloud.invoicing import process as invoicing
+from cloud.invoicing.models import CustomerCharge, Invoice
+from cloud.kernel.ports import require
+
+router = Router()
+TAGS, CHARGES = ["Invoices"], ["Customer charges"]
+
+
+@router.get(
+    "/ops/invoices", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC, RM, ACCOUNTING, AUDITOR)]
+)
+def list_invoices(state: str) -> Listed:
+    """List the invoices in one state."""
+    return listed(Invoice, "state", state)
+
+
+@router.get(
+    "/ops/invoices/<invoice_id>",
+    responses=PROBLEMS,
+    tags=TAGS,
+    middlewares=[may(SPC, RM, ACCOUNTING, AUDITOR)],
+)
+def get_invoice(invoice_id: str) -> One:
+    """Give one invoice, with what was attached and what to look at."""
+    return shown(require(RECORDS.load(Invoice, invoice_id), "invoice", invoice_id).record)
+
+
+@router.post(
+    "/ops/invoices/<invoice_id>/approve", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+)
+def approve_invoice(invoice_id: str) -> One:
+    """Approve an invoice; never by who submitted it (I-66)."""
+    return shown(invoicing.approve(RECORDS, invoice_id=invoice_id, **acting()))
+
+
+@router.post(
+    "/ops/invoices/<invoice_id>/return", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+)
+def return_invoice(invoice_id: str, body: ReasonIn) -> One:
+    """Give an invoice back to the partner; the clock of the decision stands meanwhile."""
+    return shown(
+        invoicing.return_to_partner(RECORDS, invoice_id=invoice_id, reason=body.reason, **acting())
+    )
+
+
+@router.post(
+    "/ops/invoices/<invoice_id>/reject", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+)
+def reject_invoice(invoice_id: str, body: ReasonIn) -> One:
+    """Reject an invoice."""
+    return shown(invoicing.reject(RECORDS, invoice_id=invoice_id, reason=body.reason, **acting()))
+
+
+@router.post(
+    "/ops/invoices/<invoice_id>/escalate", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+)
+def escalate_invoice(invoice_id: str) -> One:
+    """Take an invoice to the relationship manager, at any time (I-69)."""
+    return shown(invoicing.escalate_by_coordinator(RECORDS, invoice_id=invoice_id, **acting()))
+
+
+@router.post(
+    "/ops/invoices/<invoice_id>/void", responses=PROBLEMS, tags=TAGS, middlewares=[may(ACCOUNTING)]
+)
+def void_invoice(invoice_id: str, body: ReasonIn) -> One:
+    """Ask the funding runs not to pay an approved invoice (I-64)."""
+    return shown(
+        invoicing.request_void(RECORDS, invoice_id=invoice_id, reason=body.reason, **acting())
+    )
+
+
+@router.post(
+    "/ops/invoices/<invoice_id>/line_causes", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+)
+def record_line_causes(invoice_id: str, body: LineCausesIn) -> One:
+    """Note the cause of single lines; the work order's holds for the others (B-52)."""
+    causes = {one.line: one.cause for one in body.causes}
+    return shown(
+        invoicing.record_line_causes(
+            RECORDS, invoice_id=invoice_id, causes=causes, evidence=body.evidence, **acting()
+        )
+    )
+
+
+@router.post(
+    "/ops/work_orders/<number>/internal_cost", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+)
+def record_internal_cost(number: str, body: InternalCostIn) -> One:
+    """Note what the owner's own technicians did, so that it can be claimed (R-46)."""
+    return shown(
+        invoicing.record_internal_cost(
+            RECORDS,
+            work_order_id=number,
+            minutes=body.minutes,
+            distance_km=body.distance_km,
+            **acting(),
+        )
+    )
+
+
+@router.post(
+    "/ops/coordinators/<coordinator_id>/presence",
+    responses=PROBLEMS,
+    tags=TAGS,
+    middlewares=[may(ADMIN)],
+)
+def delegate(coordinator_id: str, body: DelegateIn) -> One:
+    """Say whether a coordinator is there and who stands in; open invoices follow (I-66)."""
+    return shown(
+        invoicing.delegate(
+            RECORDS,
+            coordinator_id=coordinator_id,
+            is_active=body.is_active,
+            delegate_id=body.delegate_id,
+            **acting(),
+        )
+    )
+
+
+@router.get(
+    "/ops/customer_charges",
+    responses=PROBLEMS,
+    tags=CHARGES,
+    middlewares=[may(SPC, ACCOUNTING, AUDITOR)],
+)
+def list_charges(state: str) -> Listed:
+    """List what customers are asked to pay, in one state (B-52)."""
+    return listed(CustomerCharge, "state", state)
+
+
+@router.post(
+    "/ops/invoices/<invoice_id>/customer_charge",
+    responses=PROBLEMS,
+    tags=CHARGES,
+    middlewares=[may(SPC)],
+)
+def propose_charge(invoice_id: str, body: ChargeIn) -> One:
+    """Propose to charge the customer the lines that are its to bear (B-52)."""
+    return shown(
+        invoicing.propose_charge(RECORDS, invoice_id=invoice_id, evidence=body.evidence, **acting())
+    )
+
+
+@router.post(
+    "/ops/customer_charges/<charge_id>/approve",
+    responses=PROBLEMS,
+    tags=CHARGES,
+    middlewares=[may(SPC)],
+)
+def approve_charge(charge_id: str) -> One:
+    """Approve a charge that another person proposed (B-52a)."""
+    return shown(invoicing.approve_charge(RECORDS, charge_id=charge_id, **acting()))
+
+
+@router.post(
+    "/ops/customer_charges/<charge_id>/tell",
+    responses=PROBLEMS,
+    tags=CHARGES,
+    middlewares=[may(SPC)],
+)
+def tell_customer(charge_id: str) -> One:
+    """Tell the customer of an approved charge, once (B-52)."""
+    return shown(invoicing.tell_customer(RECORDS, charge_id=charge_id, **acting()))
+
+
+@router.post(
+    "/ops/customer_charges/<charge_id>/withdraw",
+    responses=PROBLEMS,
+    tags=CHARGES,
+    middlewares=[may(SPC)],
+)
+def withdraw_charge(charge_id: str, body: ReasonIn) -> One:
+    """Withdraw a charge that did not leave yet."""
+    return shown(
+        invoicing.withdraw_charge(RECORDS, charge_id=charge_id, reason=body.reason, **acting())
+    )
+
+
+@router.post(
+    "/ops/customer_charges/export", responses=PROBLEMS, tags=CHARGES, middlewares=[may(ACCOUNTING)]
+)
+def export_charges() -> Listed:
+    """Give the rows of all charges that customers were told of and that did not leave yet."""
+    return Listed(
+        items=[codec.to_shown(row) for row in invoicing.export_charges(RECORDS, **acting())]
+    )

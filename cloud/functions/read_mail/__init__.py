@@ -1,0 +1,1 @@
+"""Mails are read, and what became of ours is noted."""

@@ -1,0 +1,1 @@
+"""Works out once a month how well partners perform."""

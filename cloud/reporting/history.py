@@ -1,0 +1,371 @@
+"""How a record stood at an instant, from the instants that it keeps and from the log.
+
+What a record says today is believed only as far as it was said by then: every fact carries the
+instant at which it became known, or its event does. What is derived from facts (a state, a verdict)
+is derived again.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from cloud.invoicing.models import Invoice, InvoiceState, Payment
+from cloud.kernel.change import Event
+from cloud.kernel.money import Money
+from cloud.service.models import (
+    Assignment,
+    Case,
+    CaseOwner,
+    CaseState,
+    Cause,
+    OriginalOffer,
+    Pause,
+    Visit,
+    WorkOrder,
+    WorkOrderState,
+)
+from cloud.service.offer import AssignmentState
+
+ORDER_EVENTS = (
+    "accepted",
+    "cancelled",
+    "cause_found",
+    "completed",
+    "declined",
+    "offered",
+    "reassigned",
+    "report_returned",
+    "serials_settled",
+    "spend_rejected",
+    "visit_scheduled",
+    "withdrawn",
+)
+CASE_EVENTS = (
+    "case_cancelled",
+    "case_closed",
+    "case_opened",
+    "case_reopened",
+    "case_resolved",
+    "handed_over",
+    "recovered",
+    "returned",
+    "work_did_not_hold",
+)
+"""Events that tell what the records do not keep by themselves."""
+
+_ENDS = {
+    "case_resolved": CaseState.RESOLVED,
+    "case_closed": CaseState.CLOSED,
+    "case_cancelled": CaseState.CANCELLED,
+    "cancelled": CaseState.CANCELLED,
+}
+_LOST_BY = {
+    AssignmentState.DECLINED: {"declined"},
+    AssignmentState.EXPIRED_REASSIGNED: {"reassigned"},
+    AssignmentState.WITHDRAWN: {"withdrawn", "cancelled"},
+}
+_LOST = frozenset(_LOST_BY)
+_OVER = {WorkOrderState.COMPLETED, WorkOrderState.CANCELLED}
+_BY_REPORT = "visit"
+"""Channel of the attempt that an arrival or a report implies: it is known only since then."""
+_CAUSE = re.compile(rf"\bfound ({'|'.join(Cause)}) on work order\b")
+_AMOUNT = re.compile(r"\$[\d,]+\.\d\d")
+
+
+def order_at(order: WorkOrder, log: Sequence[Event], at: datetime) -> WorkOrder | None:
+    """Give a work order as it stood, None where it was not issued yet.
+
+    A pause and a visit are known since they were declared, not since they began. The ranking is
+    the latest one that was stored.
+    """
+    if order.issued_at > at:
+        return None
+    log = known(log, at)
+    is_reported = _by(order.reported_at, at) is not None
+    visits = _visits_at(order, log, at)
+    was_there = is_reported or any(one.arrived_at is not None for one in visits)
+    has_left = is_reported or any(one.departed_at is not None for one in visits)
+    assignments = tuple(
+        _offer_at(offer, order, log, at) for offer in order.assignments if offer.offered_at <= at
+    )
+    approvals = tuple(one for one in order.spend_approvals if one.at <= at)
+    before = replace(
+        order,
+        assignments=assignments,
+        spend_approvals=approvals,
+        not_to_exceed=max([order.spend_limit, *(one.max_total for one in approvals)]),
+        is_emergency=order.is_emergency and (order.emergency_since or at) <= at,
+        emergency_since=_by(order.emergency_since, at),
+        work_authorized_at=_by(order.work_authorized_at, at),
+        contact_attempts=tuple(
+            one
+            for one in order.contact_attempts
+            if one.at <= at and (was_there or one.channel != _BY_REPORT)
+        ),
+        visits=visits,
+        pauses=_pauses_at(order.pauses, at),
+        report_id=order.report_id if is_reported else None,
+        departed_at=_by(order.departed_at, at) if has_left else None,
+        reported_at=_by(order.reported_at, at),
+        cause=_cause_at(order, log),
+        task=None,
+    )
+    standing = _standing(before, log)
+    holder = assignments[-1].partner_id if assignments else None
+    return replace(
+        before,
+        state=standing,
+        partner_id=None if standing is WorkOrderState.MANUAL_DISPATCH else holder,
+        original_offer=_original_offer(before),
+        excluded=tuple(one.partner_id for one in assignments if one.state in _LOST),
+    )
+
+
+def case_at(case: Case, log: Sequence[Event], orders: Iterable[WorkOrder], at: datetime) -> Case:
+    """Give a case as it stood, its own work orders being given as they stood.
+
+    The latest end or reopening decides whether it is open. Whoever was sent since makes it ordered,
+    a report makes it wait for the readings.
+    """
+    log = known(log, at)
+    turns = [one for one in log if one.what in _ENDS or one.what == "case_reopened"]
+    reopenings = [one.at for one in turns if one.what == "case_reopened"]
+    since = max(reopenings, default=case.opened_at)
+    ended = bool(turns) and turns[-1].what in _ENDS
+    resolved = [one.at for one in turns if one.what == "case_resolved" and one.at >= since]
+    sent = [one for one in orders if one.issued_at >= since]
+    reported = [one.departed_at for one in sent if one.departed_at and one.reported_at]
+    recovered = [one.at for one in log if one.what == "recovered" and one.at >= since]
+    state = CaseState.OPEN
+    if ended:
+        state = _ENDS[turns[-1].what]
+    elif _is_away(case, log):
+        state = CaseState.WITH_OMNIDIAN
+    elif any(one.state not in _OVER for one in sent):
+        state = CaseState.WORK_ORDERED
+    elif reported and not _did_not_hold(log, since=max(reported)):
+        state = CaseState.VERIFYING
+    return replace(
+        case,
+        state=state,
+        visited_at=max(reported, default=None),
+        recovered_at=recovered[-1] if recovered else None,
+        resolved_at=resolved[0] if ended and resolved else None,
+        closed_at=_by(case.closed_at, at),
+        verified_at=_by(case.verified_at, at),
+        handed_over_at=_by(case.handed_over_at, at),
+        reopened=len(reopenings),
+        reports=tuple(one for one in case.reports if one.at <= at),
+        checks=tuple(one for one in case.checks if one.at <= at),
+        task=None,
+    )
+
+
+def invoice_at(invoice: Invoice, log: Sequence[Event], at: datetime) -> Invoice | None:
+    """Give an invoice as it stood, None where it was not submitted yet.
+
+    One that was corrected later is told with the amount that the log gives for its submission.
+    """
+    if invoice.submitted_at > at:
+        return None
+    returned = tuple(
+        replace(one, until=_by(one.until, at)) for one in invoice.returned if one.since <= at
+    )
+    payments = tuple(_payment_at(one, at) for one in invoice.payments if one.paid_at <= at)
+    decided_at = _by(invoice.decided_at, at)
+    state = InvoiceState.SUBMITTED
+    if decided_at is not None:
+        state = InvoiceState.REJECTED
+        if invoice.state is not InvoiceState.REJECTED:
+            state = InvoiceState.APPROVED
+        if any(one.returned_at is None for one in payments):
+            state = InvoiceState.PAID
+        if invoice.state is InvoiceState.VOID and any(
+            one.what == "voided" for one in known(log, at)
+        ):
+            state = InvoiceState.VOID
+    elif returned and returned[-1].until is None:
+        state = InvoiceState.RETURNED
+    submissions = [one for one in log if one.what == "submitted"]
+    last = [one for one in submissions if one.at <= at][-1:]
+    content = invoice.content
+    if last and last != submissions[-1:]:
+        content = replace(content, total=_amount(last[0]) or content.total)
+    return replace(
+        invoice,
+        content=content,
+        state=state,
+        returned=returned,
+        payments=payments,
+        decided_at=decided_at,
+        escalated_at=_by(invoice.escalated_at, at),
+    )
+
+
+def known(log: Sequence[Event], at: datetime) -> list[Event]:
+    """Give the events that had become true by then."""
+    return [one for one in log if one.at <= at]
+
+
+def with_offer(order: WorkOrder, place: int) -> WorkOrder:
+    """Give a work order as if the offer at that place were its present one."""
+    offer = order.assignments[place]
+    return replace(order, assignments=order.assignments[: place + 1], partner_id=offer.partner_id)
+
+
+def _by(instant: datetime | None, at: datetime) -> datetime | None:
+    return None if instant is None or instant > at else instant
+
+
+def _count(log: Sequence[Event], what: str) -> int:
+    return sum(one.what == what for one in log)
+
+
+def _offer_at(
+    offer: Assignment, order: WorkOrder, log: Sequence[Event], at: datetime
+) -> Assignment:
+    """Give an offer as it stood: unanswered as long as its answer had not come."""
+    answered_at = _by(offer.answered_at, at)
+    is_answered = answered_at is not None
+    since = [one.what for one in log if one.at >= offer.offered_at]
+    state = AssignmentState.OFFERED
+    if offer.state in _LOST_BY and not _LOST_BY[offer.state].isdisjoint(since):
+        state = offer.state
+    elif "accepted" in since and not _was_rejected(since):
+        is_waiting = _is_waiting(offer, order, at)
+        state = AssignmentState.AWAITING_SPEND_APPROVAL if is_waiting else AssignmentState.ACCEPTED
+    return replace(
+        offer,
+        state=state,
+        delivered_at=_by(offer.delivered_at, at),
+        bounced_at=_by(offer.bounced_at, at),
+        phoned_at=_by(offer.phoned_at, at),
+        acknowledged_at=_by(offer.acknowledged_at, at),
+        answered_at=answered_at,
+        is_late=offer.is_late and is_answered,
+        estimate=offer.estimate if is_answered else None,
+        reason=offer.reason if state in _LOST else "",
+        missed=(),
+        calls=tuple(one for one in offer.calls if one.at <= at),
+        reminded=(),
+    )
+
+
+def _was_rejected(since: Sequence[str]) -> bool:
+    """Tell whether the latest acceptance was undone: the spending that it needs was rejected."""
+    turns = [what for what in since if what in {"accepted", "spend_rejected"}]
+    return turns[-1:] == ["spend_rejected"]
+
+
+def _is_waiting(offer: Assignment, order: WorkOrder, at: datetime) -> bool:
+    """Tell whether an accepted offer waited for leave to spend.
+
+    Of the present offer the start of the clocks tells it, of an earlier one its estimate.
+    """
+    if offer is order.assignments[-1] and order.work_authorized_at is not None:
+        return order.work_authorized_at > at
+    is_over = offer.estimate is not None and offer.estimate > order.spend_limit
+    return is_over and not any(offer.offered_at <= it.at <= at for it in order.spend_approvals)
+
+
+def _visits_at(order: WorkOrder, log: Sequence[Event], at: datetime) -> tuple[Visit, ...]:
+    """Give the visits that had been booked, or that somebody had come to unannounced."""
+    booked = _count(log, "visit_scheduled")
+    return tuple(
+        _visit_at(visit, at)
+        for place, visit in enumerate(order.visits)
+        if place < booked or _by(visit.arrived_at, at) is not None
+    )
+
+
+def _visit_at(visit: Visit, at: datetime) -> Visit:
+    departed_at = _by(visit.departed_at, at)
+    return replace(
+        visit,
+        arrived_at=_by(visit.arrived_at, at),
+        departed_at=departed_at,
+        is_finished=visit.is_finished if departed_at else None,
+    )
+
+
+def _pauses_at(pauses: Sequence[Pause], at: datetime) -> tuple[Pause, ...]:
+    """Give the pauses that had been declared, as far as anybody had decided on them."""
+    return tuple(
+        replace(
+            pause,
+            until=_by(pause.until, at),
+            decided_at=_by(pause.decided_at, at),
+            is_rejected=pause.is_rejected and _by(pause.decided_at, at) is not None,
+        )
+        for pause in pauses
+        if (pause.declared_at or pause.since) <= at
+    )
+
+
+def _cause_at(order: WorkOrder, log: Sequence[Event]) -> Cause:
+    """Give the cause by its last event: the record keeps only the latest one."""
+    found = [one for one in log if one.what == "cause_found"]
+    if not found:
+        return Cause.UNDETERMINED
+    told = _CAUSE.search(found[-1].says)
+    return Cause(told[1]) if told else order.cause
+
+
+def _standing(order: WorkOrder, log: Sequence[Event]) -> WorkOrderState:
+    if order.reported_at is not None:
+        return WorkOrderState.COMPLETED
+    if any(one.what == "cancelled" for one in log):
+        return WorkOrderState.CANCELLED
+    last = order.assignments[-1] if order.assignments else None
+    if last is None or last.state in _LOST:
+        return WorkOrderState.MANUAL_DISPATCH
+    if last.state is AssignmentState.OFFERED:
+        if _was_rejected([one.what for one in log if one.at >= last.offered_at]):
+            return WorkOrderState.SPEND_REJECTED
+        is_lost = last.bounced_at is not None and last.delivered_at is None
+        return WorkOrderState.CONTACT_FAILED if is_lost else WorkOrderState.OFFERED
+    if last.state is AssignmentState.AWAITING_SPEND_APPROVAL:
+        return WorkOrderState.AWAITING_SPEND
+    if order.visits:
+        visit = order.visits[-1]
+        if visit.departed_at is not None and visit.is_finished is not False:
+            return WorkOrderState.AWAITING_REPORT
+        is_there = visit.arrived_at is not None and visit.departed_at is None
+        return WorkOrderState.ON_SITE if is_there else WorkOrderState.SCHEDULED
+    return WorkOrderState.SCHEDULING if order.contact_attempts else WorkOrderState.ACCEPTED
+
+
+def _original_offer(order: WorkOrder) -> OriginalOffer:
+    """Give what became of the offer to the original installer (B-53)."""
+    theirs = [one for one in order.assignments if one.partner_id == order.original_installer_id]
+    if not theirs:
+        return OriginalOffer.NOT_OFFERED
+    state = theirs[-1].state
+    if state is AssignmentState.DECLINED:
+        return OriginalOffer.DECLINED
+    if state is AssignmentState.EXPIRED_REASSIGNED:
+        silent = OriginalOffer.NO_RESPONSE
+        return OriginalOffer.COULD_NOT_RESPOND_EMERGENCY if order.is_emergency else silent
+    # An acceptance stays one, also where its cost was rejected or it was withdrawn later.
+    return OriginalOffer.ACCEPTED if theirs[-1].answered_at else OriginalOffer.NOT_OFFERED
+
+
+def _is_away(case: Case, log: Sequence[Event]) -> bool:
+    """Tell whether the support center leads a case: it was handed over, and did not come back."""
+    turns = [one.what for one in log if one.what in {"handed_over", "returned"}]
+    is_theirs = case.owner is CaseOwner.OMNIDIAN
+    return turns[-1:] == ["handed_over"] or (is_theirs and not turns)
+
+
+def _did_not_hold(log: Sequence[Event], *, since: datetime) -> bool:
+    return any(one.what == "work_did_not_hold" and one.at >= since for one in log)
+
+
+def _payment_at(payment: Payment, at: datetime) -> Payment:
+    return replace(payment, returned_at=_by(payment.returned_at, at))
+
+
+def _amount(event: Event) -> Money | None:
+    found = _AMOUNT.search(event.says)
+    return Money.parse(found.group()) if found else None

@@ -1,0 +1,158 @@
+"""What a case asks of work orders: a new one is issued, an open one becomes urgent or ends."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from cloud.kernel.change import NEW, Change, Event, Save
+from cloud.kernel.ids import derived
+from cloud.kernel.money import Money
+from cloud.kernel.ports import Records, Stored, require
+from cloud.portfolio.models import Partner, Site
+from cloud.service import customer_letters, desk_letters, letters
+from cloud.service.cases import is_workmanship_suspected
+from cloud.service.clocks import timers_of
+from cloud.service.models import (
+    Case,
+    CaseState,
+    CaseTask,
+    Finding,
+    Task,
+    WorkOrder,
+    WorkOrderState,
+)
+from cloud.service.process.dispatch import drafted, offered_next
+from cloud.service.process.saving import load_order
+
+
+def orders_of(records: Records, case_id: str) -> Sequence[Stored[WorkOrder]]:
+    """Give the work orders of a case, each as it stands now."""
+    found = records.find(WorkOrder, by="case_id", value=case_id)
+    return tuple(load_order(records, one.record.id) for one in found)
+
+
+def issued(
+    records: Records,
+    case: Case,
+    *,
+    site: Site,
+    finding: Finding,
+    spc_id: str,
+    at: datetime,
+    by: str,
+    is_workmanship_suspected_by_person: bool | None = None,
+    not_to_exceed: Money | None = None,
+) -> Change:
+    """Give a new work order of a case, issued and offered (A-81, R-42, R-43b); it is saved first.
+
+    Args:
+        records: the partners, and the orders of the case.
+        case: as it will be written with it.
+        site: its home.
+        finding: what is wrong, and since when.
+        spc_id: who coordinates it.
+        at: when it is issued.
+        by: who issues it.
+        is_workmanship_suspected_by_person: a person's word, None where the list decides.
+        not_to_exceed: what may be spent without asking, None for the limit of the day.
+    """
+    draft = drafted(
+        case,
+        site=site,
+        finding=finding,
+        number=derived("WO", case.id, len(orders_of(records, case.id)) + 1),
+        spc_id=spc_id,
+        at=at,
+    )
+    draft = replace(
+        draft,
+        is_workmanship_suspected=is_workmanship_suspected(
+            case.family,
+            until=site.workmanship_until,
+            began_on=finding.opened_on,
+            said=is_workmanship_suspected_by_person,
+        ),
+        not_to_exceed=draft.not_to_exceed if not_to_exceed is None else not_to_exceed,
+    )
+    order, events, sent = offered_next(records, draft, site=site, at=at)
+    says = f"work order {order.id} was issued for case {case.id}"
+    event = Event(order.id, "issued", at, by, "A-81", (case.id, finding.id), says)
+    return Change(saves=(Save(order, NEW),), events=(event, *events), letters=sent)
+
+
+def escalated(
+    records: Records, case: Case, *, site: Site, finding: Finding, at: datetime, by: str
+) -> Change:
+    """Give what follows when a case under way turns out to be dangerous (E-31, E-32b).
+
+    The customer is warned. Work that was ordered already is an emergency from now on: its partner
+    is written to at once, and has to be phoned.
+    """
+    change = Change(letters=(customer_letters.danger(case, site=site, finding=finding, at=at),))
+    for stored in orders_of(records, case.id):
+        order = stored.record
+        if not order.is_open or order.is_emergency:
+            continue
+        task = Task.PHONE_PARTNER if order.partner_id else Task.CHOOSE_PARTNER
+        order = replace(order, is_emergency=True, emergency_since=at, task=task)
+        says = f"work order {order.id} is an emergency now: {finding.says}"
+        event = Event(order.id, "became_emergency", at, by, "E-31", (finding.id,), says)
+        timers, cancelled = timers_of(order, now=at)
+        change += Change(
+            saves=(stored.replaced_by(order),),
+            events=(event,),
+            timers=timers,
+            cancelled_timers=cancelled,
+        )
+        if order.partner_id:
+            partner = require(records.load(Partner, order.partner_id), "partner", order.partner_id)
+            letter = letters.became_emergency(order, partner=partner.record, finding=finding, at=at)
+            change += Change(letters=(letter,))
+    return change
+
+
+def called_off(records: Records, case_id: str, *, because: str, at: datetime, by: str) -> Change:
+    """Give what becomes of a case's open work orders when nobody has to go any more (C-01).
+
+    Their partners are written to, and no clock of theirs runs on.
+    """
+    change = Change()
+    for stored in orders_of(records, case_id):
+        order = stored.record
+        if not order.is_open:
+            continue
+        off = replace(
+            order,
+            state=WorkOrderState.CANCELLED,
+            task=None,
+            pauses=tuple(replace(one, until=one.until or at) for one in order.pauses),
+        )
+        says = f"work order {order.id} was called off: {because}"
+        timers, cancelled = timers_of(off, now=at)
+        change += Change(
+            saves=(stored.replaced_by(off),),
+            events=(Event(order.id, "cancelled", at, by, "C-01", (case_id,), says),),
+            timers=timers,
+            cancelled_timers=cancelled,
+        )
+        if order.partner_id:
+            partner = require(records.load(Partner, order.partner_id), "partner", order.partner_id)
+            letter = desk_letters.work_called_off(
+                order, partner=partner.record, because=because, at=at
+            )
+            change += Change(letters=(letter,))
+    return change
+
+
+def without_visit(records: Records, order: WorkOrder, *, because: str, at: datetime) -> Change:
+    """Give what becomes of a case whose work order was withdrawn: a person decides anew (C-01).
+
+    The caller writes it with the withdrawn order.
+    """
+    stored = require(records.load(Case, order.case_id), "case", order.case_id)
+    if stored.record.state is not CaseState.WORK_ORDERED:
+        return Change(relies_on=(stored.relied_on(),))
+    case = replace(stored.record, state=CaseState.OPEN, task=CaseTask.TRIAGE)
+    says = f"nobody goes on work order {order.id} any more: {because}"
+    event = Event(case.id, "visit_called_off", at, "dispatch", "C-01", (order.id,), says)
+    return Change(saves=(stored.replaced_by(case),), events=(event,))

@@ -1,0 +1,211 @@
+"""Who may do what over the operations API: one table, role by route, tested whole."""
+
+import json
+
+import pytest
+
+ROLES = ("spc", "relationship_manager", "ams", "accounting_admin", "projects", "auditor", "admin")
+TABLE = """
+GET /ops/back_bills | spc relationship_manager accounting_admin auditor
+GET /ops/cases | spc ams auditor
+POST /ops/cases | ams spc
+GET /ops/cases/{case_id} | spc ams auditor
+POST /ops/cases/{case_id}/advice | ams spc
+POST /ops/cases/{case_id}/cancel | ams
+POST /ops/cases/{case_id}/customer_confirms | ams
+POST /ops/cases/{case_id}/customer_disagrees | ams
+GET /ops/cases/{case_id}/days.svg | spc ams auditor
+POST /ops/cases/{case_id}/emergency | ams spc
+GET /ops/cases/{case_id}/emergency_contacts | spc ams auditor
+POST /ops/cases/{case_id}/external_update | ams
+POST /ops/cases/{case_id}/hand_over | ams
+GET /ops/cases/{case_id}/log | spc ams auditor
+POST /ops/cases/{case_id}/remote_fix | ams
+POST /ops/cases/{case_id}/returned | ams
+POST /ops/cases/{case_id}/site_visit | ams spc
+POST /ops/coordinators/{coordinator_id}/presence | admin
+GET /ops/customer_charges | spc accounting_admin auditor
+POST /ops/customer_charges/export | accounting_admin
+POST /ops/customer_charges/{charge_id}/approve | spc
+POST /ops/customer_charges/{charge_id}/tell | spc
+POST /ops/customer_charges/{charge_id}/withdraw | spc
+GET /ops/disputes | spc relationship_manager admin auditor
+GET /ops/disputes/{dispute_id} | spc relationship_manager admin auditor
+POST /ops/disputes/{dispute_id}/escalate | spc relationship_manager
+POST /ops/disputes/{dispute_id}/resolve | spc relationship_manager admin
+GET /ops/help_requests | ams auditor
+POST /ops/help_requests/{request_id}/dismiss | ams
+POST /ops/help_requests/{request_id}/link | ams
+GET /ops/invoices | spc relationship_manager accounting_admin auditor
+GET /ops/invoices/{invoice_id} | spc relationship_manager accounting_admin auditor
+POST /ops/invoices/{invoice_id}/approve | spc
+POST /ops/invoices/{invoice_id}/customer_charge | spc
+POST /ops/invoices/{invoice_id}/escalate | spc
+POST /ops/invoices/{invoice_id}/line_causes | spc
+POST /ops/invoices/{invoice_id}/reject | spc
+POST /ops/invoices/{invoice_id}/return | spc
+POST /ops/invoices/{invoice_id}/void | accounting_admin
+GET /ops/opt_in_requests | relationship_manager auditor
+POST /ops/opt_in_requests/{request_id} | relationship_manager
+GET /ops/partners/{partner_id} | spc relationship_manager admin auditor
+POST /ops/partners/{partner_id}/licences | relationship_manager admin
+GET /ops/partners/{partner_id}/technicians | spc relationship_manager admin auditor
+POST /ops/partners/{partner_id}/technicians | relationship_manager admin
+POST /ops/projects/{project_id}/milestones | projects
+POST /ops/regions/{region}/weather/{day} | projects
+POST /ops/relationship_managers | admin
+GET /ops/reports | spc relationship_manager ams accounting_admin auditor
+GET /ops/reports/{name} | spc relationship_manager ams accounting_admin auditor
+GET /ops/reports_to_check | spc auditor
+GET /ops/runs | accounting_admin auditor
+GET /ops/runs/{run_id} | accounting_admin auditor
+POST /ops/runs/{run_id}/approve | accounting_admin
+GET /ops/runs/{run_id}/plans | accounting_admin auditor
+POST /ops/runs/{run_id}/prepare | accounting_admin
+GET /ops/service_contacts | spc relationship_manager auditor
+POST /ops/sites/{site_id}/baseline | projects
+GET /ops/sites/{site_id}/days | spc auditor
+GET /ops/sites/{site_id}/days.svg | spc auditor
+GET /ops/sites/{site_id}/equipment | spc ams relationship_manager auditor
+POST /ops/sites/{site_id}/installer | relationship_manager admin
+GET /ops/sites/{site_id}/warranties | spc ams relationship_manager auditor
+POST /ops/sites/{site_id}/warranties | admin
+POST /ops/sites/{site_id}/warranties/void | ams admin
+GET /ops/sweep_holds | spc auditor
+POST /ops/sweep_holds/{region}/discard | spc
+POST /ops/sweep_holds/{region}/release | spc
+POST /ops/sweeps | spc
+GET /ops/trace/{trace_number} | accounting_admin auditor
+GET /ops/watch_list | spc auditor
+GET /ops/work_orders | spc ams auditor
+GET /ops/work_orders/{number} | spc ams auditor
+POST /ops/work_orders/{number}/assign | spc
+POST /ops/work_orders/{number}/cancel | spc
+POST /ops/work_orders/{number}/finding | spc
+POST /ops/work_orders/{number}/internal_cost | spc
+GET /ops/work_orders/{number}/log | spc ams auditor
+POST /ops/work_orders/{number}/pauses | spc
+POST /ops/work_orders/{number}/pauses/{place}/confirm | spc
+POST /ops/work_orders/{number}/pauses/{place}/reject | spc
+POST /ops/work_orders/{number}/phone_calls | spc
+POST /ops/work_orders/{number}/questions/{question_id} | spc
+POST /ops/work_orders/{number}/reassign | spc
+GET /ops/work_orders/{number}/report/document | spc ams auditor
+POST /ops/work_orders/{number}/report/return | spc
+POST /ops/work_orders/{number}/report/serials | spc
+GET /ops/work_orders/{number}/reports | spc ams auditor
+POST /ops/work_orders/{number}/resend_offer | spc
+POST /ops/work_orders/{number}/spend_approvals | spc
+POST /ops/work_orders/{number}/spend_rejections | spc
+POST /ops/work_orders/{number}/withdraw | spc
+"""
+"""Every route, and who passes; everybody else is told 403, and so is who has no name."""
+
+
+def parsed(table):
+    for line in table.strip().splitlines():
+        route, _, roles = line.partition(" | ")
+        method, path = route.split()
+        yield method, path, frozenset(roles.split())
+
+
+ROUTES = list(parsed(TABLE))
+
+
+def sample(schema, spec):
+    """Give a small value that a schema takes."""
+    if "$ref" in schema:
+        schema = spec["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    if "enum" in schema:
+        return schema["enum"][0]
+    for options in ("anyOf", "allOf", "oneOf"):
+        if options in schema:
+            return sample(schema[options][0], spec)
+    kind = schema.get("type")
+    if kind == "object":
+        known = schema.get("properties", {})
+        return {name: sample(known[name], spec) for name in schema.get("required", ())}
+    if kind == "array":
+        return [sample(schema["items"], spec)] * schema.get("minItems", 0)
+    if kind in {"integer", "number"}:
+        return max(schema.get("minimum", 0), schema.get("exclusiveMinimum", 0) + 1)
+    if kind == "boolean":
+        return True
+    return text_of(schema)
+
+
+def text_of(schema):
+    by_format = {"date-time": "2026-06-08T15:00:00Z", "date": "2026-06-08"}
+    if schema.get("pattern") == "^[A-Z]{2}$":
+        return "CO"
+    return by_format.get(schema.get("format"), "x" * max(1, schema.get("minLength", 1)))
+
+
+@pytest.fixture(scope="module")
+def spec(shared):
+    from cloud.functions.operations_api.handler import app
+
+    described = app.get_openapi_schema(title="ops", version="1")
+    return described.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def path_with(path):
+    known = {"day": "2026-06-08", "place": "1", "name": "ageing"}
+    parts = [
+        known.get(part.strip("{}"), "nobody") if part[:1] == "{" else part
+        for part in path.split("/")
+    ]
+    return "/".join(parts)
+
+
+def query_of(operation):
+    needed = [one for one in operation.get("parameters", ()) if one["in"] == "query"]
+    asked = "&".join(f"{one['name']}=x" for one in needed if one.get("required"))
+    return f"?{asked}" if asked else ""
+
+
+def test_the_table_holds_every_route(spec):
+    routes = {
+        (method.upper(), path) for path, methods in spec["paths"].items() for method in methods
+    }
+    assert routes == {(method, path) for method, path, _ in ROUTES}
+
+
+def test_nobody_both_prepares_and_pays_and_the_auditor_only_reads():
+    for method, path, roles in ROUTES:
+        if method == "POST":
+            assert "auditor" not in roles, path
+        assert roles, path
+    approves = {
+        roles for _, path, roles in ROUTES if path.endswith("/invoices/{invoice_id}/approve")
+    }
+    pays = {roles for _, path, roles in ROUTES if path.endswith("/runs/{run_id}/approve")}
+    assert not set.union(*map(set, approves)) & set.union(*map(set, pays))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "roles"), ROUTES, ids=[f"{method} {path}" for method, path, _ in ROUTES]
+)
+def test_who_passes(shared, spec, method, path, roles):
+    operation = spec["paths"][path][method.lower()]
+    body = None
+    if method == "POST":
+        content = operation.get("requestBody", {}).get("content", {})
+        schema = content.get("application/json", {}).get("schema", {"type": "object"})
+        body = sample(schema, spec)
+    target = path_with(path) + query_of(operation)
+    for role in ROLES:
+        answer = shared.call(method, target, body, token=shared.person(f"a.{role}", role))
+        is_stopped = answer.status == 403
+        assert is_stopped != (role in roles), (role, answer.status, answer.body)
+        assert answer.status < 500, answer.body
+    nameless = shared.runtime.issuer.person_token("", *ROLES)
+    assert shared.call(method, target, body, token=nameless).status == 403
+    assert shared.call(method, target, body).status == 401
+
+
+def test_a_partners_token_opens_nothing(shared):
+    token = shared.runtime.issuer.client_token("client-x", "sunreeve/partner")
+    assert (
+        json.loads(shared.call("GET", "/ops/cases?state=open", token=token).body)["status"] == 403
+    )
