@@ -203,7 +203,7 @@ def approval_errors(
     spend_limit: Money,
     on: date,
 ) -> frozenset[str]:
-    """Give what the prior approvals lack, over all lines (I-61, I-62, I-63).
+    """Give what the prior approvals lack, over all lines (I-61, I-62, I-63, N-90).
 
     A line that leaves the total on the limit needs none. One over it needs the coordinator's
     written approval, given strictly before the line was performed, up to at least that total.

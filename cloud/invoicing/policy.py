@@ -33,6 +33,15 @@ CHECKED_PER: Final = Rule(
     values={FIRST_DAY: "line"},
 )
 
+NEEDS_APPROVAL: Final = Rule(
+    id="N-90",
+    unit="side of the limit from which an approval is needed",
+    source=Source(SERVICE_ARTICLE, "9. Quick Reference: Partner Checklist"),
+    says="an approval is needed above the limit, not at it",
+    values={FIRST_DAY: "above"},
+    note="The checklist repeats the other sections and settles the edge.",
+)
+
 NOT_COUNTED: Final = Rule(
     id="I-64",
     unit="states of invoices that spend nothing",

@@ -10,7 +10,7 @@ from cloud.reporting.facts import Facts, day_of, elapsed
 from cloud.reporting.figures import hours, nearest_rank, percent, performance, shrunk, tenths
 from cloud.reporting.history import with_offer
 from cloud.reporting.models import Cell, Column, Report, Row
-from cloud.reporting.policy import PERFORMANCE_WEIGHTS
+from cloud.reporting.policy import EMERGENCY_PERCENTILES, PERFORMANCE_WEIGHTS
 from cloud.reporting.service_levels import clocks_of
 from cloud.reporting.standing import CAME_BACK, VERIFIED, verified
 from cloud.service.clocks import emergency_of
@@ -96,6 +96,7 @@ def partner_scorecard(facts: Facts) -> Report:
         if one.outcome is Outcome.UPHELD and one.closed_at and one.closed_at <= asked.as_of
     )
     names = (*PERFORMANCE_WEIGHTS.on(day), *_OTHERS)
+    percentiles = EMERGENCY_PERCENTILES.on(day)
     subjects: dict[str, set[str]] = defaultdict(set)
     for order in facts.orders:
         if asked.covers(order.issued_at):
@@ -111,12 +112,8 @@ def partner_scorecard(facts: Facts) -> Report:
         for name in names:
             hits, count = measured.get(name, (0, 0))
             cells += [percent(hits, count), count, tenths(100 * shrunk(hits, count, on=day))]
-        cells += [
-            nearest_rank(minutes[partner], 50),
-            nearest_rank(minutes[partner], 90),
-            len(minutes[partner]),
-            lost[partner],
-        ]
+        cells += [nearest_rank(minutes[partner], one) for one in percentiles]
+        cells += [len(minutes[partner]), lost[partner]]
         rows.append(Row(tuple(cells), tuple(sorted(subjects[partner]))))
     measures = [
         column
@@ -136,8 +133,10 @@ def partner_scorecard(facts: Facts) -> Report:
             Column("orders", "work orders", "that it was offered"),
             Column("performance", "0 to 100", "what routing goes by"),
             *measures,
-            Column("emergency_p50", "elapsed minutes", "to the first answer"),
-            Column("emergency_p90", "elapsed minutes"),
+            *(
+                Column(f"emergency_p{one}", "elapsed minutes", "to the first answer")
+                for one in percentiles
+            ),
             Column("emergency_n", "answers"),
             Column("disputes_lost", "disputes", "opened in the period, and decided against it"),
         ),
@@ -147,6 +146,7 @@ def partner_scorecard(facts: Facts) -> Report:
 
 
 def _emergency_minutes(facts: Facts) -> dict[str, list[float]]:
+    """Give how long each partner took to answer each emergency, by the clock (E-34)."""
     found: dict[str, list[float]] = defaultdict(list)
     for order in facts.orders:
         if not order.is_emergency or not facts.asked.covers(order.issued_at):

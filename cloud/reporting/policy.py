@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Final
 
-from cloud.kernel.policy import DESIGN, Rule, Source
+from cloud.kernel.policy import DESIGN, SERVICE_ARTICLE, Rule, Source
 
 FIRST_DAY: Final = date(2025, 1, 1)
 _READINGS = Source(DESIGN, "0014 Readings of the articles, Service")
@@ -31,6 +31,14 @@ PERFORMANCE_WEIGHTS: Final = Rule(
         }
     },
     note="The article names past performance and no measure of it. Routing takes it as it is.",
+)
+EMERGENCY_PERCENTILES: Final = Rule(
+    id="E-34",
+    unit="percentiles of the minutes to the first answer",
+    source=Source(SERVICE_ARTICLE, "1.2 Partner Responsibilities"),
+    says="a scorecard shows how soon a partner answers emergencies, usually and at its slowest",
+    values={FIRST_DAY: (50, 90)},
+    note="The article asks for promptness and gives no number, so it is measured and shown.",
 )
 PERFORMANCE_DAYS: Final = Rule(
     id="OR-03",

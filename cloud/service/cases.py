@@ -1,7 +1,7 @@
 """Who owns a case, which case an issue belongs to, and which steps are open to it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,7 @@ from cloud.kernel.decision import Refused
 from cloud.service.models import (
     Case,
     CaseState,
+    CaseTask,
     Cause,
     EmergencyCategory,
     ReportedFamily,
@@ -206,6 +207,24 @@ def advice_of(code: str, *, on: date) -> str | None:
             "work for it would be billed to you. We do not begin before you have agreed."
         )
     return said.get(code)
+
+
+def sent_for(case: Case) -> Case:
+    """Give a case for which somebody goes; again, where work was done: that one missed (C-17)."""
+    is_again = case.state is CaseState.VERIFYING
+    return replace(
+        case,
+        state=CaseState.WORK_ORDERED,
+        visited_at=None,
+        checks=(),
+        returns=case.returns + is_again,
+        task=None,
+    )
+
+
+def sent_nobody(case: Case) -> Case:
+    """Give a case whose work order was called off: a person decides anew (C-01)."""
+    return replace(case, state=CaseState.OPEN, task=CaseTask.TRIAGE)
 
 
 def local_day(instant: datetime, time_zone: str) -> date:

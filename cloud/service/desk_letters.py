@@ -1,13 +1,13 @@
-"""What the support center, our aftermarket service and a partner are told of a case's turns."""
+"""What the support center and the owner's aftermarket service are told of a case."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from cloud.kernel.change import Letter
 from cloud.kernel.ids import derived
-from cloud.portfolio.models import Partner, Site
+from cloud.portfolio.models import Site
 from cloud.service.letters import in_words
-from cloud.service.models import Case, WorkOrder
+from cloud.service.models import Case
 
 _MOST_LINES = 40
 """Lines of evidence in a mail, the latest; the case keeps more."""
@@ -90,22 +90,6 @@ def nobody_to_hand_to(case: Case, *, site: Site, to: str, at: datetime) -> Lette
             f"nobody there knows of case {case.id}. Set the address, and tell them by telephone."
         ),
         thread=case.id,
-        at=at,
-    )
-
-
-def work_called_off(order: WorkOrder, *, partner: Partner, because: str, at: datetime) -> Letter:
-    """Tell a partner that the work it was offered or has is not to be done any more (A-81)."""
-    return Letter(
-        id=derived("LTR", order.id, "called_off", partner.id),
-        to=partner.service_email,
-        subject=f"[{order.id}] Called off, please do not go",
-        text=(
-            f"Hello {partner.name},\n\nwork order {order.id} was called off: {because}. Please do "
-            "not go there for it: from now on it authorises no work. If you were there already, "
-            "answer in this thread.\n\nKind regards\nAftermarket Service"
-        ),
-        thread=order.id,
         at=at,
     )
 

@@ -11,6 +11,7 @@ from cloud.portfolio.models import Partner, Site
 from cloud.portfolio.organisation import RelationshipManager
 from cloud.service.mail_letters import how_to_answer
 from cloud.service.models import Coordinator, Finding, Pause, WorkOrder
+from cloud.service.policy import QUALITY
 
 _SIGNED = "\n\nKind regards\nAftermarket Service"
 
@@ -55,7 +56,8 @@ def became_emergency(
 def offer(
     order: WorkOrder, *, letter_id: str, site: Site, partner: Partner, answer_by: str, at: datetime
 ) -> Letter:
-    """Offer a work order to a partner (R-44, M-74, M-75)."""
+    """Offer a work order to a partner, and say what the work goes by (R-44, M-74, M-75, Q-77)."""
+    *some, last = QUALITY.on(order.policy_day)
     urgent = (
         "THIS IS AN EMERGENCY. Please acknowledge at once; we also call you.\n\n"
         if order.is_emergency
@@ -68,14 +70,14 @@ def offer(
         f"Inverter: {site.manufacturer} {site.inverter_model}\n"
         f"What is wrong: {order.instructions}\n\n"
         f"You may spend up to {order.not_to_exceed} in all without asking; more needs our written "
-        "approval before the work is performed.\n\n"
+        f"approval before the work is performed. Please work by {', '.join(some)} and {last}.\n\n"
         f"Please accept or decline {answer_by}, with an estimate of the cost (0 if your own "
         "workmanship warranty covers it). If we do not hear from you by then, we may give the "
         "work to another partner.\n\n"
         "How: in the partner portal, through the interface, or by replying to this mail with one "
         f"of these at its top, each in a line of its own:\n{how_to_answer()}\n\n"
-        f"Keep the tag [{order.id}] in the subject and stay in this thread for everything about the "
-        "work."
+        f"Keep the tag [{order.id}] in the subject and stay in this thread for everything about "
+        "the work."
     )
     return Letter(
         id=letter_id,

@@ -225,7 +225,14 @@ class DisputeIt:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Words for a person."""
+    """Something that somebody has to answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Words for a person, which no command says."""
 
     text: str
 
@@ -262,6 +269,7 @@ Command = (
     | AskForSpend
     | DisputeIt
     | Question
+    | Note
     | Unclear
 )
 
@@ -327,7 +335,7 @@ def commands_in(reply: str, *, zone: ZoneInfo) -> tuple[Command, ...]:
     """Give what the sender wants done, in order.
 
     Commands stand at the top, one a line; the first line that is none ends them, and what follows
-    is a note to a person. A mail without any is a `Question`. The first `Unclear` ends the reading.
+    is a note to a person. A mail without any is a `Note`. The first `Unclear` ends the reading.
 
     Args:
         reply: what the sender wrote, without what it answers.
@@ -349,7 +357,7 @@ def commands_in(reply: str, *, zone: ZoneInfo) -> tuple[Command, ...]:
         place = len(lines) if words.word in _TO_THE_END else place + 1
     note = _note(lines[place:])
     if note and (not found or not _is_closing(note)):
-        found.append(Question(note))
+        found.append(Note(note))
     return tuple(found)
 
 

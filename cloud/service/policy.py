@@ -108,6 +108,15 @@ REPORTED_AS: Final = Rule(
     "production is reported to it.",
 )
 
+HELP_DESK: Final = Rule(
+    id="C-03",
+    unit="where the help desk's telephone number comes from",
+    source=Source(SERVICE_ARTICLE, "1.1 Servicing the System"),
+    says="a customer is shown the help desk's telephone number where it asks for help",
+    values={FIRST_DAY: "configuration"},
+    note="Number and addresses are the owner's, given to the stack; none is written into code.",
+)
+
 VERIFIES: Final = Rule(
     id="C-17",
     unit="evaluations in a row, and hours after the work",
@@ -267,6 +276,16 @@ ACKNOWLEDGED_IS_ANSWERED: Final = Rule(
     values={FIRST_DAY: "chase_partner"},
 )
 
+CLOCK_STARTS_WITH: Final = Rule(
+    id="S-20a",
+    unit="what starts the clock of acceptance",
+    source=_READINGS,
+    says="the clock of acceptance starts when the mail reaches the partner's mail server",
+    values={FIRST_DAY: "delivery"},
+    note="Not when it is sent, and not when it is read. What comes back starts nothing; each offer "
+    "has a clock of its own.",
+)
+
 SCHEDULE_DAYS: Final = Rule(
     id="S-21",
     unit="business days",
@@ -303,6 +322,15 @@ PAUSE_REASONS: Final = Rule(
     },
     note="Pauses are intervals that are unioned, never added up. The last reason is ours: a "
     "partner cannot be late while it waits for our approval.",
+)
+
+OWNERS_PAUSE: Final = Rule(
+    id="S-23a",
+    unit="reason for a pause that is ours",
+    source=_READINGS,
+    says="while a partner waits for leave to spend, its clocks stand",
+    values={FIRST_DAY: "awaiting_owner"},
+    note="Not in the article's list: a partner cannot be late while it is told not to go on.",
 )
 
 PAUSE_BACKDATING_DAYS: Final = Rule(
@@ -512,6 +540,15 @@ SITECAPTURE_HOSTS: Final = Rule(
     says="a report by link is one that SiteCapture shows over https",
     values={FIRST_DAY: ("app.sitecapture.com", "sitecapture.com", "www.sitecapture.com")},
     note="The link is kept and shown, never fetched: what it shows is not trusted.",
+)
+
+QUALITY: Final = Rule(
+    id="Q-77",
+    unit="what the work goes by",
+    source=Source(SERVICE_ARTICLE, "7. Compliance and Quality Expectations"),
+    says="a partner works by the maker's specifications, the owner's standards and the local code",
+    values={FIRST_DAY: ("the maker's specifications", "our quality standards", "the local code")},
+    note="No machine can check it: each offer says so, and a report is judged by a person.",
 )
 
 _MIB: Final = 1024 * 1024

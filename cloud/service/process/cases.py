@@ -18,6 +18,7 @@ from cloud.service.cases import (
     category_refused,
     emergency_contact,
     local_day,
+    sent_for,
     step_refused,
 )
 from cloud.service.models import (
@@ -29,7 +30,7 @@ from cloud.service.models import (
     Finding,
 )
 from cloud.service.process.intake import packets
-from cloud.service.process.issuing import called_off, escalated, issued, orders_of
+from cloud.service.process.issuing import escalated, issued, nobody_goes, orders_of
 from cloud.service.process.verifying import disagreed, resolved, worked
 
 
@@ -85,7 +86,7 @@ def require_site_visit(
         scope=wanted,
         picture=case.pictures[-1] if case.pictures else "",
     )
-    case = replace(_again(case), state=CaseState.WORK_ORDERED, task=None)
+    case = sent_for(case)
     issuing = issued(
         records,
         case,
@@ -167,7 +168,7 @@ def escalate_emergency(
         change = escalated(records, case, site=site, finding=danger, at=at, by=by)
         change += Change(letters=_center_warned(case, site, told, words, at))
     if case.state in {CaseState.OPEN, CaseState.VERIFYING}:
-        case = replace(_again(case), state=CaseState.WORK_ORDERED, task=None)
+        case = sent_for(case)
         change += issued(
             records, case, site=site, finding=danger, spc_id=told.coordinator_id, at=at, by=by
         )
@@ -188,7 +189,9 @@ def cancel(
         return refused
     if not words:
         return Refused("C-01", "a case is called off for a reason", "reason_missing")
-    change = called_off(records, case_id, because=words, at=at, by=by)
+    change = nobody_goes(records, case_id, because=words, at=at, by=by)
+    if isinstance(change, Refused):
+        return change
     case = replace(case, state=CaseState.CANCELLED, task=None)
     letter = customer_letters.case_cancelled(case, site=site, because=words, at=at)
     event = _event(case, "case_cancelled", at, by, words, rule="C-01")
@@ -340,13 +343,6 @@ def _case(records: Records, case_id: str) -> tuple[Stored[Case], Site]:
     stored = require(records.load(Case, case_id), "case", case_id)
     site = require(records.load(Site, stored.record.site_id), "site", stored.record.site_id)
     return stored, site.record
-
-
-def _again(case: Case) -> Case:
-    """Give a case for which somebody has to go, again where work was done: that one missed."""
-    if case.state is not CaseState.VERIFYING:
-        return case
-    return replace(case, visited_at=None, checks=(), returns=case.returns + 1)
 
 
 def _center_warned(

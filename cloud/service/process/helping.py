@@ -34,8 +34,9 @@ def ask_for_help(
 ) -> HelpRequest:
     """Keep a request as it was written; whose home it is is found out afterwards (C-02).
 
-    Nothing of the answer depends on whether the home is known here: who writes learns nothing. The
-    same words on the same day are the same request.
+    The page that asks for it shows the help desk's number first (C-03). Nothing of the answer
+    depends on whether the home is known here: who writes learns nothing. The same words on the same
+    day are the same request.
     """
     words = [" ".join(one.split()) for one in (name, email.casefold(), phone, address, says)]
     day = at.astimezone(UTC).date()

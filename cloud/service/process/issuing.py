@@ -5,23 +5,17 @@ from dataclasses import replace
 from datetime import datetime
 
 from cloud.kernel.change import NEW, Change, Event, Save
+from cloud.kernel.decision import Refused
 from cloud.kernel.ids import derived
 from cloud.kernel.money import Money
 from cloud.kernel.ports import Records, Stored, require
 from cloud.portfolio.models import Partner, Site
-from cloud.service import customer_letters, desk_letters, letters
+from cloud.service import customer_letters, letters
 from cloud.service.cases import is_workmanship_suspected
 from cloud.service.clocks import timers_of
-from cloud.service.models import (
-    Case,
-    CaseState,
-    CaseTask,
-    Finding,
-    Task,
-    WorkOrder,
-    WorkOrderState,
-)
+from cloud.service.models import Case, Finding, Task, WorkOrder
 from cloud.service.process.dispatch import drafted, offered_next
+from cloud.service.process.orders import called_off
 from cloud.service.process.saving import load_order
 
 
@@ -111,48 +105,28 @@ def escalated(
     return change
 
 
-def called_off(records: Records, case_id: str, *, because: str, at: datetime, by: str) -> Change:
-    """Give what becomes of a case's open work orders when nobody has to go any more (C-01).
+def nobody_goes(
+    records: Records, case_id: str, *, because: str, at: datetime, by: str
+) -> Change | Refused:
+    """Give what becomes of a case's open work orders when nobody has to go any more (A-81).
 
-    Their partners are written to, and no clock of theirs runs on.
+    Their partners are written to, and no clock of theirs runs on. Refused while somebody is there.
     """
     change = Change()
     for stored in orders_of(records, case_id):
         order = stored.record
         if not order.is_open:
             continue
-        off = replace(
-            order,
-            state=WorkOrderState.CANCELLED,
-            task=None,
-            pauses=tuple(replace(one, until=one.until or at) for one in order.pauses),
-        )
-        says = f"work order {order.id} was called off: {because}"
+        if any(one.arrived_at is not None for one in order.visits):
+            why = f"work order {order.id} stands as {order.state}: somebody went there"
+            return Refused("A-81", why, "conflict")
+        off, event, told = called_off(records, stored, reason=because, at=at, by=by)
         timers, cancelled = timers_of(off, now=at)
         change += Change(
             saves=(stored.replaced_by(off),),
-            events=(Event(order.id, "cancelled", at, by, "C-01", (case_id,), says),),
+            events=(event,),
+            letters=told,
             timers=timers,
             cancelled_timers=cancelled,
         )
-        if order.partner_id:
-            partner = require(records.load(Partner, order.partner_id), "partner", order.partner_id)
-            letter = desk_letters.work_called_off(
-                order, partner=partner.record, because=because, at=at
-            )
-            change += Change(letters=(letter,))
     return change
-
-
-def without_visit(records: Records, order: WorkOrder, *, because: str, at: datetime) -> Change:
-    """Give what becomes of a case whose work order was withdrawn: a person decides anew (C-01).
-
-    The caller writes it with the withdrawn order.
-    """
-    stored = require(records.load(Case, order.case_id), "case", order.case_id)
-    if stored.record.state is not CaseState.WORK_ORDERED:
-        return Change(relies_on=(stored.relied_on(),))
-    case = replace(stored.record, state=CaseState.OPEN, task=CaseTask.TRIAGE)
-    says = f"nobody goes on work order {order.id} any more: {because}"
-    event = Event(case.id, "visit_called_off", at, "dispatch", "C-01", (order.id,), says)
-    return Change(saves=(stored.replaced_by(case),), events=(event,))

@@ -21,13 +21,14 @@ from cloud.service.mail_reading import (
     Decline,
     Departed,
     PauseSince,
+    Question,
     RejectSpend,
     Resume,
     VisitAt,
     WrittenReport,
 )
 from cloud.service.models import Incomplete, WorkOrder
-from cloud.service.process import answers, holding, reporting, spend, visits
+from cloud.service.process import answers, holding, questions, reporting, spend, visits
 from cloud.service.process.uploads import take_attachment
 from cloud.service.report import Condition, ExchangedPart, Rma, VisitReport
 from cloud.service.sla import calendar_at
@@ -141,6 +142,12 @@ def _visit(request: Request) -> Outcome:
     since = in_words(command.since, request.order.time_zone)
     until = in_words(command.until, request.order.time_zone)
     return outcome_of(answer, f"{command.technician} comes between {since} and {until}.")
+
+
+def _question(request: Request) -> Outcome:
+    command: Question = request.command
+    answer = questions.question(request.records, text=command.text, **_own(request))
+    return outcome_of(answer, "Your coordinator has your question, and answers in this thread.")
 
 
 def _arrived(request: Request) -> Outcome:
@@ -301,6 +308,7 @@ DESKS: Mapping[type[Any], Desk] = {
     VisitAt: _visit,
     Arrived: _arrived,
     Departed: _departed,
+    Question: _question,
     PauseSince: _pause,
     Resume: _resume,
     AskForSpend: _ask_for_spend,

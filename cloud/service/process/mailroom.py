@@ -29,6 +29,7 @@ from cloud.service.mail_reading import (
     Accept,
     Command,
     Decline,
+    Note,
     Question,
     Unclear,
     WrittenInvoice,
@@ -328,7 +329,7 @@ def _carried_out(
     readings: list[MailReading] = []
     words: list[str] = []
     for command in commands:
-        if isinstance(command, Question):
+        if isinstance(command, Note) or (isinstance(command, Question) and not writer.partner_id):
             words.append(command.text)
             continue
         outcome = _outcome(room, parcel, writer, command)
@@ -436,6 +437,7 @@ _NAMES = {
     "RejectSpend": "REJECT",
     "AskForSpend": "REQUEST",
     "DisputeIt": "DISPUTE",
+    "Question": "QUESTION",
 }
 
 

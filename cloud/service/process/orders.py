@@ -12,6 +12,7 @@ from cloud.kernel.money import Money
 from cloud.kernel.ports import Records, Stored, require
 from cloud.portfolio.models import Partner, Site
 from cloud.service import customer_letters, letters
+from cloud.service.cases import sent_for, sent_nobody
 from cloud.service.clocks import timers_of
 from cloud.service.models import (
     SPC_ROLE,
@@ -94,7 +95,7 @@ def issue(
     says = f"{by} issued work order {order.id} for case {case_id}: {instructions}"
     event = Event(order.id, "issued", at, by, "A-81", (case_id,), says)
     timers, _ = timers_of(order, now=at)
-    sent_out = replace(case, state=CaseState.WORK_ORDERED)
+    sent_out = sent_for(case)
     records.commit(
         Change(
             saves=(Save(order, NEW), known.replaced_by(sent_out)),
@@ -150,7 +151,7 @@ def cancel_order(
     known = require(records.load(Case, after.case_id), "case", after.case_id)
     saves: tuple[Save, ...] = ()
     if known.record.state is CaseState.WORK_ORDERED:
-        saves = (known.replaced_by(replace(known.record, state=CaseState.OPEN)),)
+        saves = (known.replaced_by(sent_nobody(known.record)),)
     return settle(records, stored, after, at=at, events=(event,), letters=told, saves=saves)
 
 

@@ -19,7 +19,7 @@ _UNANSWERED = {WorkOrderState.OFFERED, WorkOrderState.REASSIGNABLE}
 def record_delivery(
     records: Records, *, thread: str, letter_id: str, delivered_at: datetime
 ) -> WorkOrder | None:
-    """Start the accept clock when the letter that offers the work was delivered (S-20).
+    """Start the accept clock when the letter that offers the work was delivered (S-20, S-20a).
 
     None for a letter that offers no work, and for one whose offer is past. What came back was not
     delivered, in whichever order the news arrives.

@@ -117,7 +117,7 @@ def reject_spend(
 def request_spend(
     records: Records, *, work_order_id: str, partner_id: str, amount: Money, at: datetime, by: str
 ) -> WorkOrder | Refused:
-    """Ask for leave to spend up to a total; the clocks wait for the answer (I-62, S-23)."""
+    """Ask for leave to spend up to a total; the clocks wait for the answer (I-62, S-23a)."""
     stored = load_own(records, work_order_id=work_order_id, partner_id=partner_id)
     order = stored.record
     lost = not_yours_now(order, partner_id)

@@ -15,7 +15,7 @@ from cloud.local.dynamodb import hook
 from cloud.portfolio.models import ApiClient
 
 MONDAY = datetime(2026, 6, 8, 13, 0, tzinfo=UTC)
-LETTER = Letter("L-1", "a@b.example", "Hello", "Text", "WO-1", MONDAY)
+LETTER = Letter("L-1", "a@b.example", "Hello", "Text", "a run", MONDAY)
 MESSAGE = Message("M-1", "finding", {"site_id": "S-1"}, MONDAY)
 
 
@@ -48,7 +48,8 @@ def test_a_service_that_refuses_is_unavailable(out_of_order, doing, names):
 
 
 def mail(environment):
-    return wiring.mail({**environment, "MAIL_FROM": "service@owner.example"})
+    names = {"MAIL_FROM": "service@owner.example", "MAIL_EVENTS": "E", "SIGNING_KEY": "K"}
+    return wiring.mail({**environment, **names})
 
 
 def queues():

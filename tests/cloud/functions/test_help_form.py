@@ -91,6 +91,7 @@ def request_of(world: World, page: bytes) -> HelpRequest | None:
     return stored.record if stored else None
 
 
+@pytest.mark.rule("C-03")
 def test_anybody_sees_the_form_and_nothing_is_loaded_from_elsewhere(shared):
     answer = send(shared)
     assert answer.status == 200

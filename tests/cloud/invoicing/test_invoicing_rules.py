@@ -147,6 +147,7 @@ MORNING, NOON, EVENING = "2026-06-10T08:00", "2026-06-10T12:00", "2026-06-10T18:
 @pytest.mark.rule("I-62")
 @pytest.mark.rule("I-63")
 @pytest.mark.rule("I-64")
+@pytest.mark.rule("N-90")
 @pytest.mark.parametrize(
     ("lines", "others", "approvals", "errors", "required"),
     [

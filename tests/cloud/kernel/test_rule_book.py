@@ -91,3 +91,17 @@ def test_every_rule_says_what_it_is(stage):
         assert rule.unit
         assert rule.says
         assert rule.source.section
+
+
+SERVICE_RULES = """
+C-01 C-02 C-03 C-15 D-11 D-12 D-13 D-14 D-15 E-31 E-32 E-33 E-34 S-20 S-20a S-20b S-21 S-22 S-23
+S-23a S-24 S-25 S-26 S-27 R-42 R-43 R-44 R-45 R-46 R-47 B-50 B-51 B-52 B-53 B-54 B-55 K-30 K-31 K-32
+K-33 K-34 K-35 K-36 A-81 I-61 I-62 I-63 I-64 I-65 I-66 I-67 I-68 I-69 P-70 P-71 P-72 M-74 M-75 Q-77
+Q-78 Q-79 X-85 X-86 X-87 N-90
+"""
+"""What was read from the article on service, sentence by sentence."""
+
+
+def test_every_rule_of_the_service_article_is_in_the_book():
+    known = {rule.id for stage in STAGES for rule in rules_of(stage)}
+    assert sorted(set(SERVICE_RULES.split()) - known) == []

@@ -258,6 +258,26 @@ def test_the_scorecard_is_fair_to_who_was_seldom_tried(house):
     assert (row["invoice_right"], row["invoice_right_n"]) == (0.0, 1)
 
 
+@pytest.mark.rule("E-34")
+def test_the_scorecard_shows_how_soon_emergencies_are_answered():
+    """Half an hour, two hours, and one that nobody answered; the night counts like the day."""
+    house = House(empty_house())
+    waits = (("site-1", "08T22:00", "08T22:30"), ("site-2", "09T02:00", "09T04:00"))
+    for place, (home, told_at, answered_at) in enumerate(waits):
+        house.find(f"F-{place}", home, told_at, family="ARC", hazard="electrical_hazard")
+        house.deliver(home, told_at)
+        house.do(process.acknowledge, home, answered_at)
+    house.find("F-9", "site-3", "10T08:00", family="ARC", hazard="electrical_hazard")
+    house.deliver("site-3", "10T08:00")
+    columns = ("emergency_p50", "emergency_p90", "emergency_n")
+    assert lines(house, "partner_scorecard", "20T12:00", *columns, partner_id="orig") == [
+        (30.0, 120.0, 2)
+    ]
+    assert lines(house, "partner_scorecard", "09T01:00", *columns, partner_id="orig") == [
+        (30.0, 30.0, 1)
+    ]
+
+
 @pytest.mark.rule("OR-03")
 def test_routing_learns_the_performance_once_a_month():
     house = told()

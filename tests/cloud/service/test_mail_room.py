@@ -255,6 +255,23 @@ def test_a_visit_is_told_of_step_by_step(world):
     assert visit.is_finished is False
 
 
+def test_a_question_is_open_until_the_coordinator_answers_it(world):
+    record = world.take(mail_from("QUESTION may we come on Saturday?"))
+    assert record.readings[0].is_done
+    order = world.order()
+    assert len(order.open_questions) == 1
+    assert order.assignments[0].acknowledged_at == TUESDAY
+    (letter,) = world.letters_to("spc@owner.example")
+    assert "Saturday" in letter.text
+
+
+def test_a_coordinators_question_goes_to_the_partner(world):
+    asked = mail_from("QUESTION why so much?", thread=SPENDING, sender="spc@owner.example")
+    assert world.take(asked).state is MailState.FILED
+    (letter,) = world.letters_to("service@orig.example")
+    assert "why so much?" in letter.text
+
+
 def test_a_coordinator_rejects_by_mail(world):
     refuse = {"thread": SPENDING, "sender": "spc@owner.example"}
     record = world.take(mail_from("REJECT", **refuse))

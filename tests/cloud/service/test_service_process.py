@@ -304,6 +304,7 @@ def test_with_nobody_eligible_a_person_chooses(records):
 
 
 @pytest.mark.rule("S-20")
+@pytest.mark.rule("S-20a")
 def test_the_accept_clock_starts_with_delivery(records):
     take_up(records)
     assert records.timers == {}
@@ -526,6 +527,7 @@ def test_nothing_is_approved_before_somebody_took_the_work(records):
 
 @pytest.mark.rule("I-62")
 @pytest.mark.rule("S-23")
+@pytest.mark.rule("S-23a")
 def test_waiting_for_the_owner_stops_the_clocks(records):
     offered(records)
     facts = {"partner_id": "orig", "at": at("2026-06-09T09:00"), "by": "orig:jo"}
@@ -899,3 +901,12 @@ def test_more_may_be_approved_while_the_work_goes_on(records):
 @pytest.mark.rule("S-20")
 def test_a_letter_that_came_back_unknown_is_ignored(records):
     assert process.record_bounce(records, thread="WO-X", letter_id="LTR-X", at=MONDAY) is None
+
+
+@pytest.mark.rule("Q-77")
+def test_each_offer_says_what_the_work_goes_by(records):
+    order = offered(records)
+    (letter,) = [
+        one for one in records.letters.values() if one.id == order.assignments[-1].letter_id
+    ]
+    assert "the maker's specifications, our quality standards and the local code" in letter.text
