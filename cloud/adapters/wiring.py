@@ -143,6 +143,7 @@ TOPICS = {
     "finding": "FINDINGS_QUEUE_URL",
     "recovery": "FINDINGS_QUEUE_URL",
     "help_request": "FINDINGS_QUEUE_URL",
+    "mail_release": "MAILS_QUEUE_URL",
     "milestone": "ACCRUALS_QUEUE_URL",
     "payable": "ACCRUALS_QUEUE_URL",
     "offset": "ACCRUALS_QUEUE_URL",

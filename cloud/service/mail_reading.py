@@ -608,16 +608,17 @@ def _report(words: Words) -> Command:
     for line in (words.rest, *words.below):
         label = next((name for name, one in REPORT_SECTIONS.items() if one.match(line)), None)
         text = REPORT_SECTIONS[label].sub("", line, count=1) if label else line
+        if label in sections:
+            raise _NotClearError(f"{str(label).replace('_', ' ')!r} stands there twice")
         if label in ("rma_old", "rma_new"):
             (old if label == "rma_old" else new).append(text.strip())
             current = ""
             continue
-        if label:
-            if label in sections:
-                raise _NotClearError(f"{label.replace('_', ' ')!r} stands there twice")
-            current = label
+        current = label or current
         if current:
             sections.setdefault(current, []).append(text)
+        if current not in _TEXT_SECTIONS:
+            current = ""
     texts = {name: "\n".join(lines).strip() for name, lines in sections.items()}
     if not texts:
         raise _NotClearError("it has no sections: As found, As departed, Summary, Root cause")

@@ -489,6 +489,7 @@ class WorkOrder:
         issued_by: who issued it; empty where detection did.
         open_questions: ids of the partner's questions that nobody has answered.
         closed_because: why it was cancelled.
+        customer_hidden_at: its case was closed; from here on no partner sees the customer in it.
     """
 
     id: str
@@ -530,6 +531,7 @@ class WorkOrder:
     issued_by: str = ""
     open_questions: tuple[str, ...] = ()
     closed_because: str = ""
+    customer_hidden_at: datetime | None = None
 
     @property
     def assignment(self) -> Assignment | None:

@@ -94,7 +94,7 @@ def test_who_tells_of_failures_may_write_to_their_queue():
             if name == role and "sqs:SendMessage" in listed(statement["Action"])
         ]
         assert any(to in listed(statement["Resource"]) for statement in allowed), role
-    assert found == 2
+    assert found == 3
 
 
 @pytest.mark.parametrize("name", STREAMS)

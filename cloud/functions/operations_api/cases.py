@@ -22,6 +22,7 @@ from cloud.functions.operations_api.service_shapes import (
     AdviceIn,
     EmergencyIn,
     ExternalIn,
+    IssueIn,
     LinkIn,
     ReportIn,
     SaysIn,
@@ -32,7 +33,7 @@ from cloud.kernel.errors import NotFound
 from cloud.kernel.money import Money
 from cloud.kernel.ports import require
 from cloud.service import process as service
-from cloud.service.models import Case, HelpRequest
+from cloud.service.models import Case, HelpRequest, ScopeLine
 
 router = Router()
 TAGS = ["Cases"]
@@ -98,7 +99,6 @@ def emergency_contacts(case_id: str) -> Listed:
 )
 def require_site_visit(case_id: str, body: VisitIn) -> One:
     """Have somebody go: a work order is issued and offered (D-15, A-81)."""
-    limit = body.not_to_exceed_cents
     # A coordinator who sends somebody looks after the work; else who does so by default.
     spc_id = person().name if SPC in person().roles else DESKS.coordinator_id
     return shown(
@@ -108,8 +108,26 @@ def require_site_visit(case_id: str, body: VisitIn) -> One:
             scope=body.scope,
             instructions=body.instructions,
             is_workmanship_suspected=body.is_workmanship_suspected,
-            not_to_exceed=None if limit is None else Money(limit),
             spc_id=spc_id,
+            **acting(),
+        )
+    )
+
+
+@router.post(
+    "/ops/cases/<case_id>/work_orders", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+)
+def issue_work_order(case_id: str, body: IssueIn) -> One:
+    """Issue a work order line by line; a total above the limit is the written approval (A-81)."""
+    limit = body.not_to_exceed_cents
+    return shown(
+        service.issue(
+            RECORDS,
+            case_id=case_id,
+            scope_lines=[ScopeLine(one.code, one.says) for one in body.scope_lines],
+            instructions=body.instructions,
+            is_workmanship_suspected=body.is_workmanship_suspected,
+            not_to_exceed=None if limit is None else Money(limit),
             **acting(),
         )
     )

@@ -33,6 +33,21 @@ class VisitIn(In):
     scope: Annotated[list[Id], Field(max_length=20)] = Field(default_factory=list)
     instructions: Reason
     is_workmanship_suspected: bool | None = None
+
+
+class ScopeLineIn(In):
+    """One thing that is asked for: what kind of work, and what exactly."""
+
+    code: Id
+    says: Reason
+
+
+class IssueIn(In):
+    """A work order in writing: what is to be done, and up to which total."""
+
+    scope_lines: Annotated[list[ScopeLineIn], Field(min_length=1, max_length=60)]
+    instructions: Reason
+    is_workmanship_suspected: bool = False
     not_to_exceed_cents: Cents | None = None
 
 

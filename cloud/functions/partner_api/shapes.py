@@ -223,11 +223,12 @@ class WorkOrderOut(BaseModel):
     ) -> "WorkOrderOut":
         """Give the work order as this partner may see it (T-91).
 
-        The customer's name and address are told to who has the work, as long as it has it.
+        The customer's name and address are told to who has the work, until its case is closed.
         """
         visit = order.visits[-1] if order.visits else None
         offer = [one for one in order.assignments if one.partner_id == partner_id][-1]
         is_theirs = order.partner_id == partner_id
+        is_shown = is_theirs and order.customer_hidden_at is None
         due = {name: _due(order, name, now) if is_theirs else None for name in SlaMilestone}
         return cls(
             number=order.id,
@@ -250,8 +251,8 @@ class WorkOrderOut(BaseModel):
             report_id=order.report_id if is_theirs else None,
             cause=order.cause,
             invoice_ids=invoice_ids,
-            customer_name=site.customer_name if is_theirs else "",
-            site_address=site.address if is_theirs else "",
+            customer_name=site.customer_name if is_shown else "",
+            site_address=site.address if is_shown else "",
         )
 
 

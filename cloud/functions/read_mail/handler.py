@@ -18,8 +18,10 @@ from cloud.adapters.mail import LETTER_TAG
 from cloud.adapters.mime import read
 from cloud.adapters.mime_papers import texts_of
 from cloud.functions.read_mail.desks import DESKS
+from cloud.kernel.decision import Refused
 from cloud.kernel.errors import Unavailable
-from cloud.service.process.mailroom import Mailroom, Parcel, take_in
+from cloud.service.process.mailroom import Mailroom, Parcel, release, take_in
+from cloud.service.process.releasing import MAIL_RELEASE
 from cloud.service.process.sending import arrived, came_back
 
 logger = Logger()
@@ -42,7 +44,8 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _take(record: SQSRecord) -> None:
     told = json.loads(record.body)
-    {"aws.s3": _came, "aws.ses": _went}[told["source"]](told)
+    sources = {"aws.s3": _came, "aws.ses": _went, MAIL_RELEASE: _vouched_for}
+    sources[told.get("source") or told["topic"]](told)
 
 
 def _came(told: dict[str, Any]) -> None:
@@ -52,6 +55,23 @@ def _came(told: dict[str, Any]) -> None:
     at = datetime.fromisoformat(told["time"])
     filed = take_in(ROOM, Parcel(mail, raw, texts_of(mail), at))
     logger.info("mail read", mail=filed.id, state=filed.state, about=filed.thread)
+
+
+def _vouched_for(told: dict[str, Any]) -> None:
+    """Read a mail that was put aside, because a person vouches for it."""
+    raw = told["raw"]
+    mail = read(DOCUMENTS.get(raw))
+    parcel = Parcel(mail, raw, texts_of(mail), datetime.fromisoformat(told["came_at"]))
+    filed = release(
+        ROOM,
+        parcel,
+        mail_id=told["mail_id"],
+        work_order_id=told["work_order_id"],
+        at=datetime.fromisoformat(told["at"]),
+        by=told["by"],
+    )
+    became = filed.because if isinstance(filed, Refused) else filed.state
+    logger.info("mail released", mail=told["mail_id"], became=became)
 
 
 def _went(told: dict[str, Any]) -> None:

@@ -7,7 +7,6 @@ from datetime import datetime
 from cloud.kernel.change import Change, Event, Letter
 from cloud.kernel.decision import Refused
 from cloud.kernel.ids import derived
-from cloud.kernel.money import Money
 from cloud.kernel.ports import Records, Stored, require
 from cloud.portfolio.models import Site
 from cloud.service import customer_letters, desk_letters
@@ -30,7 +29,8 @@ from cloud.service.models import (
     Finding,
 )
 from cloud.service.process.intake import packets
-from cloud.service.process.issuing import escalated, issued, nobody_goes, orders_of
+from cloud.service.process.issuing import escalated, issued, nobody_goes
+from cloud.service.process.saving import orders_of
 from cloud.service.process.verifying import disagreed, resolved, worked
 
 
@@ -41,7 +41,6 @@ def require_site_visit(
     scope: Sequence[str],
     instructions: str,
     is_workmanship_suspected: bool | None = None,
-    not_to_exceed: Money | None = None,
     spc_id: str,
     at: datetime,
     by: str,
@@ -57,7 +56,6 @@ def require_site_visit(
         scope: the kinds of work that a partner must be able to do.
         instructions: what is wrong and what is to be done, for the partner.
         is_workmanship_suspected: a person's word on it; None where the list decides.
-        not_to_exceed: what may be spent without asking; None for the limit of the day.
         spc_id: who coordinates the work.
         at: now.
         by: who decides.
@@ -96,7 +94,6 @@ def require_site_visit(
         at=at,
         by=by,
         is_workmanship_suspected_by_person=is_workmanship_suspected,
-        not_to_exceed=not_to_exceed,
     )
     order = issuing.saves[0].record
     letter = customer_letters.visit_needed(case, site=site, order=order, at=at)

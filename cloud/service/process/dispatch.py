@@ -228,11 +228,14 @@ def _installer_passed_over(records: Records, order: WorkOrder, at: datetime) -> 
 
 
 def _routing(records: Records, order: WorkOrder, site: Site, at: datetime) -> Routing:
+    """Rank the partners of the site's own mode (R-42, T-91)."""
     performance, proximity = ROUTING_WEIGHTS.on(order.policy_day)
     roster = records.load(ServiceRoster, site.state)
     ids = {order.original_installer_id, *(roster.record.partner_ids if roster else ())}
     day = _local_day(site, at)
-    partners = [records.load(Partner, partner_id) for partner_id in sorted(ids)]
+    loaded = (records.load(Partner, partner_id) for partner_id in sorted(ids))
+    # What is tried out never meets what is real (T-91).
+    partners = [one.record for one in loaded if one is not None and one.record.mode == site.mode]
     return route(
         Job(
             state=site.state,
@@ -243,7 +246,7 @@ def _routing(records: Records, order: WorkOrder, site: Site, at: datetime) -> Ro
             original_installer_id=order.original_installer_id,
             excluded=frozenset(order.excluded),
         ),
-        [_candidate(records, one.record, site, day) for one in partners if one is not None],
+        [_candidate(records, one, site, day) for one in partners],
         performance_weight=performance,
         proximity_weight=proximity,
         full_proximity=FULL_PROXIMITY.on(order.policy_day),

@@ -1,28 +1,21 @@
 """What a case asks of work orders: a new one is issued, an open one becomes urgent or ends."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from cloud.kernel.change import NEW, Change, Event, Save
 from cloud.kernel.decision import Refused
 from cloud.kernel.ids import derived
-from cloud.kernel.money import Money
-from cloud.kernel.ports import Records, Stored, require
+from cloud.kernel.ports import Records, require
 from cloud.portfolio.models import Partner, Site
+from cloud.portfolio.process import workmanship_until
 from cloud.service import customer_letters, letters
 from cloud.service.cases import is_workmanship_suspected
 from cloud.service.clocks import timers_of
-from cloud.service.models import Case, Finding, Task, WorkOrder
+from cloud.service.models import Case, Finding, Task
 from cloud.service.process.dispatch import drafted, offered_next
 from cloud.service.process.orders import called_off
-from cloud.service.process.saving import load_order
-
-
-def orders_of(records: Records, case_id: str) -> Sequence[Stored[WorkOrder]]:
-    """Give the work orders of a case, each as it stands now."""
-    found = records.find(WorkOrder, by="case_id", value=case_id)
-    return tuple(load_order(records, one.record.id) for one in found)
+from cloud.service.process.saving import orders_of
 
 
 def issued(
@@ -35,7 +28,6 @@ def issued(
     at: datetime,
     by: str,
     is_workmanship_suspected_by_person: bool | None = None,
-    not_to_exceed: Money | None = None,
 ) -> Change:
     """Give a new work order of a case, issued and offered (A-81, R-42, R-43b); it is saved first.
 
@@ -48,7 +40,6 @@ def issued(
         at: when it is issued.
         by: who issues it.
         is_workmanship_suspected_by_person: a person's word, None where the list decides.
-        not_to_exceed: what may be spent without asking, None for the limit of the day.
     """
     draft = drafted(
         case,
@@ -62,11 +53,10 @@ def issued(
         draft,
         is_workmanship_suspected=is_workmanship_suspected(
             case.family,
-            until=site.workmanship_until,
+            until=workmanship_until(records, site),
             began_on=finding.opened_on,
             said=is_workmanship_suspected_by_person,
         ),
-        not_to_exceed=draft.not_to_exceed if not_to_exceed is None else not_to_exceed,
     )
     order, events, sent = offered_next(records, draft, site=site, at=at)
     says = f"work order {order.id} was issued for case {case.id}"

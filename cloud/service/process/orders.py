@@ -96,11 +96,20 @@ def issue(
     event = Event(order.id, "issued", at, by, "A-81", (case_id,), says)
     timers, _ = timers_of(order, now=at)
     sent_out = sent_for(case)
+    decided = Event(
+        case_id,
+        "site_visit_required",
+        at,
+        by,
+        "D-15",
+        (order.id,),
+        f"somebody goes: {instructions}",
+    )
     records.commit(
         Change(
             saves=(Save(order, NEW), known.replaced_by(sent_out)),
-            events=(event, *events),
-            letters=sent,
+            events=(event, decided, *events),
+            letters=(*sent, customer_letters.visit_needed(sent_out, site=site, order=order, at=at)),
             timers=timers,
         )
     )

@@ -21,6 +21,12 @@ def load_order(records: Records, work_order_id: str) -> Stored[WorkOrder]:
     return require(records.load(WorkOrder, work_order_id), "work order", work_order_id)
 
 
+def orders_of(records: Records, case_id: str) -> Sequence[Stored[WorkOrder]]:
+    """Give the work orders of a case, each as it stands now."""
+    found = records.find(WorkOrder, by="case_id", value=case_id)
+    return tuple(load_order(records, one.record.id) for one in found)
+
+
 def load_own(records: Records, *, work_order_id: str, partner_id: str) -> Stored[WorkOrder]:
     """Give a work order to a partner that has or had it (T-91).
 

@@ -20,6 +20,7 @@ from cloud.service.models import (
     WorkOrder,
 )
 from cloud.service.policy import CUSTOMER_ANSWERS
+from cloud.service.process.saving import orders_of
 from cloud.service.sla import calendar_at
 from cloud.service.verification import Known, Proof, evaluations, first_proof, looked_at, sight_at
 
@@ -251,7 +252,12 @@ def _close(records: Records, stored: Stored[Case], site: Site, at: datetime) -> 
     says = f"case {case.id} stayed quiet and is closed"
     event = Event(case.id, "case_closed", at, BY_READINGS, "C-18", case.causes, says)
     letter = customer_letters.case_closed(case, site=site, at=at)
-    records.commit(Change(saves=(stored.replaced_by(case),), events=(event,), letters=(letter,)))
+    hidden = tuple(
+        one.replaced_by(replace(one.record, customer_hidden_at=closing_at))
+        for one in orders_of(records, case.id)
+    )
+    saves = (stored.replaced_by(case), *hidden)
+    records.commit(Change(saves=saves, events=(event,), letters=(letter,)))
     return case
 
 

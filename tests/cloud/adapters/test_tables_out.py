@@ -55,7 +55,7 @@ def test_what_could_be_a_formula_is_text(text):
         pytest.param(AS_OF, "2026-06-30T12:00:00Z", id="an instant"),
         pytest.param('say "no", twice', 'say "no", twice', id="quotes and commas"),
         pytest.param("two\nlines", "two\nlines", id="lines"),
-        pytest.param("Zoë’s – 5=5", "Zoë’s – 5=5", id="a sign that is not the first"),
+        pytest.param("Zoë's: 5=5", "Zoë's: 5=5", id="a sign that is not the first"),
     ],
 )
 def test_cells_come_back(cell, found):

@@ -23,6 +23,7 @@ GET /ops/cases/{case_id}/log | spc ams auditor
 POST /ops/cases/{case_id}/remote_fix | ams
 POST /ops/cases/{case_id}/returned | ams
 POST /ops/cases/{case_id}/site_visit | ams spc
+POST /ops/cases/{case_id}/work_orders | spc
 POST /ops/coordinators/{coordinator_id}/presence | admin
 GET /ops/customer_charges | spc accounting_admin auditor
 POST /ops/customer_charges/export | accounting_admin
@@ -45,12 +46,18 @@ POST /ops/invoices/{invoice_id}/line_causes | spc
 POST /ops/invoices/{invoice_id}/reject | spc
 POST /ops/invoices/{invoice_id}/return | spc
 POST /ops/invoices/{invoice_id}/void | accounting_admin
+GET /ops/mails | spc ams auditor
+POST /ops/mails/{mail_id}/discard | spc ams
+POST /ops/mails/{mail_id}/release | spc
 GET /ops/opt_in_requests | relationship_manager auditor
 POST /ops/opt_in_requests/{request_id} | relationship_manager
 GET /ops/partners/{partner_id} | spc relationship_manager admin auditor
 POST /ops/partners/{partner_id}/licences | relationship_manager admin
 GET /ops/partners/{partner_id}/technicians | spc relationship_manager admin auditor
 POST /ops/partners/{partner_id}/technicians | relationship_manager admin
+GET /ops/post_hold | spc ams auditor
+POST /ops/post_hold/drop | ams
+POST /ops/post_hold/release | ams
 POST /ops/projects/{project_id}/milestones | projects
 POST /ops/regions/{region}/weather/{day} | projects
 POST /ops/relationship_managers | admin
@@ -75,6 +82,7 @@ GET /ops/sweep_holds | spc auditor
 POST /ops/sweep_holds/{region}/discard | spc
 POST /ops/sweep_holds/{region}/release | spc
 POST /ops/sweeps | spc
+GET /ops/threads/{thread}/mails | spc ams auditor
 GET /ops/trace/{trace_number} | accounting_admin auditor
 GET /ops/watch_list | spc auditor
 GET /ops/work_orders | spc ams auditor

@@ -20,6 +20,7 @@ from cloud.service.models import (
     Coordinator,
     Mail,
     MailState,
+    Report,
     WorkOrder,
     WorkOrderState,
 )
@@ -161,8 +162,6 @@ class World:
 
 
 def process_report(order: WorkOrder, content: VisitReport, departed: datetime) -> Any:
-    from cloud.service.models import Report
-
     return Report("RPT-DONE000001", order.id, "orig", content, departed, departed, "test")
 
 

@@ -23,7 +23,7 @@ from cloud.service.models import (
     EmergencyCategory,
     ReportedFamily,
 )
-from cloud.service.process.issuing import orders_of
+from cloud.service.process.saving import orders_of
 from cloud.service.verification import evaluations
 from tests.cloud.service.case_world import (
     DESKS,

@@ -9,7 +9,14 @@ from cloud.detection.models import IssueClock, SiteFacts, SiteTrack, Tier, Told
 from cloud.kernel.change import Timer
 from cloud.kernel.errors import BadInput
 from cloud.service import process
-from cloud.service.models import CaseState, CaseTask, EvaluationCheck, ReportedFamily, Sight
+from cloud.service.models import (
+    CaseState,
+    CaseTask,
+    EvaluationCheck,
+    ReportedFamily,
+    Sight,
+    WorkOrder,
+)
 from cloud.service.verification import (
     Known,
     Proof,
@@ -418,6 +425,12 @@ def test_a_resolved_case_is_closed_after_a_fortnight_and_not_before(records, cas
     assert (closed.state, closed.closed_at) == (CaseState.CLOSED, WORKED + timedelta(days=14))
     assert not closed.is_open
     assert to(records, CUSTOMER)[-1] == "Your case is closed"
+    hidden = [
+        one.record.customer_hidden_at
+        for one in records.find(WorkOrder, by="case_id", value=case.id)
+    ]
+    assert hidden == [closed.closed_at] * len(hidden)
+    assert hidden
     before = everything(records)
     process.wake_case(records, timer=closing, at=closing.due_at + 9 * HOUR)
     assert everything(records) == before

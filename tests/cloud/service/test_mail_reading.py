@@ -131,6 +131,8 @@ UNCLEAR = [
     ("visit 2026-03-08 02:30 to 12:00 technician Ann", "VISIT"),
     ("visit 2026-11-01 01:30 to 12:00 technician Ann", "VISIT"),
     ("visit 2026-06-15 13 pm to 14 pm technician Ann", "VISIT"),
+    ("visit xyz 15, 2026 10:00 to 12:00 technician Ann", "VISIT"),
+    ("arrived 2026-06-15 10:60", "ARRIVED"),
     ("arrived late", "ARRIVED"),
     ("arrived 10:00", "ARRIVED"),
     ("departed", "DEPARTED"),
@@ -204,6 +206,7 @@ def test_a_command_with_anything_after_it_is_read(word, text):
 
 
 @given(st.integers(0, 10**8))
+@settings(deadline=None)
 def test_an_amount_is_read_as_it_is_printed(cents):
     (found,) = commands_in(f"ACCEPT {Money(cents)}", zone=EASTERN)
     assert found == Accept(Money(cents))
@@ -263,7 +266,7 @@ def test_a_report_is_read_section_by_section():
     (found,) = commands_in(
         "REPORT\nAs arrived: dead\nlamp red\nAs left: fine\nSummary: new inverter\n"
         "Root-cause: surge\nDeparted at: 2026-06-15 12:00\nRMA old: A1\nRMA new: B2\n"
-        "Old serial: A2\nOEM case number: 77\nRMA by: Partner",
+        "Old serial: A2\nOEM case number: 77\nRMA by: Partner\n\nThanks,\nPat",
         zone=EASTERN,
     )
     assert found == WrittenReport(

@@ -255,6 +255,30 @@ def test_a_visit_is_told_of_step_by_step(world):
     assert visit.is_finished is False
 
 
+def test_a_finished_visit_waits_for_its_report_which_tells_of_exchanged_parts(world):
+    noon = TUESDAY + timedelta(hours=2)
+    for number, body in enumerate(
+        (
+            "ARRIVED 2026-06-09 11:05 technician Ann Lee",
+            "DEPARTED 2026-06-09 11:50 finished",
+            "REPORT\nSummary: new inverter\nDeparted at: 2026-06-09 11:50\nOld serial: A1",
+        )
+    ):
+        record = world.take(mail_from(body, thread=WORKING, number=number), at=noon)
+        assert record.readings[0].is_done is (number < 2), record.readings
+    assert "rma new serial missing" in record.readings[0].says
+
+
+def test_a_photo_of_a_kind_that_is_not_taken_is_told_of(world):
+    heic = (
+        b"--b1\nContent-Type: image/heic; name=found-2.heic\n"
+        b"Content-Disposition: attachment; filename=found-2.heic\n\n\x00\x00\x00\x18ftypheic\n"
+    )
+    record = world.take(corpus("works-report-photos").replace(b"--b1--", heic + b"--b1--"))
+    assert record.readings[0].is_done
+    assert "Not taken: found-2.heic" in record.readings[0].says
+
+
 def test_a_question_is_open_until_the_coordinator_answers_it(world):
     record = world.take(mail_from("QUESTION may we come on Saturday?"))
     assert record.readings[0].is_done

@@ -935,3 +935,16 @@ def test_somebody_else_who_comes_is_certified_as_well(records):
     assert refused.code == "technician_not_certified"
     order = command(records, "arrived", came, **own(arrived_at=came))
     assert order.visits[-1].certification == "E-7"
+
+
+@pytest.mark.rule("T-91")
+def test_what_is_tried_out_is_never_routed_to_who_is_real(records):
+    """A test site reaches test partners only, however well a live one fits."""
+    for site in records.find(Site, by="gateway_id", value="gw-1"):
+        alter(records, Site, site.record.id, mode="test")
+    take_up(records)
+    order = the_order(records)
+    assert (order.partner_id, order.ranking) == (None, ())
+    alter(records, Partner, "other", mode="test")
+    again = command(records, "assign", partner_id="other", by="spc_1")
+    assert again.partner_id == "other"
