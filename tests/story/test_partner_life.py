@@ -336,7 +336,7 @@ class ByMail:
         self._reply("ARRIVED 2026-06-09 10:05")
 
     def depart(self) -> None:
-        self._reply("DEPARTED 2026-06-09 12:00")
+        self._reply("DEPARTED 2026-06-09 12:00 finished")
 
     def report(self) -> None:
         text = (
