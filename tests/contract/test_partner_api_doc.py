@@ -12,9 +12,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw
 
 from cloud.adapters import wiring
 from cloud.local.demo import cast
@@ -22,13 +24,23 @@ from cloud.local.http import Door
 from cloud.local.runtime import Runtime
 from cloud.portfolio.process import register
 from cloud.service import process as service
-from cloud.service.models import Cause, Finding
+from cloud.service.models import Cause, Finding, WorkOrder
+from cloud.service.uploads import Purpose
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs/partner_api.md"
 STARTS_AT = datetime.fromisoformat("2026-06-08T12:00:00+00:00")
 STEP = re.compile(r"^<!-- (.*?) -->$|^```http\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CALLER = "client-alder"
+
+
+def a_photo(words: str) -> bytes:
+    """A small picture, as a camera would save it."""
+    out = BytesIO()
+    drawn = Image.new("RGB", (160, 120), "#7b9cc4")
+    ImageDraw.Draw(drawn).text((10, 50), words, fill="white")
+    drawn.save(out, "JPEG")
+    return out.getvalue()
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,7 @@ class World:
         )
         self.door = Door(self.runtime)
         self.door.start()
+        self.kept: list[str] = []
         tables = ("OPERATIONS_TABLE", "SITES_TABLE", "MONEY_TABLE")
         named = {name: name.title().replace("_", "") for name in tables}
         self.records = wiring.records({**named, "SECRETS_KEY": "SecretsKey"})
@@ -86,7 +99,7 @@ class World:
         self.runtime.run_due()
 
     def behind_the_scenes(self, what: str) -> None:
-        """Do what a comment says: `at INSTANT`, or `found CAUSE on NUMBER`."""
+        """Do what a comment says: `at INSTANT`, `found CAUSE on NUMBER`, `kept PURPOSE NAME on ..`."""
         if at := re.fullmatch(r"at (\S+)", what):
             self.runtime.clock.move_to(datetime.fromisoformat(at[1]))
             self.runtime.run_due()
@@ -99,10 +112,27 @@ class World:
                 at=self.runtime.clock.now(),
                 by="sam.spc",
             )
+        elif kept := re.fullmatch(r"kept (\w+) (\S+) on (\S+)", what):
+            order = self.records.load(WorkOrder, kept[3]).record
+            upload = service.take_attachment(
+                self.records,
+                wiring.uploads({"DOCUMENTS_BUCKET": "DocumentsBucket"}),
+                work_order_id=order.id,
+                partner_id=order.partner_id,
+                purpose=Purpose(kept[1]),
+                name=kept[2],
+                content=a_photo(kept[2]),
+                at=self.runtime.clock.now(),
+                by=CALLER,
+            )
+            assert upload.state == "kept", upload
+            self.kept.append(upload.reference)
         else:
             pytest.fail(f"the document says {what!r}, which nobody here knows how to do")
 
     def answer(self, request: str) -> Answer:
+        for place, reference in enumerate(self.kept, 1):
+            request = request.replace(f"PHOTO-{place}", reference)
         head, _, body = request.partition("\n\n")
         first, *lines = head.splitlines()
         method, path = first.split()
@@ -114,6 +144,8 @@ class World:
             connection.request(method, path, body.strip() or None, headers)
             response = connection.getresponse()
             said = json.loads(response.read())
+            if "instance" in said:  # another one each time
+                said["instance"] = "the request's id"
             lower = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, lower, said)
         finally:

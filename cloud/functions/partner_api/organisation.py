@@ -110,6 +110,25 @@ class OrganisationOut(BaseModel):
     technicians: list[TechnicianOut]
 
 
+class FigureOut(BaseModel):
+    """One figure; without a value nothing was measured."""
+
+    name: str
+    unit: str
+    says: str
+    value: str | int | float | datetime | None
+
+
+class ScorecardOut(BaseModel):
+    """How the partner worked, and the work orders that it is taken from."""
+
+    as_of: datetime
+    says: str
+    notes: list[str]
+    figures: list[FigureOut]
+    work_orders: list[str]
+
+
 class OptInOut(BaseModel):
     """A wish for more work."""
 
@@ -141,6 +160,29 @@ def get_organisation() -> OrganisationOut:
             contact.record if contact else ServiceContact(partner_id), partner.service_email
         ),
         technicians=[TechnicianOut.of(one) for one in technicians],
+    )
+
+
+@router.get("/v1/scorecard", responses=PROBLEMS, tags=["Scorecard"])
+def get_scorecard() -> ScorecardOut:
+    """Give the partner's own figures of the last 90 days, what each means, and what it counts."""
+    # Only who asks for figures works them out.
+    from cloud.reporting.asking import question  # noqa: PLC0415
+    from cloud.reporting.process import report  # noqa: PLC0415
+
+    words = {"partner": caller().partner_id}
+    made = report(RECORDS, "partner_scorecard", question(words, now=CLOCK.now()))
+    cells = made.rows[0].cells if made.rows else (None,) * len(made.columns)
+    return ScorecardOut(
+        as_of=made.asked.as_of,
+        says=made.says,
+        notes=list(made.notes),
+        figures=[
+            FigureOut(name=column.name, unit=column.unit, says=column.says, value=cell)
+            for column, cell in zip(made.columns, cells, strict=True)
+            if column.name != "partner"
+        ],
+        work_orders=list(made.rows[0].subjects) if made.rows else [],
     )
 
 
