@@ -99,7 +99,7 @@ class World:
         self.runtime.run_due()
 
     def behind_the_scenes(self, what: str) -> None:
-        """Do what a comment says: `at`, `found CAUSE on NUMBER` or `kept PURPOSE NAME on NUMBER`."""
+        """Do what a comment says: `at`, `found CAUSE on NUMBER` `kept PURPOSE NAME on NUMBER`."""
         if at := re.fullmatch(r"at (\S+)", what):
             self.runtime.clock.move_to(datetime.fromisoformat(at[1]))
             self.runtime.run_due()
