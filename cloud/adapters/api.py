@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -67,7 +68,12 @@ PROBLEMS: dict[int, Any] = {
         (503, "It cannot be answered now"),
     )
 }
-"""To be documented on every route."""
+"""What any route may answer beside what it is for."""
+
+
+def answers() -> dict[int, Any]:
+    """Give what a route documents: its own answer, and every problem; a fresh one for each."""
+    return {200: {"description": "Done"}, **deepcopy(PROBLEMS)}
 
 
 def problem(

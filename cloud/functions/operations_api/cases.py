@@ -4,7 +4,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from cloud.adapters import codec
-from cloud.adapters.api import PROBLEMS
+from cloud.adapters.api import answers
 from cloud.functions.operations_api.desk import (
     AMS,
     AUDITOR,
@@ -39,13 +39,13 @@ router = Router()
 TAGS = ["Cases"]
 
 
-@router.get("/ops/cases", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC, AMS, AUDITOR)])
+@router.get("/ops/cases", responses=answers(), tags=TAGS, middlewares=[may(SPC, AMS, AUDITOR)])
 def list_cases(state: str) -> Listed:
     """List the cases in one state."""
     return listed(Case, "state", state)
 
 
-@router.post("/ops/cases", responses=PROBLEMS, tags=TAGS, middlewares=[may(AMS, SPC)])
+@router.post("/ops/cases", responses=answers(), tags=TAGS, middlewares=[may(AMS, SPC)])
 def report(body: ReportIn) -> One:
     """Take up what a person told the help desk by phone, mail or chat (C-02)."""
     return shown(
@@ -66,7 +66,7 @@ def report(body: ReportIn) -> One:
 
 
 @router.get(
-    "/ops/cases/<case_id>", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC, AMS, AUDITOR)]
+    "/ops/cases/<case_id>", responses=answers(), tags=TAGS, middlewares=[may(SPC, AMS, AUDITOR)]
 )
 def get_case(case_id: str) -> One:
     """Give one case."""
@@ -74,7 +74,7 @@ def get_case(case_id: str) -> One:
 
 
 @router.get(
-    "/ops/cases/<case_id>/log", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC, AMS, AUDITOR)]
+    "/ops/cases/<case_id>/log", responses=answers(), tags=TAGS, middlewares=[may(SPC, AMS, AUDITOR)]
 )
 def case_log(case_id: str) -> Listed:
     """Give everything that happened to a case, the oldest first."""
@@ -84,7 +84,7 @@ def case_log(case_id: str) -> Listed:
 
 @router.get(
     "/ops/cases/<case_id>/emergency_contacts",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC, AMS, AUDITOR)],
 )
@@ -95,7 +95,7 @@ def emergency_contacts(case_id: str) -> Listed:
 
 
 @router.post(
-    "/ops/cases/<case_id>/site_visit", responses=PROBLEMS, tags=TAGS, middlewares=[may(AMS, SPC)]
+    "/ops/cases/<case_id>/site_visit", responses=answers(), tags=TAGS, middlewares=[may(AMS, SPC)]
 )
 def require_site_visit(case_id: str, body: VisitIn) -> One:
     """Have somebody go: a work order is issued and offered (D-15, A-81)."""
@@ -115,7 +115,7 @@ def require_site_visit(case_id: str, body: VisitIn) -> One:
 
 
 @router.post(
-    "/ops/cases/<case_id>/work_orders", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+    "/ops/cases/<case_id>/work_orders", responses=answers(), tags=TAGS, middlewares=[may(SPC)]
 )
 def issue_work_order(case_id: str, body: IssueIn) -> One:
     """Issue a work order line by line; a total above the limit is the written approval (A-81)."""
@@ -134,7 +134,7 @@ def issue_work_order(case_id: str, body: IssueIn) -> One:
 
 
 @router.post(
-    "/ops/cases/<case_id>/remote_fix", responses=PROBLEMS, tags=TAGS, middlewares=[may(AMS)]
+    "/ops/cases/<case_id>/remote_fix", responses=answers(), tags=TAGS, middlewares=[may(AMS)]
 )
 def remote_fix(case_id: str, body: SaysIn) -> One:
     """Note that it was mended from afar; the readings have to prove it (C-17)."""
@@ -142,7 +142,7 @@ def remote_fix(case_id: str, body: SaysIn) -> One:
 
 
 @router.post(
-    "/ops/cases/<case_id>/emergency", responses=PROBLEMS, tags=TAGS, middlewares=[may(AMS, SPC)]
+    "/ops/cases/<case_id>/emergency", responses=answers(), tags=TAGS, middlewares=[may(AMS, SPC)]
 )
 def escalate(case_id: str, body: EmergencyIn) -> One:
     """Treat a case as an emergency, by a person's word (E-31)."""
@@ -159,14 +159,14 @@ def escalate(case_id: str, body: EmergencyIn) -> One:
     )
 
 
-@router.post("/ops/cases/<case_id>/cancel", responses=PROBLEMS, tags=TAGS, middlewares=[may(AMS)])
+@router.post("/ops/cases/<case_id>/cancel", responses=answers(), tags=TAGS, middlewares=[may(AMS)])
 def cancel(case_id: str, body: ReasonIn) -> One:
     """Call a case off, and the work that is open on it."""
     return shown(service.cancel(RECORDS, case_id=case_id, because=body.reason, **acting()))
 
 
 @router.post(
-    "/ops/cases/<case_id>/customer_confirms", responses=PROBLEMS, tags=TAGS, middlewares=[may(AMS)]
+    "/ops/cases/<case_id>/customer_confirms", responses=answers(), tags=TAGS, middlewares=[may(AMS)]
 )
 def customer_confirms(case_id: str, body: SaysIn) -> One:
     """Resolve a case because the customer says that it is mended (C-17c)."""
@@ -174,7 +174,10 @@ def customer_confirms(case_id: str, body: SaysIn) -> One:
 
 
 @router.post(
-    "/ops/cases/<case_id>/customer_disagrees", responses=PROBLEMS, tags=TAGS, middlewares=[may(AMS)]
+    "/ops/cases/<case_id>/customer_disagrees",
+    responses=answers(),
+    tags=TAGS,
+    middlewares=[may(AMS)],
 )
 def customer_disagrees(case_id: str, body: ReasonIn) -> One:
     """Note that the customer says that it is not mended (C-17c)."""
@@ -182,7 +185,7 @@ def customer_disagrees(case_id: str, body: ReasonIn) -> One:
 
 
 @router.post(
-    "/ops/cases/<case_id>/hand_over", responses=PROBLEMS, tags=TAGS, middlewares=[may(AMS)]
+    "/ops/cases/<case_id>/hand_over", responses=answers(), tags=TAGS, middlewares=[may(AMS)]
 )
 def hand_over(case_id: str) -> One:
     """Give a case to the support center with all that is known of it (C-15)."""
@@ -190,7 +193,7 @@ def hand_over(case_id: str) -> One:
 
 
 @router.post(
-    "/ops/cases/<case_id>/external_update", responses=PROBLEMS, tags=TAGS, middlewares=[may(AMS)]
+    "/ops/cases/<case_id>/external_update", responses=answers(), tags=TAGS, middlewares=[may(AMS)]
 )
 def external_update(case_id: str, body: ExternalIn) -> One:
     """Note the support center's number of a case and how it stands there (C-15)."""
@@ -201,14 +204,16 @@ def external_update(case_id: str, body: ExternalIn) -> One:
     )
 
 
-@router.post("/ops/cases/<case_id>/returned", responses=PROBLEMS, tags=TAGS, middlewares=[may(AMS)])
+@router.post(
+    "/ops/cases/<case_id>/returned", responses=answers(), tags=TAGS, middlewares=[may(AMS)]
+)
 def returned(case_id: str, body: ReasonIn) -> One:
     """Take a case back from the support center (C-15)."""
     return shown(service.returned(RECORDS, case_id=case_id, because=body.reason, **acting()))
 
 
 @router.post(
-    "/ops/cases/<case_id>/advice", responses=PROBLEMS, tags=TAGS, middlewares=[may(AMS, SPC)]
+    "/ops/cases/<case_id>/advice", responses=answers(), tags=TAGS, middlewares=[may(AMS, SPC)]
 )
 def advise(case_id: str, body: AdviceIn) -> One:
     """Tell the customer of a duty, or of work that they would pay, before it begins (B-52)."""
@@ -217,7 +222,7 @@ def advise(case_id: str, body: AdviceIn) -> One:
 
 @router.get(
     "/ops/cases/<case_id>/days.svg",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=["Detection"],
     middlewares=[may(SPC, AMS, AUDITOR)],
 )
@@ -231,14 +236,14 @@ def case_picture(case_id: str) -> Response[str]:
     return Response(status_code=200, content_type="image/svg+xml", body=drawn)
 
 
-@router.get("/ops/help_requests", responses=PROBLEMS, tags=TAGS, middlewares=[may(AMS, AUDITOR)])
+@router.get("/ops/help_requests", responses=answers(), tags=TAGS, middlewares=[may(AMS, AUDITOR)])
 def list_help_requests(state: str) -> Listed:
     """List what customers wrote into the form, by what became of it (C-02)."""
     return listed(HelpRequest, "state", state)
 
 
 @router.post(
-    "/ops/help_requests/<request_id>/link", responses=PROBLEMS, tags=TAGS, middlewares=[may(AMS)]
+    "/ops/help_requests/<request_id>/link", responses=answers(), tags=TAGS, middlewares=[may(AMS)]
 )
 def link_help_request(request_id: str, body: LinkIn) -> One:
     """Report a request as one of a home that a person found (C-02)."""
@@ -250,7 +255,10 @@ def link_help_request(request_id: str, body: LinkIn) -> One:
 
 
 @router.post(
-    "/ops/help_requests/<request_id>/dismiss", responses=PROBLEMS, tags=TAGS, middlewares=[may(AMS)]
+    "/ops/help_requests/<request_id>/dismiss",
+    responses=answers(),
+    tags=TAGS,
+    middlewares=[may(AMS)],
 )
 def dismiss_help_request(request_id: str, body: ReasonIn) -> One:
     """Put a request away that is none of ours (C-02)."""

@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from cloud.adapters import codec
-from cloud.adapters.api import PROBLEMS
+from cloud.adapters.api import answers
 from cloud.detection import picture
 from cloud.detection import process as detection
 from cloud.detection.evidence import says, unpacked
@@ -38,7 +38,7 @@ router = Router()
 
 
 @router.get(
-    "/ops/sweep_holds", responses=PROBLEMS, tags=["Detection"], middlewares=[may(SPC, AUDITOR)]
+    "/ops/sweep_holds", responses=answers(), tags=["Detection"], middlewares=[may(SPC, AUDITOR)]
 )
 def list_sweep_holds(state: str = "held") -> Listed:
     """List the findings that were too many to be believed, by what became of them (D-97)."""
@@ -47,7 +47,7 @@ def list_sweep_holds(state: str = "held") -> Listed:
 
 @router.post(
     "/ops/sweep_holds/<region>/release",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=["Detection"],
     middlewares=[may(SPC)],
 )
@@ -58,7 +58,7 @@ def release_hold(region: str) -> One:
 
 @router.post(
     "/ops/sweep_holds/<region>/discard",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=["Detection"],
     middlewares=[may(SPC)],
 )
@@ -72,7 +72,7 @@ def _decided(region: str, state: HoldState) -> One:
     return shown(detection.decide(RECORDS, region_id=region, state=state, by=by, at=at))
 
 
-@router.post("/ops/sweeps", responses=PROBLEMS, tags=["Detection"], middlewares=[may(SPC)])
+@router.post("/ops/sweeps", responses=answers(), tags=["Detection"], middlewares=[may(SPC)])
 def replay(body: ReplayIn) -> One:
     """Measure and judge the open days of one clock anew: the verdicts are the same (D-99)."""
     at = CLOCK.now()
@@ -84,7 +84,7 @@ def replay(body: ReplayIn) -> One:
 
 @router.post(
     "/ops/sites/<site_id>/baseline",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=["Detection"],
     middlewares=[may(PROJECTS)],
 )
@@ -107,7 +107,7 @@ def take_baseline(site_id: str, body: BaselineIn) -> One:
 
 @router.post(
     "/ops/regions/<region>/weather/<day>",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=["Detection"],
     middlewares=[may(PROJECTS)],
 )
@@ -119,7 +119,7 @@ def take_weather(region: str, day: date, body: WeatherIn) -> One:
 
 
 @router.get(
-    "/ops/watch_list", responses=PROBLEMS, tags=["Detection"], middlewares=[may(SPC, AUDITOR)]
+    "/ops/watch_list", responses=answers(), tags=["Detection"], middlewares=[may(SPC, AUDITOR)]
 )
 def watch_list(region: str) -> Listed:
     """List the sites of a region that make a little less than they should; never a case (D-75)."""
@@ -129,7 +129,7 @@ def watch_list(region: str) -> Listed:
 
 @router.get(
     "/ops/sites/<site_id>/days",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=["Detection"],
     middlewares=[may(SPC, AUDITOR)],
 )
@@ -145,7 +145,7 @@ def _days(track: SiteTrack) -> list[dict[str, Any]]:
 
 @router.get(
     "/ops/sites/<site_id>/days.svg",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=["Detection"],
     middlewares=[may(SPC, AUDITOR)],
 )

@@ -2,7 +2,7 @@
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from cloud.adapters.api import PROBLEMS
+from cloud.adapters.api import answers
 from cloud.functions.operations_api.desk import (
     ACCOUNTING,
     ADMIN,
@@ -29,7 +29,7 @@ TAGS = ["Disputes"]
 
 @router.get(
     "/ops/back_bills",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=["Back-bills"],
     middlewares=[may(SPC, RM, ACCOUNTING, AUDITOR)],
 )
@@ -39,7 +39,7 @@ def list_back_bills(partner_id: str) -> Listed:
 
 
 @router.get(
-    "/ops/disputes", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC, RM, ADMIN, AUDITOR)]
+    "/ops/disputes", responses=answers(), tags=TAGS, middlewares=[may(SPC, RM, ADMIN, AUDITOR)]
 )
 def list_disputes(state: str) -> Listed:
     """List the disputes in one state; each names the level that decides it now."""
@@ -48,7 +48,7 @@ def list_disputes(state: str) -> Listed:
 
 @router.get(
     "/ops/disputes/<dispute_id>",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC, RM, ADMIN, AUDITOR)],
 )
@@ -58,7 +58,10 @@ def get_dispute(dispute_id: str) -> One:
 
 
 @router.post(
-    "/ops/disputes/<dispute_id>/escalate", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC, RM)]
+    "/ops/disputes/<dispute_id>/escalate",
+    responses=answers(),
+    tags=TAGS,
+    middlewares=[may(SPC, RM)],
 )
 def escalate_dispute(dispute_id: str, body: LevelIn) -> One:
     """Take a dispute to the next level; levels go forward only (X-86)."""
@@ -71,7 +74,7 @@ def escalate_dispute(dispute_id: str, body: LevelIn) -> One:
 
 @router.post(
     "/ops/disputes/<dispute_id>/resolve",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC, RM, ADMIN)],
 )

@@ -3,7 +3,7 @@
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from cloud.adapters import codec
-from cloud.adapters.api import PROBLEMS
+from cloud.adapters.api import answers
 from cloud.functions.operations_api.desk import (
     ACCOUNTING,
     AUDITOR,
@@ -29,7 +29,7 @@ router = Router()
 
 
 @router.get(
-    "/ops/runs", responses=PROBLEMS, tags=["Funding"], middlewares=[may(ACCOUNTING, AUDITOR)]
+    "/ops/runs", responses=answers(), tags=["Funding"], middlewares=[may(ACCOUNTING, AUDITOR)]
 )
 def list_runs(state: str) -> Listed:
     """List the funding runs in one state."""
@@ -38,7 +38,7 @@ def list_runs(state: str) -> Listed:
 
 @router.get(
     "/ops/runs/<run_id>",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=["Funding"],
     middlewares=[may(ACCOUNTING, AUDITOR)],
 )
@@ -49,7 +49,7 @@ def get_run(run_id: str) -> One:
 
 @router.get(
     "/ops/runs/<run_id>/plans",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=["Funding"],
     middlewares=[may(ACCOUNTING, AUDITOR)],
 )
@@ -62,7 +62,7 @@ def list_plans(run_id: str) -> Listed:
 
 @router.post(
     "/ops/runs/<run_id>/prepare",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=["Funding"],
     middlewares=[may(ACCOUNTING)],
 )
@@ -82,7 +82,7 @@ def prepare_run(run_id: str) -> One:
 
 @router.post(
     "/ops/runs/<run_id>/approve",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=["Funding"],
     middlewares=[may(ACCOUNTING)],
 )
@@ -102,7 +102,7 @@ def approve_run(run_id: str, body: RunApprovalIn) -> One:
 
 @router.get(
     "/ops/trace/<trace_number>",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=["Funding"],
     middlewares=[may(ACCOUNTING, AUDITOR)],
 )

@@ -3,7 +3,7 @@
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from cloud.adapters import codec
-from cloud.adapters.api import PROBLEMS
+from cloud.adapters.api import answers
 from cloud.functions.operations_api.desk import (
     ACCOUNTING,
     ADMIN,
@@ -32,7 +32,7 @@ TAGS, CHARGES = ["Invoices"], ["Customer charges"]
 
 
 @router.get(
-    "/ops/invoices", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC, RM, ACCOUNTING, AUDITOR)]
+    "/ops/invoices", responses=answers(), tags=TAGS, middlewares=[may(SPC, RM, ACCOUNTING, AUDITOR)]
 )
 def list_invoices(state: str) -> Listed:
     """List the invoices in one state."""
@@ -41,7 +41,7 @@ def list_invoices(state: str) -> Listed:
 
 @router.get(
     "/ops/invoices/<invoice_id>",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC, RM, ACCOUNTING, AUDITOR)],
 )
@@ -51,7 +51,7 @@ def get_invoice(invoice_id: str) -> One:
 
 
 @router.post(
-    "/ops/invoices/<invoice_id>/approve", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+    "/ops/invoices/<invoice_id>/approve", responses=answers(), tags=TAGS, middlewares=[may(SPC)]
 )
 def approve_invoice(invoice_id: str) -> One:
     """Approve an invoice; never by who submitted it (I-66)."""
@@ -59,7 +59,7 @@ def approve_invoice(invoice_id: str) -> One:
 
 
 @router.post(
-    "/ops/invoices/<invoice_id>/return", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+    "/ops/invoices/<invoice_id>/return", responses=answers(), tags=TAGS, middlewares=[may(SPC)]
 )
 def return_invoice(invoice_id: str, body: ReasonIn) -> One:
     """Give an invoice back to the partner; the clock of the decision stands meanwhile."""
@@ -69,7 +69,7 @@ def return_invoice(invoice_id: str, body: ReasonIn) -> One:
 
 
 @router.post(
-    "/ops/invoices/<invoice_id>/reject", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+    "/ops/invoices/<invoice_id>/reject", responses=answers(), tags=TAGS, middlewares=[may(SPC)]
 )
 def reject_invoice(invoice_id: str, body: ReasonIn) -> One:
     """Reject an invoice."""
@@ -77,7 +77,7 @@ def reject_invoice(invoice_id: str, body: ReasonIn) -> One:
 
 
 @router.post(
-    "/ops/invoices/<invoice_id>/escalate", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+    "/ops/invoices/<invoice_id>/escalate", responses=answers(), tags=TAGS, middlewares=[may(SPC)]
 )
 def escalate_invoice(invoice_id: str) -> One:
     """Take an invoice to the relationship manager, at any time (I-69)."""
@@ -85,7 +85,7 @@ def escalate_invoice(invoice_id: str) -> One:
 
 
 @router.post(
-    "/ops/invoices/<invoice_id>/void", responses=PROBLEMS, tags=TAGS, middlewares=[may(ACCOUNTING)]
+    "/ops/invoices/<invoice_id>/void", responses=answers(), tags=TAGS, middlewares=[may(ACCOUNTING)]
 )
 def void_invoice(invoice_id: str, body: ReasonIn) -> One:
     """Ask the funding runs not to pay an approved invoice (I-64)."""
@@ -95,7 +95,7 @@ def void_invoice(invoice_id: str, body: ReasonIn) -> One:
 
 
 @router.post(
-    "/ops/invoices/<invoice_id>/line_causes", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+    "/ops/invoices/<invoice_id>/line_causes", responses=answers(), tags=TAGS, middlewares=[may(SPC)]
 )
 def record_line_causes(invoice_id: str, body: LineCausesIn) -> One:
     """Note the cause of single lines; the work order's holds for the others (B-52)."""
@@ -108,7 +108,10 @@ def record_line_causes(invoice_id: str, body: LineCausesIn) -> One:
 
 
 @router.post(
-    "/ops/work_orders/<number>/internal_cost", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+    "/ops/work_orders/<number>/internal_cost",
+    responses=answers(),
+    tags=TAGS,
+    middlewares=[may(SPC)],
 )
 def record_internal_cost(number: str, body: InternalCostIn) -> One:
     """Note what the owner's own technicians did, so that it can be claimed (R-46)."""
@@ -125,7 +128,7 @@ def record_internal_cost(number: str, body: InternalCostIn) -> One:
 
 @router.post(
     "/ops/coordinators/<coordinator_id>/presence",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(ADMIN)],
 )
@@ -144,7 +147,7 @@ def delegate(coordinator_id: str, body: DelegateIn) -> One:
 
 @router.get(
     "/ops/customer_charges",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=CHARGES,
     middlewares=[may(SPC, ACCOUNTING, AUDITOR)],
 )
@@ -155,7 +158,7 @@ def list_charges(state: str) -> Listed:
 
 @router.post(
     "/ops/invoices/<invoice_id>/customer_charge",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=CHARGES,
     middlewares=[may(SPC)],
 )
@@ -168,7 +171,7 @@ def propose_charge(invoice_id: str, body: ChargeIn) -> One:
 
 @router.post(
     "/ops/customer_charges/<charge_id>/approve",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=CHARGES,
     middlewares=[may(SPC)],
 )
@@ -179,7 +182,7 @@ def approve_charge(charge_id: str) -> One:
 
 @router.post(
     "/ops/customer_charges/<charge_id>/tell",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=CHARGES,
     middlewares=[may(SPC)],
 )
@@ -190,7 +193,7 @@ def tell_customer(charge_id: str) -> One:
 
 @router.post(
     "/ops/customer_charges/<charge_id>/withdraw",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=CHARGES,
     middlewares=[may(SPC)],
 )
@@ -202,7 +205,7 @@ def withdraw_charge(charge_id: str, body: ReasonIn) -> One:
 
 
 @router.post(
-    "/ops/customer_charges/export", responses=PROBLEMS, tags=CHARGES, middlewares=[may(ACCOUNTING)]
+    "/ops/customer_charges/export", responses=answers(), tags=CHARGES, middlewares=[may(ACCOUNTING)]
 )
 def export_charges() -> Listed:
     """Give the rows of all charges that customers were told of and that did not leave yet."""

@@ -2,7 +2,7 @@
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from cloud.adapters.api import PROBLEMS
+from cloud.adapters.api import answers
 from cloud.functions.operations_api.desk import (
     AMS,
     AUDITOR,
@@ -24,7 +24,7 @@ router = Router()
 TAGS = ["Mail"]
 
 
-@router.get("/ops/mails", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC, AMS, AUDITOR)])
+@router.get("/ops/mails", responses=answers(), tags=TAGS, middlewares=[may(SPC, AMS, AUDITOR)])
 def list_mails(state: str) -> Listed:
     """List the mails in one state, with how each was matched and read (M-75)."""
     return listed(Mail, "state", state)
@@ -32,7 +32,7 @@ def list_mails(state: str) -> Listed:
 
 @router.get(
     "/ops/threads/<thread>/mails",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC, AMS, AUDITOR)],
 )
@@ -41,7 +41,7 @@ def list_thread(thread: str) -> Listed:
     return listed(Mail, "thread", thread)
 
 
-@router.post("/ops/mails/<mail_id>/release", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)])
+@router.post("/ops/mails/<mail_id>/release", responses=answers(), tags=TAGS, middlewares=[may(SPC)])
 def release_mail(mail_id: str, body: ReleaseIn) -> One:
     """Have a mail that was put aside read as one about a work order (M-75)."""
     return shown(
@@ -50,26 +50,26 @@ def release_mail(mail_id: str, body: ReleaseIn) -> One:
 
 
 @router.post(
-    "/ops/mails/<mail_id>/discard", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC, AMS)]
+    "/ops/mails/<mail_id>/discard", responses=answers(), tags=TAGS, middlewares=[may(SPC, AMS)]
 )
 def discard_mail(mail_id: str, body: ReasonIn) -> One:
     """Note that a mail needs nothing (M-75)."""
     return shown(discard(RECORDS, mail_id=mail_id, reason=body.reason, **acting()))
 
 
-@router.get("/ops/post_hold", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC, AMS, AUDITOR)])
+@router.get("/ops/post_hold", responses=answers(), tags=TAGS, middlewares=[may(SPC, AMS, AUDITOR)])
 def get_hold() -> One:
     """Tell whether letters are held because too many were leaving (M-76)."""
     return shown(held_post(RECORDS))
 
 
-@router.post("/ops/post_hold/release", responses=PROBLEMS, tags=TAGS, middlewares=[may(AMS)])
+@router.post("/ops/post_hold/release", responses=answers(), tags=TAGS, middlewares=[may(AMS)])
 def release_post() -> One:
     """Let the letters that are held leave (M-76)."""
     return shown(decide_post(RECORDS, is_released=True, **acting()))
 
 
-@router.post("/ops/post_hold/drop", responses=PROBLEMS, tags=TAGS, middlewares=[may(AMS)])
+@router.post("/ops/post_hold/drop", responses=answers(), tags=TAGS, middlewares=[may(AMS)])
 def drop_post() -> One:
     """Drop the letters that are held: they were a mistake (M-76)."""
     return shown(decide_post(RECORDS, is_released=False, **acting()))

@@ -2,7 +2,7 @@
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from cloud.adapters.api import PROBLEMS
+from cloud.adapters.api import answers
 from cloud.functions.operations_api.desk import (
     ADMIN,
     AMS,
@@ -43,7 +43,7 @@ TAGS = ["Partners"]
 
 @router.get(
     "/ops/partners/<partner_id>",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC, RM, ADMIN, AUDITOR)],
 )
@@ -54,7 +54,7 @@ def get_partner(partner_id: str) -> One:
 
 @router.get(
     "/ops/partners/<partner_id>/technicians",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC, RM, ADMIN, AUDITOR)],
 )
@@ -65,7 +65,7 @@ def list_technicians(partner_id: str) -> Listed:
 
 @router.post(
     "/ops/partners/<partner_id>/technicians",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(RM, ADMIN)],
 )
@@ -94,7 +94,7 @@ def put_technician(partner_id: str, body: TechnicianIn) -> One:
 
 @router.post(
     "/ops/partners/<partner_id>/licences",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(RM, ADMIN)],
 )
@@ -107,14 +107,14 @@ def put_licences(partner_id: str, body: LicencesIn) -> One:
 
 
 @router.get(
-    "/ops/service_contacts", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC, RM, AUDITOR)]
+    "/ops/service_contacts", responses=answers(), tags=TAGS, middlewares=[may(SPC, RM, AUDITOR)]
 )
 def list_contacts(task: str) -> Listed:
     """List the service contacts that wait for a person (M-74)."""
     return listed(ServiceContact, "task", task)
 
 
-@router.post("/ops/relationship_managers", responses=PROBLEMS, tags=TAGS, middlewares=[may(ADMIN)])
+@router.post("/ops/relationship_managers", responses=answers(), tags=TAGS, middlewares=[may(ADMIN)])
 def put_manager(body: ManagerIn) -> One:
     """Say who looks after which partners."""
     made = RelationshipManager(
@@ -124,14 +124,14 @@ def put_manager(body: ManagerIn) -> One:
     return shown(made)
 
 
-@router.get("/ops/opt_in_requests", responses=PROBLEMS, tags=TAGS, middlewares=[may(RM, AUDITOR)])
+@router.get("/ops/opt_in_requests", responses=answers(), tags=TAGS, middlewares=[may(RM, AUDITOR)])
 def list_opt_ins(state: str) -> Listed:
     """List the partners' wishes for more work, by what became of them (R-47)."""
     return listed(OptInRequest, "state", state)
 
 
 @router.post(
-    "/ops/opt_in_requests/<request_id>", responses=PROBLEMS, tags=TAGS, middlewares=[may(RM)]
+    "/ops/opt_in_requests/<request_id>", responses=answers(), tags=TAGS, middlewares=[may(RM)]
 )
 def decide_opt_in(request_id: str, body: OptInIn) -> One:
     """Grant or decline a wish for more work (R-47)."""
@@ -143,7 +143,7 @@ def decide_opt_in(request_id: str, body: OptInIn) -> One:
 
 
 @router.post(
-    "/ops/sites/<site_id>/installer", responses=PROBLEMS, tags=TAGS, middlewares=[may(RM, ADMIN)]
+    "/ops/sites/<site_id>/installer", responses=answers(), tags=TAGS, middlewares=[may(RM, ADMIN)]
 )
 def change_installer(site_id: str, body: InstallerIn) -> One:
     """Let another partner answer for a site's workmanship, for new work orders only (R-43)."""
@@ -156,7 +156,7 @@ def change_installer(site_id: str, body: InstallerIn) -> One:
 
 @router.get(
     "/ops/sites/<site_id>/warranties",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC, AMS, RM, AUDITOR)],
 )
@@ -167,7 +167,7 @@ def get_warranties(site_id: str) -> One:
 
 
 @router.post(
-    "/ops/sites/<site_id>/warranties", responses=PROBLEMS, tags=TAGS, middlewares=[may(ADMIN)]
+    "/ops/sites/<site_id>/warranties", responses=answers(), tags=TAGS, middlewares=[may(ADMIN)]
 )
 def grant_warranty(site_id: str, body: WarrantyIn) -> One:
     """Put one more warranty of a site on record (B-55)."""
@@ -177,7 +177,7 @@ def grant_warranty(site_id: str, body: WarrantyIn) -> One:
 
 @router.post(
     "/ops/sites/<site_id>/warranties/void",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(AMS, ADMIN)],
 )
@@ -197,7 +197,7 @@ def void_warranty(site_id: str, body: VoidIn) -> One:
 
 @router.get(
     "/ops/sites/<site_id>/equipment",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC, AMS, RM, AUDITOR)],
 )

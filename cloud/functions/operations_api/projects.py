@@ -2,7 +2,7 @@
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from cloud.adapters.api import PROBLEMS
+from cloud.adapters.api import answers
 from cloud.functions.operations_api.desk import (
     CLOCK,
     PROJECTS,
@@ -22,7 +22,7 @@ router = Router()
 
 @router.post(
     "/ops/projects/<project_id>/milestones",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=["Projects"],
     middlewares=[may(PROJECTS)],
 )

@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from cloud.adapters.api import PROBLEMS
+from cloud.adapters.api import answers
 from cloud.adapters.tables_out import CSV_TYPE, JSON_TYPE, as_csv, as_json
 from cloud.functions.operations_api.desk import (
     ACCOUNTING,
@@ -33,7 +33,7 @@ _FORMATS = {"json": (JSON_TYPE, as_json), "csv": (CSV_TYPE, as_csv)}
 Words = Annotated[str, Query(max_length=200)]
 
 
-@router.get("/ops/reports", responses=PROBLEMS, tags=["Reports"], middlewares=[may(*READERS)])
+@router.get("/ops/reports", responses=answers(), tags=["Reports"], middlewares=[may(*READERS)])
 def list_reports() -> Listed:
     """List the reports by their names."""
     says = {name: (made.__doc__ or "").partition("\n")[0] for name, (_, made) in REPORTS.items()}
@@ -41,7 +41,7 @@ def list_reports() -> Listed:
 
 
 @router.get(
-    "/ops/reports/<name>", responses=PROBLEMS, tags=["Reports"], middlewares=[may(*READERS)]
+    "/ops/reports/<name>", responses=answers(), tags=["Reports"], middlewares=[may(*READERS)]
 )
 def get_report(
     name: str,

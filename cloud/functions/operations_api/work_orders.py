@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from cloud.adapters import codec
-from cloud.adapters.api import PROBLEMS, allowed
+from cloud.adapters.api import allowed, answers
 from cloud.functions.operations_api.desk import (
     AMS,
     AUDITOR,
@@ -44,14 +44,19 @@ router = Router()
 TAGS = ["Work orders"]
 
 
-@router.get("/ops/work_orders", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC, AMS, AUDITOR)])
+@router.get(
+    "/ops/work_orders", responses=answers(), tags=TAGS, middlewares=[may(SPC, AMS, AUDITOR)]
+)
 def list_work_orders(task: str) -> Listed:
     """List the work orders that wait for a person to do one thing."""
     return listed(WorkOrder, "task", task)
 
 
 @router.get(
-    "/ops/work_orders/<number>", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC, AMS, AUDITOR)]
+    "/ops/work_orders/<number>",
+    responses=answers(),
+    tags=TAGS,
+    middlewares=[may(SPC, AMS, AUDITOR)],
 )
 def get_work_order(number: str) -> One:
     """Give one work order, with the whole ranking of who might have had it."""
@@ -60,7 +65,7 @@ def get_work_order(number: str) -> One:
 
 @router.get(
     "/ops/work_orders/<number>/log",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC, AMS, AUDITOR)],
 )
@@ -72,7 +77,7 @@ def work_order_log(number: str) -> Listed:
 
 @router.get(
     "/ops/work_orders/<number>/reports",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC, AMS, AUDITOR)],
 )
@@ -87,7 +92,7 @@ def _done(command: Callable[..., object], work_order_id: str, /, **said: Any) ->
 
 
 @router.post(
-    "/ops/work_orders/<number>/assign", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+    "/ops/work_orders/<number>/assign", responses=answers(), tags=TAGS, middlewares=[may(SPC)]
 )
 def assign(number: str, body: AssignIn) -> One:
     """Offer a work order that has no partner to one that a person chose (R-42)."""
@@ -95,7 +100,7 @@ def assign(number: str, body: AssignIn) -> One:
 
 
 @router.post(
-    "/ops/work_orders/<number>/reassign", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+    "/ops/work_orders/<number>/reassign", responses=answers(), tags=TAGS, middlewares=[may(SPC)]
 )
 def reassign(number: str) -> One:
     """Take a work order back from a partner that did not answer in time (R-44, E-33)."""
@@ -103,7 +108,7 @@ def reassign(number: str) -> One:
 
 
 @router.post(
-    "/ops/work_orders/<number>/withdraw", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+    "/ops/work_orders/<number>/withdraw", responses=answers(), tags=TAGS, middlewares=[may(SPC)]
 )
 def withdraw(number: str, body: ReasonIn) -> One:
     """Take a work order from its partner before anybody went, and offer it to the next (R-44)."""
@@ -111,7 +116,7 @@ def withdraw(number: str, body: ReasonIn) -> One:
 
 
 @router.post(
-    "/ops/work_orders/<number>/cancel", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+    "/ops/work_orders/<number>/cancel", responses=answers(), tags=TAGS, middlewares=[may(SPC)]
 )
 def cancel(number: str, body: ReasonIn) -> One:
     """Call a work order off before anybody went (A-81)."""
@@ -119,7 +124,7 @@ def cancel(number: str, body: ReasonIn) -> One:
 
 
 @router.post(
-    "/ops/work_orders/<number>/resend_offer", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+    "/ops/work_orders/<number>/resend_offer", responses=answers(), tags=TAGS, middlewares=[may(SPC)]
 )
 def resend_offer(number: str) -> One:
     """Offer the work again to the same partner, at the contact that counts now (S-20)."""
@@ -127,7 +132,7 @@ def resend_offer(number: str) -> One:
 
 
 @router.post(
-    "/ops/work_orders/<number>/phone_calls", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+    "/ops/work_orders/<number>/phone_calls", responses=answers(), tags=TAGS, middlewares=[may(SPC)]
 )
 def phone_call(number: str, body: PhoneIn) -> One:
     """Log a call to the partner, whatever came of it (E-32)."""
@@ -136,7 +141,7 @@ def phone_call(number: str, body: PhoneIn) -> One:
 
 @router.post(
     "/ops/work_orders/<number>/spend_approvals",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC)],
 )
@@ -148,7 +153,7 @@ def approve_spend(number: str, body: SpendApprovalIn) -> One:
 
 @router.post(
     "/ops/work_orders/<number>/spend_rejections",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC)],
 )
@@ -158,7 +163,7 @@ def reject_spend(number: str, body: ReasonIn) -> One:
 
 
 @router.post(
-    "/ops/work_orders/<number>/pauses", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+    "/ops/work_orders/<number>/pauses", responses=answers(), tags=TAGS, middlewares=[may(SPC)]
 )
 def grant_pause(number: str, body: PauseIn) -> One:
     """Stop the clocks on a coordinator's word, also of work that is overdue (S-23d)."""
@@ -174,7 +179,7 @@ def grant_pause(number: str, body: PauseIn) -> One:
 
 @router.post(
     "/ops/work_orders/<number>/pauses/<place>/confirm",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC)],
 )
@@ -185,7 +190,7 @@ def confirm_pause(number: str, place: int) -> One:
 
 @router.post(
     "/ops/work_orders/<number>/pauses/<place>/reject",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC)],
 )
@@ -196,7 +201,7 @@ def reject_pause(number: str, place: int, body: ReasonIn) -> One:
 
 @router.post(
     "/ops/work_orders/<number>/questions/<question_id>",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC)],
 )
@@ -206,7 +211,10 @@ def answer_question(number: str, question_id: str, body: AnswerIn) -> One:
 
 
 @router.post(
-    "/ops/work_orders/<number>/report/return", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+    "/ops/work_orders/<number>/report/return",
+    responses=answers(),
+    tags=TAGS,
+    middlewares=[may(SPC)],
 )
 def return_report(number: str, body: ReasonsIn) -> One:
     """Give a report back to the partner with what is to be corrected (P-71)."""
@@ -215,7 +223,7 @@ def return_report(number: str, body: ReasonsIn) -> One:
 
 @router.post(
     "/ops/work_orders/<number>/report/serials",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC)],
 )
@@ -225,7 +233,7 @@ def settle_serials(number: str, body: ReasonIn) -> One:
 
 
 @router.post(
-    "/ops/work_orders/<number>/finding", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC)]
+    "/ops/work_orders/<number>/finding", responses=answers(), tags=TAGS, middlewares=[may(SPC)]
 )
 def record_finding(number: str, body: FindingIn) -> One:
     """Record what was found to be the cause (B-50 to B-53)."""
@@ -234,7 +242,7 @@ def record_finding(number: str, body: FindingIn) -> One:
 
 @router.get(
     "/ops/work_orders/<number>/report/document",
-    responses=PROBLEMS,
+    responses=answers(),
     tags=TAGS,
     middlewares=[may(SPC, AMS, AUDITOR)],
 )
@@ -249,7 +257,9 @@ def get_document(number: str, copy: Copy = Copy.PARTNER) -> One:
     return One(item={"url": allowed(link)})
 
 
-@router.get("/ops/reports_to_check", responses=PROBLEMS, tags=TAGS, middlewares=[may(SPC, AUDITOR)])
+@router.get(
+    "/ops/reports_to_check", responses=answers(), tags=TAGS, middlewares=[may(SPC, AUDITOR)]
+)
 def list_reports_to_check(task: str) -> Listed:
     """List the reports that wait for a person, for example for serial numbers (P-70b)."""
     return listed(Report, "task", task)

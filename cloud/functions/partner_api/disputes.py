@@ -2,7 +2,7 @@
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from cloud.adapters.api import PROBLEMS, allowed
+from cloud.adapters.api import allowed, answers
 from cloud.functions.partner_api.caller import caller, common
 from cloud.functions.partner_api.desk import CLOCK, RECORDS, Cursor, Limit, page
 from cloud.functions.partner_api.gate import here
@@ -22,7 +22,7 @@ router = Router()
 BACK_BILLS, DISPUTES = ["Back-bills"], ["Disputes"]
 
 
-@router.get("/v1/back_bills", responses=PROBLEMS, tags=BACK_BILLS)
+@router.get("/v1/back_bills", responses=answers(), tags=BACK_BILLS)
 def list_back_bills(limit: Limit = 100, cursor: Cursor = "") -> BackBillsOut:
     """List what the partner, as original installer, is or may be charged (B-53)."""
     found = RECORDS.find(BackBill, by="partner_id", value=caller().partner_id)
@@ -37,14 +37,14 @@ def list_back_bills(limit: Limit = 100, cursor: Cursor = "") -> BackBillsOut:
     return BackBillsOut(back_bills=shown, has_more=bool(following), next_cursor=following)
 
 
-@router.get("/v1/back_bills/<back_bill_id>", responses=PROBLEMS, tags=BACK_BILLS)
+@router.get("/v1/back_bills/<back_bill_id>", responses=answers(), tags=BACK_BILLS)
 def get_back_bill(back_bill_id: str) -> BackBillOut:  # noqa: ARG001 - the gate loaded it
     """Give one back-bill as it stands (B-54)."""
     bill: BackBill = here()
     return BackBillOut.of(bill)
 
 
-@router.get("/v1/disputes", responses=PROBLEMS, tags=DISPUTES)
+@router.get("/v1/disputes", responses=answers(), tags=DISPUTES)
 def list_disputes(limit: Limit = 100, cursor: Cursor = "") -> DisputesOut:
     """List the partner's disputes, oldest first."""
     found = RECORDS.find(Dispute, by="partner_id", value=caller().partner_id)
@@ -59,7 +59,7 @@ def list_disputes(limit: Limit = 100, cursor: Cursor = "") -> DisputesOut:
     return DisputesOut(disputes=shown, has_more=bool(following), next_cursor=following)
 
 
-@router.post("/v1/disputes", responses=PROBLEMS, tags=DISPUTES)
+@router.post("/v1/disputes", responses=answers(), tags=DISPUTES)
 def open_dispute(body: DisputeIn) -> DisputeOut:
     """Disagree with a finding, a back-bill, a decision, a breach or a pause (X-85).
 
@@ -77,14 +77,14 @@ def open_dispute(body: DisputeIn) -> DisputeOut:
     return DisputeOut.of(allowed(opened))
 
 
-@router.get("/v1/disputes/<dispute_id>", responses=PROBLEMS, tags=DISPUTES)
+@router.get("/v1/disputes/<dispute_id>", responses=answers(), tags=DISPUTES)
 def get_dispute(dispute_id: str) -> DisputeOut:  # noqa: ARG001 - the gate loaded it
     """Give one dispute with the levels that it came through."""
     dispute: Dispute = here()
     return DisputeOut.of(dispute)
 
 
-@router.post("/v1/disputes/<dispute_id>/evidence", responses=PROBLEMS, tags=DISPUTES)
+@router.post("/v1/disputes/<dispute_id>/evidence", responses=answers(), tags=DISPUTES)
 def add_evidence(dispute_id: str, body: EvidenceIn) -> DisputeOut:
     """Add what was uploaded to an open dispute."""
     answer = process.add_evidence(
@@ -93,7 +93,7 @@ def add_evidence(dispute_id: str, body: EvidenceIn) -> DisputeOut:
     return DisputeOut.of(allowed(answer))
 
 
-@router.post("/v1/disputes/<dispute_id>/escalate", responses=PROBLEMS, tags=DISPUTES)
+@router.post("/v1/disputes/<dispute_id>/escalate", responses=answers(), tags=DISPUTES)
 def escalate_dispute(dispute_id: str, body: LevelIn) -> DisputeOut:
     """Take a dispute to the next level; levels go forward only (X-86)."""
     answer = process.escalate_dispute(
@@ -102,7 +102,7 @@ def escalate_dispute(dispute_id: str, body: LevelIn) -> DisputeOut:
     return DisputeOut.of(allowed(answer))
 
 
-@router.post("/v1/disputes/<dispute_id>/withdraw", responses=PROBLEMS, tags=DISPUTES)
+@router.post("/v1/disputes/<dispute_id>/withdraw", responses=answers(), tags=DISPUTES)
 def withdraw_dispute(dispute_id: str) -> DisputeOut:
     """Give a dispute up, which releases what it held."""
     answer = process.withdraw_dispute(RECORDS, dispute_id=dispute_id, **common(CLOCK.now()))

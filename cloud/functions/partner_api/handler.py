@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger
 from cloud.adapters.api import Once, claims_of, forbidden, resolved, resolver
 from cloud.functions.partner_api import disputes, invoices, organisation, uploads, work_orders
 from cloud.functions.partner_api.caller import call_as, known
+from cloud.functions.partner_api.described import completed
 from cloud.functions.partner_api.desk import CLOCK, RECORDS
 from cloud.functions.partner_api.gate import Gate
 
@@ -45,4 +46,4 @@ def openapi() -> dict[str, Any]:
         title="Sunreeve partner API", version="2026-11-22", servers=[Server(url="/")]
     )
     described: dict[str, Any] = schema.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return described
+    return completed(described)

@@ -5,7 +5,7 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from cloud.adapters.api import PROBLEMS, No, allowed
+from cloud.adapters.api import No, allowed, answers
 from cloud.functions.partner_api.caller import caller, common
 from cloud.functions.partner_api.desk import CLOCK, RECORDS, Cursor, Limit, page
 from cloud.functions.partner_api.gate import here
@@ -25,7 +25,7 @@ router = Router()
 TAGS = ["Invoices"]
 
 
-@router.get("/v1/invoices", responses=PROBLEMS, tags=TAGS)
+@router.get("/v1/invoices", responses=answers(), tags=TAGS)
 def list_invoices(
     state: Annotated[str, Query(max_length=40)] = "", limit: Limit = 100, cursor: Cursor = ""
 ) -> InvoicesOut:
@@ -42,33 +42,33 @@ def list_invoices(
     return InvoicesOut(invoices=shown, has_more=bool(following), next_cursor=following)
 
 
-@router.post("/v1/invoices", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/invoices", responses=answers(), tags=TAGS)
 def send_invoice(body: InvoiceIn) -> InvoiceOut:
     """Send an invoice; all that stands against it comes back at once (I-61 to I-66)."""
     return _taken(process.submit(RECORDS, draft=body.draft(), **common(CLOCK.now())))
 
 
-@router.post("/v1/invoices/validate", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/invoices/validate", responses=answers(), tags=TAGS)
 def check_invoice(body: DraftIn) -> CheckOut:
     """Tell what would stand against an invoice; nothing is taken (I-65)."""
     found = process.validate(RECORDS, partner_id=caller().partner_id, draft=body.draft())
     return CheckOut.of(found)
 
 
-@router.post("/v1/invoices/drafts", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/invoices/drafts", responses=answers(), tags=TAGS)
 def keep_draft(body: DraftIn) -> DraftOut:
     """Keep an invoice that is still being written, in the place of what was kept before."""
     kept = process.save_draft(RECORDS, draft=body.draft(), **common(CLOCK.now()))
     return DraftOut.of(allowed(kept))
 
 
-@router.post("/v1/invoices/drafts/<draft_id>/submit", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/invoices/drafts/<draft_id>/submit", responses=answers(), tags=TAGS)
 def submit_draft(draft_id: str) -> InvoiceOut:
     """Send an invoice as it was kept (I-65)."""
     return _taken(process.submit_draft(RECORDS, draft_id=draft_id, **common(CLOCK.now())))
 
 
-@router.post("/v1/invoices/drafts/<draft_id>/discard", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/invoices/drafts/<draft_id>/discard", responses=answers(), tags=TAGS)
 def discard_draft(draft_id: str) -> DraftOut:
     """Give up what was kept; its number is free again."""
     return DraftOut.of(
@@ -76,14 +76,14 @@ def discard_draft(draft_id: str) -> DraftOut:
     )
 
 
-@router.get("/v1/invoices/<invoice_id>", responses=PROBLEMS, tags=TAGS)
+@router.get("/v1/invoices/<invoice_id>", responses=answers(), tags=TAGS)
 def get_invoice(invoice_id: str) -> InvoiceOut:  # noqa: ARG001 - the gate loaded it
     """Give one invoice of the partner's, as it stands (I-68)."""
     invoice: Invoice = here()
     return InvoiceOut.of(invoice)
 
 
-@router.post("/v1/invoices/<invoice_id>/escalate", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/invoices/<invoice_id>/escalate", responses=answers(), tags=TAGS)
 def escalate_invoice(invoice_id: str) -> InvoiceOut:
     """Take a late decision to the relationship manager (I-69)."""
     answer = process.escalate(RECORDS, invoice_id=invoice_id, **common(CLOCK.now()))

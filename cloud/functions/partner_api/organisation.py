@@ -6,7 +6,7 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from pydantic import BaseModel, Field
 
-from cloud.adapters.api import PROBLEMS, allowed
+from cloud.adapters.api import allowed, answers
 from cloud.functions.partner_api.caller import caller, common
 from cloud.functions.partner_api.desk import CLOCK, RECORDS, SIGNATURES
 from cloud.functions.partner_api.shapes import In, Text
@@ -142,7 +142,7 @@ class OptInOut(BaseModel):
         return cls(request_id=request.id, state=request.state, reason=request.reason)
 
 
-@router.get("/v1/organisation", responses=PROBLEMS, tags=TAGS)
+@router.get("/v1/organisation", responses=answers(), tags=TAGS)
 def get_organisation() -> OrganisationOut:
     """Give what is on record of the partner: where work orders go, who is sent, what it may do."""
     partner_id = caller().partner_id
@@ -163,7 +163,7 @@ def get_organisation() -> OrganisationOut:
     )
 
 
-@router.get("/v1/scorecard", responses=PROBLEMS, tags=["Scorecard"])
+@router.get("/v1/scorecard", responses=answers(), tags=["Scorecard"])
 def get_scorecard() -> ScorecardOut:
     """Give the partner's own figures of the last 90 days, what each means, and what it counts."""
     # Only who asks for figures works them out.
@@ -186,7 +186,7 @@ def get_scorecard() -> ScorecardOut:
     )
 
 
-@router.post("/v1/organisation/contact", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/organisation/contact", responses=answers(), tags=TAGS)
 def ask_contact(body: ContactIn) -> ContactOut:
     """Ask for another service contact; a token goes to that address (M-74b)."""
     at, partner_id = CLOCK.now(), caller().partner_id
@@ -195,14 +195,14 @@ def ask_contact(body: ContactIn) -> ContactOut:
     return _contact(allowed(answer))
 
 
-@router.post("/v1/organisation/contact/confirm", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/organisation/contact/confirm", responses=answers(), tags=TAGS)
 def confirm_contact(body: TokenIn) -> ContactOut:
     """Confirm the new service contact with the token that was mailed there (M-74b)."""
     answer = process.confirm_contact(RECORDS, token=body.token, **common(CLOCK.now()))
     return _contact(allowed(answer))
 
 
-@router.post("/v1/organisation/opt_in_requests", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/organisation/opt_in_requests", responses=answers(), tags=TAGS)
 def ask_for_more_work(body: WishIn) -> OptInOut:
     """Ask the relationship manager for service work on systems that others built (R-47)."""
     answer = process.request_opt_in(RECORDS, says=body.says, **common(CLOCK.now()))

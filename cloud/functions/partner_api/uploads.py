@@ -6,7 +6,7 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from pydantic import BaseModel, Field
 
-from cloud.adapters.api import PROBLEMS, allowed
+from cloud.adapters.api import allowed, answers
 from cloud.functions.partner_api.caller import common
 from cloud.functions.partner_api.desk import CLOCK, OUTSIDE, RECORDS
 from cloud.functions.partner_api.gate import here
@@ -73,7 +73,7 @@ class RequestedOut(BaseModel):
     form: FormOut | None
 
 
-@router.post("/v1/uploads", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/uploads", responses=answers(), tags=TAGS)
 def request_upload(body: UploadIn) -> RequestedOut:
     """Announce a file; the answer is a form that takes just this one (U-01 to U-05)."""
     file = Announced(body.purpose, body.name, body.content_type, body.size_bytes, body.sha256)
@@ -91,21 +91,21 @@ def request_upload(body: UploadIn) -> RequestedOut:
     return RequestedOut(upload=UploadOut.of(asked.upload), form=form or None)
 
 
-@router.post("/v1/uploads/<upload_id>/complete", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/uploads/<upload_id>/complete", responses=answers(), tags=TAGS)
 def complete_upload(upload_id: str) -> UploadOut:
     """Have what arrived looked at; what is kept can be shown in a report (U-03 to U-07)."""
     answer = process.complete_upload(RECORDS, OUTSIDE, upload_id=upload_id, **common(CLOCK.now()))
     return UploadOut.of(allowed(answer))
 
 
-@router.get("/v1/uploads/<upload_id>", responses=PROBLEMS, tags=TAGS)
+@router.get("/v1/uploads/<upload_id>", responses=answers(), tags=TAGS)
 def get_upload(upload_id: str) -> UploadOut:  # noqa: ARG001 - the gate loaded it
     """Give one file as it stands."""
     upload: Upload = here()
     return UploadOut.of(upload)
 
 
-@router.get("/v1/uploads/<upload_id>/link", responses=PROBLEMS, tags=TAGS)
+@router.get("/v1/uploads/<upload_id>/link", responses=answers(), tags=TAGS)
 def link(upload_id: str) -> LinkOut:  # noqa: ARG001 - the gate loaded it
     """Give an address that shows what was kept, as a download and for some minutes (U-08)."""
     upload: Upload = here()

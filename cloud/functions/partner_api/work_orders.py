@@ -7,7 +7,7 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from cloud.adapters.api import PROBLEMS, No, allowed
+from cloud.adapters.api import No, allowed, answers
 from cloud.functions.partner_api.caller import caller, common
 from cloud.functions.partner_api.desk import CLOCK, OUTSIDE, RECORDS, Cursor, Limit, page
 from cloud.functions.partner_api.gate import here
@@ -62,7 +62,7 @@ def _laid_out(
     )
 
 
-@router.get("/v1/work_orders", responses=PROBLEMS, tags=TAGS)
+@router.get("/v1/work_orders", responses=answers(), tags=TAGS)
 def list_work_orders(
     state: Annotated[str, Query(max_length=40)] = "",
     limit: Limit = 100,
@@ -91,20 +91,20 @@ def list_work_orders(
     )
 
 
-@router.get("/v1/work_orders/<number>", responses=PROBLEMS, tags=TAGS)
+@router.get("/v1/work_orders/<number>", responses=answers(), tags=TAGS)
 def get_work_order(number: str) -> WorkOrderOut:  # noqa: ARG001 - the gate loaded it
     """Give one work order that the partner has or had; of a past one the customer is left out."""
     order: WorkOrder = here()
     return shown(order)
 
 
-@router.post("/v1/work_orders/<number>/acknowledge", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/work_orders/<number>/acknowledge", responses=answers(), tags=TAGS)
 def acknowledge(number: str) -> WorkOrderOut:
     """Say that the work order was received; it is not accepted by that (S-20b)."""
     return shown(process.acknowledge(RECORDS, work_order_id=number, **common(CLOCK.now())))
 
 
-@router.post("/v1/work_orders/<number>/accept", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/work_orders/<number>/accept", responses=answers(), tags=TAGS)
 def accept(number: str, body: AcceptIn) -> WorkOrderOut:
     """Accept the work order, with an estimate (R-44, I-63)."""
     estimate = None if body.estimate_cents is None else Money(body.estimate_cents)
@@ -113,7 +113,7 @@ def accept(number: str, body: AcceptIn) -> WorkOrderOut:
     )
 
 
-@router.post("/v1/work_orders/<number>/decline", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/work_orders/<number>/decline", responses=answers(), tags=TAGS)
 def decline(number: str, body: DeclineIn) -> WorkOrderOut:
     """Decline the work order; it is offered to somebody else (R-44)."""
     return shown(
@@ -121,7 +121,7 @@ def decline(number: str, body: DeclineIn) -> WorkOrderOut:
     )
 
 
-@router.post("/v1/work_orders/<number>/contact_attempts", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/work_orders/<number>/contact_attempts", responses=answers(), tags=TAGS)
 def contact_attempt(number: str, body: ContactIn) -> WorkOrderOut:
     """Log an attempt to reach the homeowner (S-21)."""
     return shown(
@@ -135,7 +135,7 @@ def contact_attempt(number: str, body: ContactIn) -> WorkOrderOut:
     )
 
 
-@router.post("/v1/work_orders/<number>/schedule", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/work_orders/<number>/schedule", responses=answers(), tags=TAGS)
 def schedule(number: str, body: ScheduleIn) -> WorkOrderOut:
     """Note a visit that was agreed with the homeowner (S-21)."""
     return shown(
@@ -150,7 +150,7 @@ def schedule(number: str, body: ScheduleIn) -> WorkOrderOut:
     )
 
 
-@router.post("/v1/work_orders/<number>/arrive", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/work_orders/<number>/arrive", responses=answers(), tags=TAGS)
 def arrive(number: str, body: ArrivalIn) -> WorkOrderOut:
     """Note that a technician is at the site (Q-78)."""
     return shown(
@@ -164,7 +164,7 @@ def arrive(number: str, body: ArrivalIn) -> WorkOrderOut:
     )
 
 
-@router.post("/v1/work_orders/<number>/depart", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/work_orders/<number>/depart", responses=answers(), tags=TAGS)
 def depart(number: str, body: DepartureIn) -> WorkOrderOut:
     """Note that the technician left: done, or somebody has to come again (S-22, S-23)."""
     return shown(
@@ -178,7 +178,7 @@ def depart(number: str, body: DepartureIn) -> WorkOrderOut:
     )
 
 
-@router.post("/v1/work_orders/<number>/pauses", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/work_orders/<number>/pauses", responses=answers(), tags=TAGS)
 def pause(number: str, body: PauseIn) -> WorkOrderOut:
     """Stop the clocks of scheduling and completion, on evidence (S-23)."""
     return shown(
@@ -193,7 +193,7 @@ def pause(number: str, body: PauseIn) -> WorkOrderOut:
     )
 
 
-@router.post("/v1/work_orders/<number>/resume", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/work_orders/<number>/resume", responses=answers(), tags=TAGS)
 def resume(number: str, body: ResumeIn) -> WorkOrderOut:
     """End a pause; the deadlines move by the working time that it took (S-23)."""
     return shown(
@@ -201,7 +201,7 @@ def resume(number: str, body: ResumeIn) -> WorkOrderOut:
     )
 
 
-@router.post("/v1/work_orders/<number>/spend_requests", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/work_orders/<number>/spend_requests", responses=answers(), tags=TAGS)
 def request_spend(number: str, body: SpendIn) -> WorkOrderOut:
     """Ask for leave to spend up to a total; the clocks wait for the answer (I-62)."""
     amount = Money(body.amount_cents)
@@ -210,7 +210,7 @@ def request_spend(number: str, body: SpendIn) -> WorkOrderOut:
     )
 
 
-@router.post("/v1/work_orders/<number>/questions", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/work_orders/<number>/questions", responses=answers(), tags=TAGS)
 def ask(number: str, body: QuestionIn) -> WorkOrderOut:
     """Ask the coordinator something; the answer comes in the work order's thread (M-75)."""
     return shown(
@@ -218,7 +218,7 @@ def ask(number: str, body: QuestionIn) -> WorkOrderOut:
     )
 
 
-@router.post("/v1/work_orders/<number>/report/draft", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/work_orders/<number>/report/draft", responses=answers(), tags=TAGS)
 def keep_report(number: str, body: ReportIn) -> DraftedOut:
     """Keep a report that is being written, and tell all that it lacks (P-71)."""
     kept = process.save_draft(
@@ -236,7 +236,7 @@ def keep_report(number: str, body: ReportIn) -> DraftedOut:
     )
 
 
-@router.post("/v1/work_orders/<number>/report", responses=PROBLEMS, tags=TAGS)
+@router.post("/v1/work_orders/<number>/report", responses=answers(), tags=TAGS)
 def report(number: str, body: ReportIn) -> ReportOut:
     """Send the service report, which completes the work order (P-71)."""
     taken = process.submit_report(
@@ -251,7 +251,7 @@ def report(number: str, body: ReportIn) -> ReportOut:
     return ReportOut.of(allowed(taken))
 
 
-@router.get("/v1/work_orders/<number>/report", responses=PROBLEMS, tags=TAGS)
+@router.get("/v1/work_orders/<number>/report", responses=answers(), tags=TAGS)
 def get_report(number: str) -> ReportOut:
     """Give the latest version of the report, and what is to be corrected (P-71)."""
     order: WorkOrder = here()
@@ -260,7 +260,7 @@ def get_report(number: str) -> ReportOut:
     return ReportOut.of(require(found, "report of work order", number).record)
 
 
-@router.get("/v1/work_orders/<number>/report/document", responses=PROBLEMS, tags=TAGS)
+@router.get("/v1/work_orders/<number>/report/document", responses=answers(), tags=TAGS)
 def get_document(number: str) -> LinkOut:
     """Give an address that shows the report as we drew it, for some minutes (P-72)."""
     # Only who asks for pages draws them.
