@@ -88,6 +88,7 @@ def require_site_visit(
     issuing = issued(
         records,
         case,
+        earlier=len(orders_of(records, case.id)),
         site=site,
         finding=asked,
         spc_id=spc_id,
@@ -167,7 +168,14 @@ def escalate_emergency(
     if case.state in {CaseState.OPEN, CaseState.VERIFYING}:
         case = sent_for(case)
         change += issued(
-            records, case, site=site, finding=danger, spc_id=told.coordinator_id, at=at, by=by
+            records,
+            case,
+            earlier=len(orders_of(records, case.id)),
+            site=site,
+            finding=danger,
+            spc_id=told.coordinator_id,
+            at=at,
+            by=by,
         )
     event = _event(case, "became_emergency", at, by, words, rule="E-31")
     return _written(records, stored, case, event, change)

@@ -100,23 +100,23 @@ def offered_next(
     records: Records, order: WorkOrder, *, site: Site, at: datetime
 ) -> tuple[WorkOrder, tuple[Event, ...], tuple[Letter, ...]]:
     """Give the order as offered to the best partner left, with the letter that offers it (R-42)."""
-    chosen = _routing(records, order, site, at)
+    chosen, partners = _routing(records, order, site, at)
     order = replace(order, ranking=chosen.ranking, routed_by=chosen.reason)
     told = _installer_passed_over(records, order, at)
     if chosen.assign_to is None:
         order, events, sent = _without_partner(order, at)
     else:
         order, events, sent = offered_to(
-            records, order, partner_id=chosen.assign_to, site=site, at=at, by=BY_POLICY
+            order, partner=partners[chosen.assign_to], site=site, at=at, by=BY_POLICY
         )
     return order, events, (*sent, *told)
 
 
 def offered_to(
-    records: Records, order: WorkOrder, *, partner_id: str, site: Site, at: datetime, by: str
+    order: WorkOrder, *, partner: Partner, site: Site, at: datetime, by: str
 ) -> tuple[WorkOrder, tuple[Event, ...], tuple[Letter, ...]]:
     """Give the order as offered to that partner, with the letter that offers it (M-74, S-20)."""
-    partner = require(records.load(Partner, partner_id), "partner", partner_id).record
+    partner_id = partner.id
     letter_id = derived("LTR", order.id, "offer", len(order.assignments) + 1)
     offer = Assignment(partner_id, AssignmentState.OFFERED, letter_id, offered_at=at)
     order = replace(
@@ -173,7 +173,7 @@ def assign(
     ):
         because = f"partner {partner_id} is not active, licensed in {site.state} and insured"
         return Refused("Q-79", because, "partner_unfit")
-    after, events, sent = offered_to(records, order, partner_id=partner_id, site=site, at=at, by=by)
+    after, events, sent = offered_to(order, partner=partner, site=site, at=at, by=by)
     return settle(records, stored, after, at=at, events=events, letters=sent)
 
 
@@ -227,8 +227,10 @@ def _installer_passed_over(records: Records, order: WorkOrder, at: datetime) -> 
     return (letters.installer_passed_over(order, manager=manager, because=", ".join(unfit), at=at),)
 
 
-def _routing(records: Records, order: WorkOrder, site: Site, at: datetime) -> Routing:
-    """Rank the partners of the site's own mode (R-42, T-91)."""
+def _routing(
+    records: Records, order: WorkOrder, site: Site, at: datetime
+) -> tuple[Routing, dict[str, Partner]]:
+    """Rank the partners of the site's own mode; give them by id as well (R-42, T-91)."""
     performance, proximity = ROUTING_WEIGHTS.on(order.policy_day)
     roster = records.load(ServiceRoster, site.state)
     ids = {order.original_installer_id, *(roster.record.partner_ids if roster else ())}
@@ -236,7 +238,7 @@ def _routing(records: Records, order: WorkOrder, site: Site, at: datetime) -> Ro
     loaded = (records.load(Partner, partner_id) for partner_id in sorted(ids))
     # What is tried out never meets what is real (T-91).
     partners = [one.record for one in loaded if one is not None and one.record.mode == site.mode]
-    return route(
+    ranked = route(
         Job(
             state=site.state,
             scope=frozenset(order.scope),
@@ -251,6 +253,7 @@ def _routing(records: Records, order: WorkOrder, site: Site, at: datetime) -> Ro
         proximity_weight=proximity,
         full_proximity=FULL_PROXIMITY.on(order.policy_day),
     )
+    return ranked, {one.id: one for one in partners}
 
 
 def _candidate(records: Records, partner: Partner, site: Site, day: date) -> Candidate:

@@ -33,6 +33,7 @@ from cloud.service.models import (
     ReportedFamily,
 )
 from cloud.service.process.issuing import escalated, issued
+from cloud.service.process.saving import orders_of
 from cloud.service.verification import is_new_since
 
 BY_DETECTION = "detection"
@@ -309,9 +310,11 @@ def _sent(records: Records, case: Case, sign: _Sign) -> tuple[Case, Change]:
     may_go = sign.finding.dispatchable or case.is_emergency
     if case.state is not CaseState.OPEN or not may_go:
         return case, Change()
+    is_new = len(case.findings) + len(case.reports) <= 1
     change = issued(
         records,
         case,
+        earlier=0 if is_new else len(orders_of(records, case.id)),
         site=sign.site,
         finding=sign.finding,
         spc_id=sign.desks.coordinator_id,

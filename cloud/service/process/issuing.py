@@ -27,6 +27,7 @@ def issued(
     spc_id: str,
     at: datetime,
     by: str,
+    earlier: int,
     is_workmanship_suspected_by_person: bool | None = None,
 ) -> Change:
     """Give a new work order of a case, issued and offered (A-81, R-42, R-43b); it is saved first.
@@ -39,13 +40,14 @@ def issued(
         spc_id: who coordinates it.
         at: when it is issued.
         by: who issues it.
+        earlier: how many work orders the case had before.
         is_workmanship_suspected_by_person: a person's word, None where the list decides.
     """
     draft = drafted(
         case,
         site=site,
         finding=finding,
-        number=derived("WO", case.id, len(orders_of(records, case.id)) + 1),
+        number=derived("WO", case.id, earlier + 1),
         spc_id=spc_id,
         at=at,
     )

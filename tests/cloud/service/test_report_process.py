@@ -7,7 +7,6 @@ from io import BytesIO
 
 import pytest
 from pypdf import PdfReader
-from report_world import SITE, World, a_paper, a_photo, announced, at
 
 from cloud.adapters import report_pdf
 from cloud.adapters.memory import MemoryChunks
@@ -32,6 +31,7 @@ from cloud.service.report import Condition, ExchangedPart, Rma, SerialState, Vis
 from cloud.service.report_sheet import Copy
 from cloud.service.uploads import Purpose
 from cloud.telemetry.ports import StoredChunk
+from tests.cloud.service.report_world import SITE, World, a_paper, a_photo, announced, at
 
 HOUR = timedelta(hours=1)
 LEFT = at("2026-06-09T12:00")

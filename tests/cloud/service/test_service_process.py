@@ -3,7 +3,6 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from report_world import keep_photos
 
 from cloud.adapters.memory import MemoryRecords
 from cloud.kernel.change import Change, Save, Timer
@@ -32,6 +31,7 @@ from cloud.service.models import (
 from cloud.service.offer import AssignmentState
 from cloud.service.report import Condition, VisitReport
 from cloud.service.sla import SlaMilestone
+from tests.cloud.service.report_world import keep_photos
 
 EASTERN = ZoneInfo("America/New_York")
 

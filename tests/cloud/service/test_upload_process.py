@@ -7,13 +7,13 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
-from report_world import MONDAY, World, a_paper, a_photo, announced
 
 from cloud.kernel.change import Change
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import Conflict, NotFound
 from cloud.service import process
 from cloud.service.uploads import Purpose, Scan, Upload, UploadRoom, UploadState
+from tests.cloud.service.report_world import MONDAY, World, a_paper, a_photo, announced
 
 MIB = 1024 * 1024
 TEN = timedelta(minutes=10)
