@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 
 from cloud.adapters import bank, remittance_pdf, wiring
 from cloud.funding import process
-from cloud.portfolio.process import all_partners
+from cloud.portfolio.process import paid_partners
 
 logger = Logger()
 CLOCK = wiring.clock()
@@ -26,7 +26,7 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
             _carry_out(json.loads(record["body"])["run_id"])
         return {"batchItemFailures": []}
     cutoff = datetime.fromisoformat(event["scheduled_for"])
-    partners = all_partners(RECORDS)
+    partners = paid_partners(RECORDS)
     run = process.prepare(RECORDS, cutoff=cutoff, partners=partners, at=CLOCK.now(), by=PREPARER)
     logger.info("prepared", run=run.id, net_cents=run.net.cents)
     return {"run_id": run.id}

@@ -23,7 +23,7 @@ from cloud.functions.operations_api.shapes import (
 from cloud.funding import process as funding
 from cloud.funding.models import FundingRun, RunPlan
 from cloud.kernel.ports import require
-from cloud.portfolio.process import all_partners
+from cloud.portfolio.process import paid_partners
 
 router = Router()
 
@@ -72,7 +72,7 @@ def prepare_run(run_id: str) -> One:
     prepared = funding.prepare(
         RECORDS,
         cutoff=run.cut_off_at,
-        partners=all_partners(RECORDS),
+        partners=paid_partners(RECORDS),
         at=CLOCK.now(),
         by=person().name,
         programme=run.programme,
@@ -92,7 +92,7 @@ def approve_run(run_id: str, body: RunApprovalIn) -> One:
         RECORDS,
         run_id=run_id,
         plans_hash=body.plans_hash,
-        partners=all_partners(RECORDS),
+        partners=paid_partners(RECORDS),
         by=person().name,
         roles=person().roles,
         at=CLOCK.now(),

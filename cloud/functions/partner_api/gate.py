@@ -42,8 +42,8 @@ KINDS: Mapping[str, type[Any]] = {
     "uploads": Upload,
 }
 """Collections whose second part of the path is the id of a record, and what that is."""
-COMMANDS = frozenset({"validate", "drafts"})
-"""Second parts of a path that name no record."""
+COMMANDS = frozenset({("POST", "invoices", "validate"), ("POST", "invoices", "drafts")})
+"""Paths whose second part names no record, by method and collection."""
 
 _HERE: ContextVar[Stored[Any] | None] = ContextVar("here", default=None)
 Resolve = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -84,7 +84,8 @@ class Gate:
         kind, method = TYPES[collection], http["method"]
         mine = caller().principal
         wanted = event.get("headers", {}).get("if-match", "")
-        names_one = collection in KINDS and record_id not in {"", *COMMANDS}
+        is_command = (method, collection, record_id) in COMMANDS
+        names_one = collection in KINDS and bool(record_id) and not is_command
         has_scope = f"{kind}:{'read' if method in READS else 'write'}" in mine.scopes
         if names_one and has_scope and method not in READS and not wanted:
             return None

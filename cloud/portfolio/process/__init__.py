@@ -16,7 +16,12 @@ from cloud.portfolio.process.organisation import (
     set_certifications,
     technicians_of,
 )
-from cloud.portfolio.process.registry import all_partners, record_milestone, register
+from cloud.portfolio.process.registry import (
+    all_partners,
+    paid_partners,
+    record_milestone,
+    register,
+)
 from cloud.portfolio.process.system import (
     equipment_of,
     grant_warranty,
@@ -37,6 +42,7 @@ __all__ = [
     "equipment_of",
     "grant_warranty",
     "install_equipment",
+    "paid_partners",
     "record_contact_bounce",
     "record_milestone",
     "record_performance",

@@ -7,7 +7,15 @@ from cloud.kernel.change import NEW, Change, Event, Message, Save
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput
 from cloud.kernel.ports import Records, require
-from cloud.portfolio.models import ApiClient, Milestone, Partner, Project, Site, milestone_id
+from cloud.portfolio.models import (
+    LIVE,
+    ApiClient,
+    Milestone,
+    Partner,
+    Project,
+    Site,
+    milestone_id,
+)
 from cloud.portfolio.organisation import RelationshipManager, Technician
 
 Registered = Site | Partner | Project | ApiClient | Technician | RelationshipManager
@@ -19,7 +27,8 @@ def register(records: Records, record: Registered, *, at: datetime, by: str) -> 
 
     Raises:
         Conflict: another one is on record under that id.
-        BadInput: the site's gateway speaks for another site already.
+        BadInput: the site's gateway speaks for another site already, or a program is not of its
+            partner's mode (T-91).
     """
     kind = type(record)
     known = records.load(kind, record.id)
@@ -32,6 +41,14 @@ def register(records: Records, record: Registered, *, at: datetime, by: str) -> 
             msg = (
                 f"registering site {record.id}: gateway {record.gateway_id} speaks for "
                 f"{others[0]} already; give each site a gateway of its own"
+            )
+            raise BadInput(msg)
+    if isinstance(record, ApiClient):
+        partner = records.load(Partner, record.partner_id)
+        if partner is not None and partner.record.mode != record.mode:
+            msg = (
+                f"registering program {record.id}: it is {record.mode} and partner "
+                f"{record.partner_id} is {partner.record.mode}; give both the same mode"
             )
             raise BadInput(msg)
     event = Event(
@@ -90,3 +107,8 @@ def all_partners(records: Records) -> list[Partner]:
         for active in ("True", "False")
         for stored in records.find(Partner, by="active", value=active)
     ]
+
+
+def paid_partners(records: Records) -> list[Partner]:
+    """Give the partners that money moves for: all but those that are tried out (T-91)."""
+    return [partner for partner in all_partners(records) if partner.mode == LIVE]

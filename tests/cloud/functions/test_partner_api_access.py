@@ -1,6 +1,7 @@
 """Who may do what over the partner API: every route, by scope, by organisation, by mode (T-91)."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -16,9 +17,11 @@ from cloud.invoicing.models import (
     InvoiceState,
     Subject,
 )
+from cloud.kernel.errors import BadInput
 from cloud.kernel.ids import derived
 from cloud.kernel.money import ZERO
-from cloud.portfolio.models import TEST, ApiClient
+from cloud.portfolio.models import TEST, ApiClient, Partner
+from cloud.portfolio.process import register
 from cloud.service.uploads import Purpose, Upload, UploadState
 
 PROBLEM = "application/problem+json"
@@ -47,9 +50,12 @@ def stranger(home, order):
 
 @pytest.fixture(scope="module")
 def tester(shared, mine):
-    """A program that is tried out, in the name of the same partner."""
-    made = ApiClient(f"{mine.id}-test", mine.partner_id, TEST)
-    shared.save(made)
+    """A program that is tried out, of a partner that is."""
+    live = shared.records.load(Partner, mine.partner_id).record
+    partner = replace(live, id=f"{live.id}-TEST", mode=TEST)
+    made = ApiClient(f"{mine.id}-test", partner.id, TEST)
+    for record in (partner, made):
+        register(shared.records, record, at=shared.now, by="test")
     return made
 
 
@@ -195,15 +201,31 @@ def test_what_is_anothers_is_as_unknown_as_what_is_not(shared, stranger, things,
 
 @pytest.mark.rule("T-91")
 def test_another_mode_meets_nothing(shared, mine, tester, things, routes):
-    """A test token of a live program is nobody's; a test program sees no live record."""
-    lists = [path for method, path in routes if method in READS and "{" not in path]
-    crossed = asked(
-        shared, mine, "get", "/v1/work_orders", scope="sunreeve/partner sunreeve/test", key=None
-    )
-    assert crossed.status == 403
-    live = asked(shared, tester, "get", "/v1/work_orders", scope="sunreeve/partner", key=None)
-    assert live.status == 403
-    assert lists
+    """Neither program has a token of the other mode, and what is tried out sees nothing real."""
+    both = "sunreeve/partner sunreeve/test"
+    path = "/v1/work_orders"
+    assert asked(shared, mine, "get", path, scope=both, key=None).status == 403
+    assert asked(shared, tester, "get", path, scope="sunreeve/partner", key=None).status == 403
+    seen = asked(shared, tester, "get", path, scope=both, key=None)
+    assert (seen.status, json.loads(seen.body)["work_orders"]) == (200, [])
+    for place, (method, route) in enumerate(routes):
+        if names_a_thing(route):
+            target = named(route, things)
+            answer = asked(shared, tester, method, target, scope=both, key=f"mode-{place}")
+            assert answer.status in ({404} if method in READS else {404, 400}), route
+    crossed = ApiClient("client-crossed", mine.partner_id, TEST)
+    with pytest.raises(BadInput, match="same mode"):
+        register(shared.records, crossed, at=shared.now, by="test")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("word", ["validate", "drafts"])
+@pytest.mark.parametrize("collection", sorted(KINDS))
+def test_the_word_of_a_command_is_the_id_of_nothing(shared, mine, collection, word, method):
+    key = f"{collection}-{word}"
+    path = f"/v1/{collection}/{word}"
+    answer = shared.call(method, path, {}, token=shared.token(mine), key=key)
+    assert answer.status in {400, 404}
 
 
 @pytest.mark.rule("T-91")
