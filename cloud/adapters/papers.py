@@ -60,7 +60,7 @@ def inspect(content: bytes, limits: Limits) -> Inspected | Fault:
     Refused are what is encrypted, what acts (scripts, launches, forms that send), what carries
     files or media, and what unpacks to more than it should. An opening view is no action.
     """
-    if _inflated(content) > MOST_INFLATED:
+    if inflated(content, MOST_INFLATED) > MOST_INFLATED:
         because = "its streams unpack to more than a paper can hold: print it to a new PDF"
         return Fault("paper_unpacks_too_large", because)
     try:
@@ -84,7 +84,7 @@ def inspect(content: bytes, limits: Limits) -> Inspected | Fault:
     return Inspected(content=content, content_type=PDF, pages=pages)
 
 
-def _inflated(content: bytes) -> int:
+def inflated(content: bytes, most: int) -> int:
     """Give how many bytes all streams unpack to, counted no further than just over the most.
 
     It looks for streams in the bytes of the file, before anything that trusts its tables.
@@ -92,8 +92,8 @@ def _inflated(content: bytes) -> int:
     total = 0
     whole = memoryview(content)
     for found in _STREAM.finditer(content):
-        total += _unpacked(whole[found.end() :], MOST_INFLATED - total, MOST_NESTED)
-        if total > MOST_INFLATED:
+        total += _unpacked(whole[found.end() :], most - total, MOST_NESTED)
+        if total > most:
             break
     return total
 

@@ -10,7 +10,11 @@ from cloud.invoicing.policy import CHARGE_APPROVERS
 
 @dataclass(frozen=True, slots=True)
 class ChargeRow:
-    """One line of the export, in the order of its columns."""
+    """One line of the export, in the order of its columns.
+
+    Attributes:
+        export_id: the export that it left with, by which its rows can be read again.
+    """
 
     charge_id: str
     invoice_id: str
@@ -24,6 +28,7 @@ class ChargeRow:
     state: str
     approved_by: str
     told_on: date | None
+    export_id: str = ""
 
 
 def are_enough(people: Collection[str], *, on: date) -> bool:
@@ -48,6 +53,7 @@ def rows_of(charges: Iterable[CustomerCharge]) -> tuple[ChargeRow, ...]:
             state=charge.state,
             approved_by=charge.approved_by,
             told_on=charge.told_at.date() if charge.told_at else None,
+            export_id=charge.export_id,
         )
         for charge in sorted(charges, key=lambda charge: charge.id)
         if charge.state in asked

@@ -116,7 +116,7 @@ def charged(charge: CustomerCharge, *, site: Site, case_id: str, at: datetime) -
         f"disagree, reply to this mail and keep {case_id} in the subject."
     )
     return Letter(
-        id=derived("LTR", charge.id, "charged"),
+        id=derived("LTR", charge.id, "charged", charge.times_told),
         to=site.customer_email,
         subject=f"[{case_id}] Work that is not covered: {charge.total}",
         text=text + _SIGNED,
@@ -132,7 +132,7 @@ def charge_withdrawn(charge: CustomerCharge, *, site: Site, case_id: str, at: da
         "It is withdrawn: you owe nothing for it."
     )
     return Letter(
-        id=derived("LTR", charge.id, "withdrawn"),
+        id=derived("LTR", charge.id, "withdrawn", charge.times_told),
         to=site.customer_email,
         subject=f"[{case_id}] Charge withdrawn",
         text=text + _SIGNED,

@@ -155,6 +155,17 @@ def voided(invoice: Invoice, *, partner: Partner, at: datetime) -> Letter:
     return _to_partner(invoice, partner, cause=("void",), subject=subject, text=text, at=at)
 
 
+def withdrawn(invoice: Invoice, *, partner: Partner, at: datetime) -> Letter:
+    """Confirm to the partner that it took an invoice back."""
+    text = (
+        f"you withdrew your invoice {invoice.content.number} for work order "
+        f"{invoice.work_order_id}. It is not decided on and not paid. Should the work be paid "
+        "after all, submit an invoice under another number."
+    )
+    subject = f"Invoice {invoice.content.number} withdrawn"
+    return _to_partner(invoice, partner, cause=("withdrawn",), subject=subject, text=text, at=at)
+
+
 def reopened(invoice: Invoice, *, partner: Partner, dispute_id: str, at: datetime) -> Letter:
     """Tell the partner that a rejected invoice is decided on again."""
     text = (

@@ -404,6 +404,8 @@ class CustomerCharge:
 
     Attributes:
         evidence: what it rests on, in words or references.
+        times_told: how often the customer was told; one that was withdrawn may be told again.
+        export_id: the export that it left with.
     """
 
     id: str
@@ -424,6 +426,8 @@ class CustomerCharge:
     withdrawn_at: datetime | None = None
     withdrawn_by: str = ""
     reason: str = ""
+    times_told: int = 0
+    export_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,7 +220,7 @@ DISPUTE_DECIDERS: Final = Rule(
     values={
         FIRST_DAY: (
             ("spc", "spc"),
-            ("relationship_manager", "rm"),
+            ("relationship_manager", "relationship_manager"),
             ("partner_agreement", "admin"),
         )
     },

@@ -82,6 +82,7 @@ def order_at(order: WorkOrder, log: Sequence[Event], at: datetime) -> WorkOrder 
     if order.issued_at > at:
         return None
     log = known(log, at)
+    order = _held_then(order, at)
     is_reported = _by(order.reported_at, at) is not None
     visits = _visits_at(order, log, at)
     was_there = is_reported or any(one.arrived_at is not None for one in visits)
@@ -209,9 +210,35 @@ def known(log: Sequence[Event], at: datetime) -> list[Event]:
 
 
 def with_offer(order: WorkOrder, place: int) -> WorkOrder:
-    """Give a work order as if the offer at that place were its present one."""
+    """Give a work order as if the offer at that place were its present one.
+
+    Of one that was given on the facts up to then are told.
+    """
     offer = order.assignments[place]
-    return replace(order, assignments=order.assignments[: place + 1], partner_id=offer.partner_id)
+    held = order if offer.ended_at is None else _as_held(order, offer)
+    return replace(held, assignments=order.assignments[: place + 1], partner_id=offer.partner_id)
+
+
+def _held_then(order: WorkOrder, at: datetime) -> WorkOrder:
+    """Give a work order with the facts of who had it at an instant, be it given on since."""
+    offers = [one for one in order.assignments if one.offered_at <= at]
+    is_over = bool(offers) and offers[-1].ended_at is not None and offers[-1].ended_at > at
+    return _as_held(order, offers[-1]) if is_over else order
+
+
+def _as_held(order: WorkOrder, offer: Assignment) -> WorkOrder:
+    """Give a work order with the facts of an offer that was given on, before any report of it."""
+    left = offer.visits[-1] if offer.visits else None
+    return replace(
+        order,
+        work_authorized_at=offer.work_authorized_at,
+        contact_attempts=offer.contact_attempts,
+        visits=offer.visits,
+        pauses=offer.pauses,
+        departed_at=left.departed_at if left and left.is_finished else None,
+        reported_at=None,
+        report_id=None,
+    )
 
 
 def _by(instant: datetime | None, at: datetime) -> datetime | None:
@@ -228,9 +255,13 @@ def _offer_at(
     """Give an offer as it stood: unanswered as long as its answer had not come."""
     answered_at = _by(offer.answered_at, at)
     is_answered = answered_at is not None
+    ended_at = _by(offer.ended_at, at)
     since = [one.what for one in log if one.at >= offer.offered_at]
     state = AssignmentState.OFFERED
-    if offer.state in _LOST_BY and not _LOST_BY[offer.state].isdisjoint(since):
+    is_lost = ended_at is not None
+    if offer.ended_at is None:  # called off, or of a time when that was not kept
+        is_lost = not _LOST_BY.get(offer.state, set()).isdisjoint(since)
+    if is_lost:
         state = offer.state
     elif "accepted" in since and not _was_rejected(since):
         is_waiting = _is_waiting(offer, order, at)
@@ -249,6 +280,11 @@ def _offer_at(
         missed=(),
         calls=tuple(one for one in offer.calls if one.at <= at),
         reminded=(),
+        ended_at=ended_at,
+        work_authorized_at=offer.work_authorized_at if ended_at else None,
+        contact_attempts=offer.contact_attempts if ended_at else (),
+        visits=offer.visits if ended_at else (),
+        pauses=offer.pauses if ended_at else (),
     )
 
 
@@ -261,8 +297,10 @@ def _was_rejected(since: Sequence[str]) -> bool:
 def _is_waiting(offer: Assignment, order: WorkOrder, at: datetime) -> bool:
     """Tell whether an accepted offer waited for leave to spend.
 
-    Of the present offer the start of the clocks tells it, of an earlier one its estimate.
+    The start of its clocks tells it, of one that never started them its estimate.
     """
+    if offer.ended_at is not None and offer.work_authorized_at is not None:
+        return offer.work_authorized_at > at
     if offer is order.assignments[-1] and order.work_authorized_at is not None:
         return order.work_authorized_at > at
     is_over = offer.estimate is not None and offer.estimate > order.spend_limit
@@ -271,7 +309,10 @@ def _is_waiting(offer: Assignment, order: WorkOrder, at: datetime) -> bool:
 
 def _visits_at(order: WorkOrder, log: Sequence[Event], at: datetime) -> tuple[Visit, ...]:
     """Give the visits that had been booked, or that somebody had come to unannounced."""
-    booked = _count(log, "visit_scheduled")
+    offered_at = max(
+        (one.offered_at for one in order.assignments if one.offered_at <= at), default=at
+    )
+    booked = _count([one for one in log if one.at >= offered_at], "visit_scheduled")
     return tuple(
         _visit_at(visit, at)
         for place, visit in enumerate(order.visits)
@@ -290,17 +331,26 @@ def _visit_at(visit: Visit, at: datetime) -> Visit:
 
 
 def _pauses_at(pauses: Sequence[Pause], at: datetime) -> tuple[Pause, ...]:
-    """Give the pauses that had been declared, as far as anybody had decided on them."""
+    """Give the pauses that had been declared, as far as anybody had decided on them.
+
+    An end that was fixed ahead was known since then, one that a later act set only once it came.
+    """
     return tuple(
         replace(
             pause,
-            until=_by(pause.until, at),
+            until=_by(pause.until, at) or _planned_end(pause, at),
+            planned=tuple(one for one in pause.planned if one.told_at <= at),
             decided_at=_by(pause.decided_at, at),
             is_rejected=pause.is_rejected and _by(pause.decided_at, at) is not None,
         )
         for pause in pauses
         if (pause.declared_at or pause.since) <= at
     )
+
+
+def _planned_end(pause: Pause, at: datetime) -> datetime | None:
+    told = [one.until for one in pause.planned if one.told_at <= at]
+    return told[-1] if told else None
 
 
 def _cause_at(order: WorkOrder, log: Sequence[Event]) -> Cause:

@@ -56,18 +56,21 @@ class Measured:
 def clocks_of(order: WorkOrder, *, now: datetime) -> Iterator[Measured]:
     """Give each clock of a work order: acceptance for every offer, the others for who took it.
 
-    The clock of an offer that was taken back unanswered stands as it stood then: overdue, or
-    without a verdict where an emergency could not wait for it. A work order that was called off is
+    The clocks of an offer that was given on stand as they stood then: met, overdue, or without a
+    verdict where they still ran. A work order that was called off is
     judged only where its clock had been met before.
     """
-    for place in range(len(order.assignments)):
+    last = len(order.assignments) - 1
+    for place, offer in enumerate(order.assignments):
         following = order.assignments[place + 1 : place + 2]
-        until = min([now, *(one.offered_at for one in following)])
-        yield _measured(with_offer(order, place), SlaMilestone.ACCEPT, until)
-    if order.assignments and order.work_authorized_at is not None:
-        taken = with_offer(order, len(order.assignments) - 1)
-        yield _measured(taken, SlaMilestone.SCHEDULE, now)
-        yield _measured(taken, SlaMilestone.COMPLETE, now)
+        ends = [one.offered_at for one in following]
+        until = min([now, *ends, *([offer.ended_at] if offer.ended_at else [])])
+        held = with_offer(order, place)
+        yield _measured(held, SlaMilestone.ACCEPT, until)
+        is_known = place == last or offer.ended_at is not None
+        if is_known and held.work_authorized_at is not None:
+            yield _measured(held, SlaMilestone.SCHEDULE, until)
+            yield _measured(held, SlaMilestone.COMPLETE, until)
 
 
 def _measured(order: WorkOrder, milestone: SlaMilestone, now: datetime) -> Measured:
@@ -77,9 +80,11 @@ def _measured(order: WorkOrder, milestone: SlaMilestone, now: datetime) -> Measu
         why = "bounced" if offer.bounced_at else "undelivered"
         return Measured(order, offer.partner_id, milestone, why)
     is_open = clock.met_at is None
-    if is_open and order.state is WorkOrderState.CANCELLED:
+    is_running = clock.state in {ClockState.RUNNING, ClockState.PAUSED}
+    if is_open and order.state is WorkOrderState.CANCELLED and offer.ended_at is None:
         return Measured(order, offer.partner_id, milestone, "cancelled")
-    if offer.state is AssignmentState.EXPIRED_REASSIGNED and clock.state is ClockState.RUNNING:
+    is_taken_back = offer.ended_at is not None or offer.state is AssignmentState.EXPIRED_REASSIGNED
+    if is_taken_back and is_running:
         return Measured(order, offer.partner_id, milestone, "taken_back")
     took, paused = None, timedelta()
     if clock.met_at is not None:
@@ -288,21 +293,17 @@ def undecided_due(invoice: Invoice, order: WorkOrder) -> datetime | None:
 def pause_audit(facts: Facts) -> Report:
     """Tell what stopped the clocks: for how long, why, on what evidence (S-23).
 
-    A line for each pause of the work orders issued in the period. A pause counts since it was
-    declared, and its hours up to its end or the instant that was asked for; they are working hours
-    of the site. Two at once stop the clock once, so that the lines do not add up to what a deadline
-    moved: `moved` of the order does.
+    A line for each pause of the work orders issued in the period, whoever had them. A pause counts
+    since it was declared, and its hours up to its end or the instant that was asked for; they are
+    working hours of the site. Two at once stop the clock once, so that the lines do not add up to
+    what a deadline moved: `moved` of the order, as one partner had it, does.
     """
     asked = facts.asked
     rows: list[Row] = []
     for order in facts.orders:
-        partner = facts.holder(order)
-        if not asked.covers(order.issued_at) or asked.partner_id not in {"", partner}:
-            continue
-        calendar = calendar_at(order.time_zone, on=order.policy_day)
-        spans = union(order, asked.as_of)
-        moved = sum((calendar.working_time(*span) for span in spans), timedelta())
-        rows += [_paused(order, pause, moved, asked) for pause in order.pauses]
+        if asked.covers(order.issued_at):
+            for held in _holdings(order):
+                rows += _pauses_of(held, asked)
     order_of = sorted(rows, key=lambda row: (str(row.cells[2]), str(row.cells[1]), row.subjects))
     return Report(
         "pause_audit",
@@ -324,6 +325,23 @@ def pause_audit(facts: Facts) -> Report:
         ),
         tuple(order_of),
     )
+
+
+def _holdings(order: WorkOrder) -> Iterator[WorkOrder]:
+    """Give a work order as each partner had it whose facts are on record, the present one last."""
+    last = len(order.assignments) - 1
+    for place, offer in enumerate(order.assignments):
+        if place == last or offer.ended_at is not None:
+            yield with_offer(order, place)
+
+
+def _pauses_of(order: WorkOrder, asked: Asked) -> list[Row]:
+    if asked.partner_id not in {"", order.assignments[-1].partner_id}:
+        return []
+    calendar = calendar_at(order.time_zone, on=order.policy_day)
+    spans = union(order, asked.as_of)
+    moved = sum((calendar.working_time(*span) for span in spans), timedelta())
+    return [_paused(order, pause, moved, asked) for pause in order.pauses]
 
 
 def _paused(order: WorkOrder, pause: Pause, moved: timedelta, asked: Asked) -> Row:
@@ -396,7 +414,8 @@ def replay(facts: Facts) -> Report:
             if asked.milestone not in {"", one.milestone}:
                 continue
             judged += 1
-            due_at, state = _replayed(one, other, now=asked.as_of)
+            ended_at = one.order.assignments[-1].ended_at or asked.as_of
+            due_at, state = _replayed(one, other, now=min(asked.as_of, ended_at))
             if _is_late(state) != _is_late(one.outcome):
                 rows.append(_changed(one, due_at, state))
     return Report(

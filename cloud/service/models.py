@@ -227,6 +227,7 @@ class Case:
         causes: ids of what led to those.
         visited_at: when the work was done: the partner left, or it was mended from afar.
         recovered_at: when telemetry was last seen to be well again.
+        told_at: when it was last found or reported; what was well before that proves nothing.
         pictures: where the days behind its findings are drawn, the oldest first.
         reopened: how often it came back after it was resolved: each time a first fix that missed.
         returns: how often work was done that did not mend it: a first fix that missed as well.
@@ -272,6 +273,7 @@ class Case:
     closed_at: datetime | None = None
     advised: tuple[str, ...] = ()
     task: CaseTask | None = None
+    told_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:
@@ -346,6 +348,14 @@ class ServiceRoster:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedEnd:
+    """An end that a pause was given ahead of it, and when that was told."""
+
+    told_at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """An interval in which clocks stand (S-23).
 
@@ -354,6 +364,7 @@ class Pause:
         declared_at: when it was told, which may be after it began.
         decided_at, decided_by: a coordinator's word on it; None until then.
         is_rejected: it never stopped a clock.
+        planned: the ends that were fixed ahead, the latest last; empty where it was left open.
     """
 
     reason: str
@@ -365,6 +376,7 @@ class Pause:
     decided_at: datetime | None = None
     decided_by: str = ""
     is_rejected: bool = False
+    planned: tuple[PlannedEnd, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -387,50 +399,6 @@ class ScopeLine:
 
     code: str
     says: str
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """The offer of a work order to one partner, with the facts that its clock runs on.
-
-    Attributes:
-        letter_id: the mail that offers it; the clock starts when that one is delivered.
-        bounced_at: the mail came back, so that no clock runs.
-        acknowledged_at: the first authentic answer, which need not be an acceptance.
-        answered_at: when it was first accepted or declined.
-        missed: milestones whose breach is on record, each once.
-        calls: attempts to reach the partner by telephone; `phoned_at` is the first one.
-        reminded: the reminders that were sent, each once.
-        letters_sent: how many letters offered it: one more after a corrected contact.
-    """
-
-    partner_id: str
-    state: AssignmentState
-    letter_id: str
-    offered_at: datetime
-    delivered_at: datetime | None = None
-    bounced_at: datetime | None = None
-    phoned_at: datetime | None = None
-    acknowledged_at: datetime | None = None
-    answered_at: datetime | None = None
-    is_late: bool = False
-    estimate: Money | None = None
-    reason: str = ""
-    missed: tuple[SlaMilestone, ...] = ()
-    calls: tuple[PhoneCall, ...] = ()
-    reminded: tuple[str, ...] = ()
-    letters_sent: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class SpendApproval:
-    """A written leave to spend up to a total on a work order (I-62)."""
-
-    by: str
-    role: str
-    is_written: bool
-    at: datetime
-    max_total: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -464,6 +432,57 @@ class Visit:
     arrived_at: datetime | None = None
     departed_at: datetime | None = None
     is_finished: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The offer of a work order to one partner, with the facts that its clock runs on.
+
+    Attributes:
+        letter_id: the mail that offers it; the clock starts when that one is delivered.
+        bounced_at: the mail came back, so that no clock runs.
+        acknowledged_at: the first authentic answer, which need not be an acceptance.
+        answered_at: when it was first accepted or declined.
+        missed: milestones whose breach is on record, each once.
+        calls: attempts to reach the partner by telephone; `phoned_at` is the first one.
+        reminded: the reminders that were sent, each once.
+        letters_sent: how many letters offered it: one more after a corrected contact.
+        ended_at: when the work was given on; the facts of the work order up to then follow, for the
+            order itself begins anew: leave to work, attempts, visits and pauses.
+    """
+
+    partner_id: str
+    state: AssignmentState
+    letter_id: str
+    offered_at: datetime
+    delivered_at: datetime | None = None
+    bounced_at: datetime | None = None
+    phoned_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    answered_at: datetime | None = None
+    is_late: bool = False
+    estimate: Money | None = None
+    reason: str = ""
+    missed: tuple[SlaMilestone, ...] = ()
+    calls: tuple[PhoneCall, ...] = ()
+    reminded: tuple[str, ...] = ()
+    letters_sent: int = 1
+    ended_at: datetime | None = None
+    work_authorized_at: datetime | None = None
+    contact_attempts: tuple[ContactAttempt, ...] = ()
+    visits: tuple[Visit, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SpendApproval:
+    """A written leave to spend up to a total on a work order (I-62)."""
+
+    by: str
+    role: str
+    is_written: bool
+    at: datetime
+    max_total: Money
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from cloud.kernel.calendar import DAY
 from cloud.kernel.decision import Refused
 from cloud.service.clocks import clock_of, late_until
-from cloud.service.models import AWAITING_OWNER, Pause, WorkOrder
+from cloud.service.models import AWAITING_OWNER, Pause, PlannedEnd, WorkOrder
 from cloud.service.policy import HOMEOWNER_ATTEMPTS, PAUSE_BACKDATING_DAYS, PAUSE_REASONS
 from cloud.service.sla import ClockState, SlaMilestone, calendar_at
 
@@ -86,9 +86,11 @@ def between_visits(order: WorkOrder, *, next_at: datetime, now: datetime, by: st
         and one.until > now
     ]
     if running:
-        moved = replace(running[-1], until=max(next_at, running[-1].since), decided_at=None)
-        moved = replace(moved, decided_by="")
-        pauses = tuple(moved if one is running[-1] else one for one in order.pauses)
+        last = running[-1]
+        until = max(next_at, last.since)
+        planned = (*last.planned, PlannedEnd(now, until))
+        moved = replace(last, until=until, decided_at=None, decided_by="", planned=planned)
+        pauses = tuple(moved if one is last else one for one in order.pauses)
         return replace(order, pauses=pauses)
     ended = [one.until for one in order.pauses if one.reason == MULTI_VISIT and one.until]
     floors = [left_at, earliest_start(order, now=now), late_until(order, now=now), *ended]
@@ -96,7 +98,8 @@ def between_visits(order: WorkOrder, *, next_at: datetime, now: datetime, by: st
     if since >= next_at:
         return order
     evidence = f"the next visit is booked for {next_at.isoformat(timespec='minutes')}"
-    pause = Pause(MULTI_VISIT, since, next_at, evidence, by, declared_at=now)
+    planned = (PlannedEnd(now, next_at),)
+    pause = Pause(MULTI_VISIT, since, next_at, evidence, by, declared_at=now, planned=planned)
     return replace(order, pauses=(*order.pauses, pause))
 
 

@@ -107,12 +107,21 @@ def proof(checks: Sequence[EvaluationCheck], *, worked_at: datetime, time_zone: 
 
 
 def first_proof(
-    checks: Sequence[EvaluationCheck], *, worked_at: datetime, time_zone: str
+    checks: Sequence[EvaluationCheck],
+    *,
+    worked_at: datetime,
+    time_zone: str,
+    told_at: datetime | None = None,
 ) -> tuple[Proof, datetime]:
     """Give what was proven first, and the evaluation that proved it, however late it is asked.
 
-    While nothing is proven, that instant is the one of the work.
+    While nothing is proven, that instant is the one of the work. Only evaluations that begin after
+    the work count, and a clear one only after the issue was last told of (`told_at`).
     """
+    clear_from = max(worked_at, told_at or worked_at)
+    checks = [
+        one for one in checks if one.at > (clear_from if one.sight is Sight.CLEAR else worked_at)
+    ]
     for end in range(1, len(checks) + 1):
         says = proof(checks[:end], worked_at=worked_at, time_zone=time_zone)
         if says is not Proof.WAITING:

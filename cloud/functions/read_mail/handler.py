@@ -3,6 +3,7 @@
 import json
 import os
 from datetime import datetime
+from functools import cache, partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -16,13 +17,13 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from cloud.adapters import wiring
 from cloud.adapters.mail import LETTER_TAG
 from cloud.adapters.mime import read
-from cloud.adapters.mime_papers import texts_of
 from cloud.functions.read_mail.desks import DESKS
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import Unavailable
+from cloud.service.mail import ArrivedMail
 from cloud.service.process.mailroom import Mailroom, Parcel, release, take_in
 from cloud.service.process.releasing import MAIL_RELEASE
-from cloud.service.process.sending import arrived, came_back
+from cloud.service.process.sending import arrived, came_back, still_tried
 
 logger = Logger()
 RECORDS = wiring.records(os.environ)
@@ -53,7 +54,7 @@ def _came(told: dict[str, Any]) -> None:
     raw = told["detail"]["object"]["key"]
     mail = read(DOCUMENTS.get(raw))
     at = datetime.fromisoformat(told["time"])
-    filed = take_in(ROOM, Parcel(mail, raw, texts_of(mail), at))
+    filed = take_in(ROOM, Parcel(mail, raw, cache(partial(_texts_of, mail)), at))
     logger.info("mail read", mail=filed.id, state=filed.state, about=filed.thread)
 
 
@@ -61,12 +62,14 @@ def _vouched_for(told: dict[str, Any]) -> None:
     """Read a mail that was put aside, because a person vouches for it."""
     raw = told["raw"]
     mail = read(DOCUMENTS.get(raw))
-    parcel = Parcel(mail, raw, texts_of(mail), datetime.fromisoformat(told["came_at"]))
+    came_at = datetime.fromisoformat(told["came_at"])
+    parcel = Parcel(mail, raw, cache(partial(_texts_of, mail)), came_at)
     filed = release(
         ROOM,
         parcel,
         mail_id=told["mail_id"],
         work_order_id=told["work_order_id"],
+        partner_id=told["partner_id"],
         at=datetime.fromisoformat(told["at"]),
         by=told["by"],
     )
@@ -74,8 +77,19 @@ def _vouched_for(told: dict[str, Any]) -> None:
     logger.info("mail released", mail=told["mail_id"], became=became)
 
 
+def _texts_of(mail: ArrivedMail) -> tuple[str, ...]:
+    """Give the text of the papers that came with a mail."""
+    # Few mails bring papers, and what reads them takes long to import.
+    from cloud.adapters.mime_papers import texts_of  # noqa: PLC0415
+
+    return texts_of(mail)
+
+
 def _went(told: dict[str, Any]) -> None:
     """Note what SES says of a letter.
+
+    A bounce that is not permanent says nothing for good (Amazon SES developer guide, Contents of
+    event data, Bounce object).
 
     Raises:
         Unavailable: the letter is not on record yet; the event comes again.
@@ -88,6 +102,10 @@ def _went(told: dict[str, Any]) -> None:
     at = datetime.fromisoformat(facts["timestamp"])
     if kind == "Delivery":
         noted = arrived(RECORDS, letter_id=letter_id, message_id=message_id, delivered_at=at)
+    elif kind == "Bounce" and facts["bounceType"] != "Permanent":
+        noted = still_tried(
+            RECORDS, letter_id=letter_id, message_id=message_id, because=_because(facts)
+        )
     else:
         noted = came_back(
             RECORDS, letter_id=letter_id, message_id=message_id, because=_because(facts), at=at

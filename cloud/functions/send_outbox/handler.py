@@ -8,10 +8,10 @@ from aws_lambda_powertools import Logger
 from cloud.adapters import wiring
 from cloud.detection.models import SweepTally
 from cloud.kernel.change import Letter, Message
-from cloud.kernel.errors import SunreeveError
+from cloud.kernel.errors import BadInput, NotFound, SunreeveError
 from cloud.portfolio.policy import SERVED_OFFSETS
 from cloud.service.postage import Leaving
-from cloud.service.process.sending import post
+from cloud.service.process.sending import cannot_leave, post
 
 logger = Logger()
 CLOCK = wiring.clock()
@@ -56,7 +56,12 @@ def _send(what: object, fleet_sites: int) -> bool:
     now = CLOCK.now()
     leaving = post(RECORDS, what, fleet_sites=fleet_sites, operations_mail=OPERATIONS_MAIL, at=now)
     if leaving is Leaving.LEAVES:
-        MAIL.send(what, now)
+        try:
+            MAIL.send(what, now)
+        except (BadInput, NotFound) as wrong:
+            # It will never be a mail, however often it is tried.
+            logger.warning("cannot be sent", letter=what.id, because=str(wrong))
+            cannot_leave(RECORDS, letter_id=what.id, because=str(wrong), at=now)
     return leaving is not Leaving.WAITS
 
 

@@ -5,6 +5,7 @@ from cloud.invoicing.process.charges import (
     approve_charge,
     export_charges,
     propose_charge,
+    rows_of_export,
     tell_customer,
     withdraw_charge,
 )
@@ -15,6 +16,7 @@ from cloud.invoicing.process.decisions import (
     escalate_by_coordinator,
     reject,
     return_to_partner,
+    withdraw_invoice,
 )
 from cloud.invoicing.process.disputing import (
     add_evidence,
@@ -68,6 +70,7 @@ __all__ = [
     "reroute",
     "resolve_dispute",
     "return_to_partner",
+    "rows_of_export",
     "save_draft",
     "submit",
     "submit_draft",
@@ -76,4 +79,5 @@ __all__ = [
     "wake",
     "withdraw_charge",
     "withdraw_dispute",
+    "withdraw_invoice",
 ]

@@ -1,7 +1,7 @@
 """Charging a customer: proposed on evidence, approved by another person, told, exported."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from cloud.invoicing import claim_letters
 from cloud.invoicing.billing import customers_lines
@@ -10,6 +10,7 @@ from cloud.invoicing.models import ChargeState, CustomerCharge, Invoice, Invoice
 from cloud.invoicing.process.books import conflict, load_invoice, load_order
 from cloud.kernel.change import Change, Event, Letter
 from cloud.kernel.decision import Refused
+from cloud.kernel.errors import Conflict, NotFound
 from cloud.kernel.ids import derived
 from cloud.kernel.money import total
 from cloud.kernel.ports import Records, Stored, require
@@ -49,6 +50,7 @@ def propose_charge(
         state=ChargeState.PROPOSED,
         proposed_at=at,
         proposed_by=by,
+        times_told=known.record.times_told if known else 0,
     )
     if known is not None:
         stands = known.record
@@ -110,7 +112,7 @@ def tell_customer(
     stale = _stale(charge, invoice.record, order.record)
     if stale is not None:
         return stale
-    after = replace(charge, state=ChargeState.TOLD, told_at=at)
+    after = replace(charge, state=ChargeState.TOLD, told_at=at, times_told=charge.times_told + 1)
     letter = claim_letters.charged(
         after, site=_site(records, charge), case_id=order.record.case_id, at=at
     )
@@ -125,18 +127,53 @@ def tell_customer(
 def export_charges(records: Records, *, by: str, at: datetime) -> tuple[ChargeRow, ...]:
     """Give the rows of all charges that customers were told of and that did not leave yet (B-52).
 
-    Each leaves once: what an interrupted export marked as left is found by its event, and by
-    `rows_of` over all charges.
+    Each leaves once. What is not the customer's any more stays, and so does a charge that somebody
+    else changes at the same moment: the next export looks at it again. Every row names its export,
+    and `rows_of_export` gives the rows of one again.
     """
-    left = []
-    for stored in records.find(CustomerCharge, by="state", value=ChargeState.TOLD):
-        charge = stored.record
-        after = replace(charge, state=ChargeState.EXPORTED, exported_at=at, exported_by=by)
-        says = f"{charge.total} left for whoever collects it"
-        event = Event(charge.id, "charge_exported", at, by, "B-52", (charge.invoice_id,), says)
-        records.commit(Change(saves=(stored.replaced_by(after),), events=(event,)))
-        left.append(after)
+    export_id = derived("EXP", by, at.astimezone(UTC).isoformat())
+    told = records.find(CustomerCharge, by="state", value=ChargeState.TOLD)
+    left = (_exported(records, one.record.id, export_id, by=by, at=at) for one in told)
+    return rows_of([one for one in left if one is not None])
+
+
+def rows_of_export(records: Records, export_id: str) -> tuple[ChargeRow, ...]:
+    """Give the rows of an export as it gave them, also where it was interrupted (B-52).
+
+    Raises:
+        NotFound: no charge left with an export of that id.
+    """
+    found = records.find(CustomerCharge, by="state", value=ChargeState.EXPORTED)
+    left = [one.record for one in found if export_id and one.record.export_id == export_id]
+    if not left:
+        msg = f"export {export_id} is not known here: check the id"
+        raise NotFound(msg)
     return rows_of(left)
+
+
+def _exported(
+    records: Records, charge_id: str, export_id: str, *, by: str, at: datetime
+) -> CustomerCharge | None:
+    """Let one charge leave; None where it may not, or where somebody else was faster."""
+    stored = _load(records, charge_id)
+    charge = stored.record
+    invoice = load_invoice(records, charge.invoice_id)
+    order = load_order(records, charge.work_order_id)
+    if charge.state is not ChargeState.TOLD or _stale(charge, invoice.record, order.record):
+        return None
+    after = replace(
+        charge, state=ChargeState.EXPORTED, exported_at=at, exported_by=by, export_id=export_id
+    )
+    says = f"{charge.total} left for whoever collects it"
+    causes = (charge.invoice_id, export_id)
+    event = Event(charge.id, "charge_exported", at, by, "B-52", causes, says)
+    relied = (invoice.relied_on(), order.relied_on())
+    change = Change(saves=(stored.replaced_by(after),), events=(event,), relies_on=relied)
+    try:
+        records.commit(change)
+    except Conflict:
+        return None
+    return after
 
 
 def withdraw_charge(

@@ -29,6 +29,8 @@ from cloud.kernel.ports import Records
 from cloud.portfolio.process import relationship_manager_of
 from cloud.service.models import WorkOrder
 
+_UNDECIDED = frozenset({InvoiceState.SUBMITTED, InvoiceState.RETURNED})
+
 
 def approve(
     records: Records,
@@ -99,24 +101,65 @@ def return_to_partner(
 def reject(
     records: Records, *, invoice_id: str, reason: str, by: str, at: datetime
 ) -> Invoice | Refused:
-    """Refuse to pay an invoice; it no longer counts against the work order's limit (I-64)."""
+    """Refuse to pay an invoice; it no longer counts against the work order's limit (I-64).
+
+    So ends one, too, that went back to its partner and never came again.
+    """
     stored = load_invoice(records, invoice_id)
     invoice = stored.record
     if invoice.state is InvoiceState.REJECTED:
         return invoice
-    if invoice.state is not InvoiceState.SUBMITTED:
+    if invoice.state not in _UNDECIDED:
         return conflict(invoice)
     books = books_of(records, invoice.work_order_id, stored)
     refused = _not_theirs(records, invoice, books.order.record, by) or _without_reason(reason)
     if refused is not None:
         return refused
     after = replace(
-        invoice, state=InvoiceState.REJECTED, decided_at=at, decided_by=by, reason=reason
+        invoice,
+        state=InvoiceState.REJECTED,
+        decided_at=at,
+        decided_by=by,
+        reason=reason,
+        returned=_back_until(invoice, at),
     )
     partner = load_partner(records, invoice.partner_id)
     letter = letters.rejected(after, partner=partner, reason=reason, at=at)
     says = f"invoice {invoice.content.number} was rejected: {reason}"
     event = Event(invoice_id, "rejected", at, by, "I-64", (invoice.work_order_id,), says)
+    return commit_invoice(records, books, after, at=at, told=_decided(after, event, letter))
+
+
+def withdraw_invoice(
+    records: Records, *, invoice_id: str, partner_id: str, at: datetime, by: str
+) -> Invoice | Refused:
+    """Let a partner take back an invoice that nobody decided on: it is void (I-64).
+
+    It no longer counts against the work order's limit. What is approved already is voided by the
+    owner's people alone. The same again changes nothing.
+
+    Raises:
+        NotFound: the invoice is not the partner's.
+    """
+    stored = load_invoice(records, invoice_id)
+    invoice = stored.record
+    _require_own(invoice, partner_id)
+    if invoice.state is InvoiceState.VOID:
+        return invoice
+    if invoice.state not in _UNDECIDED:
+        return conflict(invoice, "I-64")
+    after = replace(
+        invoice,
+        state=InvoiceState.VOID,
+        decided_at=at,
+        decided_by=by,
+        void_reason="withdrawn by the partner",
+        returned=_back_until(invoice, at),
+    )
+    books = books_of(records, invoice.work_order_id, stored)
+    letter = letters.withdrawn(after, partner=load_partner(records, partner_id), at=at)
+    says = f"{by} withdrew invoice {invoice.content.number}"
+    event = Event(invoice_id, "withdrawn", at, by, "I-64", (invoice.work_order_id,), says)
     return commit_invoice(records, books, after, at=at, told=_decided(after, event, letter))
 
 
@@ -131,9 +174,7 @@ def escalate(
         NotFound: the invoice is not the partner's.
     """
     invoice = load_invoice(records, invoice_id).record
-    if invoice.partner_id != partner_id:
-        msg = f"invoice {invoice_id} is not known here: check the id"
-        raise NotFound(msg)
+    _require_own(invoice, partner_id)
     if invoice.state is not InvoiceState.SUBMITTED:
         return conflict(invoice, "I-69")
     order = books_of(records, invoice.work_order_id).order.record
@@ -230,6 +271,17 @@ def _not_theirs(records: Records, invoice: Invoice, order: WorkOrder, by: str) -
         return None
     because = f"invoice {invoice.content.number} is for {invoice.routed_to} to decide"
     return Refused("I-66", because, "not_routed_to_you")
+
+
+def _require_own(invoice: Invoice, partner_id: str) -> None:
+    if invoice.partner_id != partner_id:
+        msg = f"invoice {invoice.id} is not known here: check the id"
+        raise NotFound(msg)
+
+
+def _back_until(invoice: Invoice, at: datetime) -> tuple[Returned, ...]:
+    """Give when an invoice was back with its partner, over now: its clock would stand for ever."""
+    return tuple(replace(one, until=one.until or at) for one in invoice.returned)
 
 
 def _without_reason(reason: str) -> Refused | None:

@@ -44,6 +44,8 @@ from cloud.portfolio.process import relationship_manager_of
 from cloud.service.disputes import next_step
 from cloud.service.models import Coordinator, WorkOrder
 from cloud.service.policy import DISPUTE_LEVELS
+from cloud.service.process.uploads import uploads_of
+from cloud.service.uploads import PREFIX, UploadState
 
 _OVER = frozenset({BackBillState.DROPPED, BackBillState.CREDITED})
 _NOT_DISPUTED = frozenset({InvoiceState.PAID, InvoiceState.VOID})
@@ -93,24 +95,29 @@ def open_dispute(
         by: who, for the partner.
         what: the invoice's id, the missed milestone or the reason of the pause; empty for a finding
             or a back-bill, of which a work order has one.
-        evidence: references of what was uploaded for it.
+        evidence: references of the partner's own kept uploads of that work order.
 
     Raises:
-        NotFound: there is no such thing of that partner's.
+        NotFound: there is no such thing of that partner's; which of the two, it is not told.
     """
-    if kind in {Subject.BACK_BILL, Subject.FINDING}:
+    order = records.load(WorkOrder, work_order_id)
+    if order is None:
+        raise _unknown(kind, what or work_order_id)
+    if _may_hold(order.record, kind, partner_id):
         # What was due before is posted first: a dispute that comes late holds what is left.
         assess(records, work_order_id=work_order_id, at=at)
-    order = load_order(records, work_order_id)
     about = _about(records, order.record, kind, what, partner_id)
     dispute_id = derived("DSP", kind, about.id, about.again)
     known = records.load(Dispute, dispute_id)
     if known is not None:
         decided = Refused("X-86", f"dispute {dispute_id} was closed already", "conflict")
         return known.record if known.record.state is DisputeState.OPEN else decided
+    shown = _shown(records, work_order_id, partner_id, evidence)
     refused = _may_not_be_disputed(about, says)
     if refused is not None:
         return refused
+    if isinstance(shown, Refused):
+        return shown
     level = DISPUTE_LEVELS.on(order.record.policy_day)[0]
     dispute = Dispute(
         id=dispute_id,
@@ -123,7 +130,7 @@ def open_dispute(
         says=says,
         opened_at=at,
         opened_by=by,
-        evidence=tuple(evidence),
+        evidence=shown,
         steps=(Step(level, at, by),),
     )
     said = f"partner {partner_id} disputes {kind} {about.id}: {says}"
@@ -156,7 +163,10 @@ def add_evidence(
     dispute = stored.record
     if dispute.state is not DisputeState.OPEN:
         return _conflict(dispute)
-    new = [one for one in dict.fromkeys(evidence) if one not in dispute.evidence]
+    shown = _shown(records, dispute.work_order_id, partner_id, evidence)
+    if isinstance(shown, Refused):
+        return shown
+    new = [one for one in shown if one not in dispute.evidence]
     if not new:
         return dispute
     after = replace(dispute, evidence=(*dispute.evidence, *new))
@@ -310,9 +320,36 @@ def _about(records: Records, order: WorkOrder, kind: Subject, what: str, partner
     """
     found = _ABOUT[kind](records, order, what, partner_id)
     if found is None:
-        msg = f"{kind} {what or order.id} is not known here: check the id"
-        raise NotFound(msg)
+        raise _unknown(kind, what or order.id)
     return found
+
+
+def _unknown(kind: Subject, name: str) -> NotFound:
+    """Give the one answer to who asks for what is not there and for what is another's."""
+    return NotFound(f"{kind} {name} is not known here: check the id")
+
+
+def _may_hold(order: WorkOrder, kind: Subject, partner_id: str) -> bool:
+    """Tell whether a dispute is about what this partner is, or may be, back-billed."""
+    if partner_id != order.original_installer_id:
+        return False
+    return kind is Subject.BACK_BILL or (kind is Subject.FINDING and bool(order.cause_found_by))
+
+
+def _shown(
+    records: Records, work_order_id: str, partner_id: str, evidence: Sequence[str]
+) -> tuple[str, ...] | Refused:
+    """Give the references of evidence, each once, where all of it is the partner's own (T-91)."""
+    named = {one: one.strip().removeprefix(PREFIX) for one in evidence}
+    files = uploads_of(records, {one: name for one, name in named.items() if name})
+    for one in named:
+        file = files.get(one)
+        is_own = file is not None and file.partner_id == partner_id
+        is_here = file is not None and file.work_order_id == work_order_id
+        if file is None or not is_own or not is_here or file.state is not UploadState.KEPT:
+            because = f"{one.strip() or 'nothing'} is no kept upload of yours for {work_order_id}"
+            return Refused("X-85", because, "evidence_unknown")
+    return tuple(dict.fromkeys(files[one].reference for one in named))
 
 
 def _about_bill(records: Records, order: WorkOrder, what: str, partner_id: str) -> _About | None:
@@ -462,6 +499,9 @@ def _reopened(records: Records, books: Books, dispute: Dispute, *, at: datetime)
         reason="",
         first_approved_by="",
         first_approved_at=None,
+        # It is decided anew: who decides is reminded, and late is late, once more.
+        escalated_at=None,
+        reminded_at=None,
     )
     spent = [one for one in books.spend.record.spent if one.invoice_id != invoice.id]
     mine = next(one for one in books.spend.record.spent if one.invoice_id == invoice.id)

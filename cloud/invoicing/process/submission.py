@@ -22,19 +22,21 @@ from cloud.invoicing.models import (
     InvoiceContent,
     InvoiceLine,
     InvoiceState,
+    LineFinding,
     Paper,
     Rejected,
     SavedDraft,
 )
 from cloud.invoicing.policy import APPROVAL_DAYS, REMINDER_DAYS
 from cloud.invoicing.process.books import (
+    Books,
     books_of,
     commit_invoice,
     coordinator_of,
     load_partner,
-    load_spend,
 )
 from cloud.kernel.change import Change, Event, Save, Timer
+from cloud.kernel.errors import NotFound
 from cloud.kernel.ids import derived
 from cloud.kernel.money import total
 from cloud.kernel.ports import Records, Stored
@@ -62,26 +64,26 @@ def submit(
     thread or the page belongs to; without it the number on the invoice counts. The same invoice
     again changes nothing; one that was returned is submitted again under its number.
     """
-    order = _order_of(records, draft, work_order_id)
     known = records.load(Invoice, invoice_id_of(partner_id, draft.invoice_number))
-    verdict = _verdict(records, draft, order, known, partner_id=partner_id)
-    if known is not None and order is not None and verdict.errors == ("duplicate_invoice_number",):
+    books = _books(records, draft, work_order_id, known)
+    verdict = _verdict(records, draft, books, known, partner_id=partner_id)
+    if known is not None and books is not None and verdict.errors == ("duplicate_invoice_number",):
         is_repeated = known.record.content == _content(draft)
-        if is_repeated and known.record.work_order_id == order.id:
+        if is_repeated and known.record.work_order_id == books.order.record.id:
             return known.record
-    if order is None or verdict.errors:
+    if books is None or verdict.errors:
         because = f"invoice {draft.invoice_number} cannot be taken: {', '.join(verdict.errors)}"
         return Rejected("I-65", because, "invoice_incomplete", verdict.errors)
-    return _taken(records, known, order, draft, warnings=verdict.warnings, at=at, by=by)
+    return _taken(records, books, draft, warnings=verdict.warnings, at=at, by=by)
 
 
 def validate(
     records: Records, *, partner_id: str, draft: InvoiceDraft, work_order_id: str | None = None
 ) -> Completeness:
     """Tell what would stand against an invoice, without taking it (I-65)."""
-    order = _order_of(records, draft, work_order_id)
     known = records.load(Invoice, invoice_id_of(partner_id, draft.invoice_number))
-    return _verdict(records, draft, order, known, partner_id=partner_id)
+    books = _books(records, draft, work_order_id, known)
+    return _verdict(records, draft, books, known, partner_id=partner_id)
 
 
 def invoice_id_of(partner_id: str, number: str) -> str:
@@ -148,39 +150,49 @@ def timer_names(invoice: Invoice) -> tuple[str, ...]:
     return timer_of(invoice), timer_of(invoice, APPROVAL_REMINDER)
 
 
-def _order_of(records: Records, draft: InvoiceDraft, work_order_id: str | None) -> WorkOrder | None:
+def _books(
+    records: Records,
+    draft: InvoiceDraft,
+    work_order_id: str | None,
+    known: Stored[Invoice] | None,
+) -> Books | None:
+    """Load what an invoice is held against and written with, once, so that both are the same."""
     number = draft.work_order_number.strip() if work_order_id is None else work_order_id
-    stored = records.load(WorkOrder, number) if number else None
-    return stored.record if stored else None
+    try:
+        return books_of(records, number, known) if number else None
+    except NotFound:
+        return None
 
 
 def _verdict(
     records: Records,
     draft: InvoiceDraft,
-    order: WorkOrder | None,
+    books: Books | None,
     known: Stored[Invoice] | None,
     *,
     partner_id: str,
 ) -> Completeness:
-    if order is None or order.assignment is None:
+    assignment = books.order.record.assignment if books else None
+    if books is None or assignment is None:
         return NOT_FOUND
+    order = books.order.record
     is_correction = (
         known is not None
         and known.record.state is InvoiceState.RETURNED
         and known.record.work_order_id == order.id
     )
     mine = invoice_id_of(partner_id, draft.invoice_number)
-    others = load_spend(records, order.id).record.spent
+    others = books.spend.record.spent
     site = records.load(Site, order.site_id)
     return check(
         draft,
         caller_partner_id=partner_id,
         work=WorkDone(
             number=order.id,
-            partner_id=order.assignment.partner_id,
+            partner_id=assignment.partner_id,
             original_installer_id=order.original_installer_id,
             cause="" if order.cause is Cause.UNDETERMINED else order.cause,
-            authorized_at=order.assignment.offered_at,
+            authorized_at=assignment.offered_at,
             is_report_complete=order.report_id is not None,
             departed_at=order.departed_at,
         ),
@@ -230,23 +242,24 @@ def _papers(records: Records, order: WorkOrder) -> tuple[Paper, ...]:
 
 def _taken(
     records: Records,
-    known: Stored[Invoice] | None,
-    order: WorkOrder,
+    books: Books,
     draft: InvoiceDraft,
     *,
     warnings: tuple[str, ...],
     at: datetime,
     by: str,
 ) -> Invoice:
+    order = books.order.record
     partner_id = order.assignments[-1].partner_id
     routed_to = route_to(issuing_spc(records, order))
-    earlier = known.record if known else None
+    earlier = books.invoice.record if books.invoice else None
+    content = _content(draft)
     invoice = Invoice(
         id=invoice_id_of(partner_id, draft.invoice_number),
         work_order_id=order.id,
         partner_id=partner_id,
         site_id=order.site_id,
-        content=_content(draft),
+        content=content,
         state=InvoiceState.SUBMITTED,
         submitted_at=earlier.submitted_at if earlier else at,
         submitted_by=by,
@@ -257,6 +270,7 @@ def _taken(
         reminded_at=earlier.reminded_at if earlier else None,
         papers=_papers(records, order),
         warnings=warnings,
+        line_findings=_findings_kept(earlier, content) if earlier else (),
         disputes=earlier.disputes if earlier else (),
     )
     due_at = due_of(invoice, order) or at
@@ -269,10 +283,28 @@ def _taken(
         letters=(letter,),
         timers=timers_of(invoice, order, at=at),
     )
-    books = books_of(records, order.id, known or Stored(invoice, 0))
-    if known is None:
-        books = replace(books, invoice=None)
     return commit_invoice(records, books, invoice, at=at, told=told)
+
+
+def _findings_kept(earlier: Invoice, content: InvoiceContent) -> tuple[LineFinding, ...]:
+    """Give what was found for lines that come again as they were, wherever they stand now (B-52).
+
+    A line that was found stays so as long as one like it is there: leaving out its twin, or moving
+    it, takes nothing off it.
+    """
+    left = dict(enumerate(content.lines))
+    before = earlier.content.lines
+    places: dict[int, int] = {}
+    # Those that did not move go first, so that none of them gives its place to a twin.
+    found = {one.line for one in earlier.line_findings}
+    for place in sorted(found, key=lambda place: (left.get(place) != before[place], place)):
+        alike = [new for new, line in left.items() if line == before[place]]
+        if alike:
+            places[place] = place if place in alike else alike[0]
+            del left[places[place]]
+    return tuple(
+        replace(one, line=places[one.line]) for one in earlier.line_findings if one.line in places
+    )
 
 
 def _draft_done(records: Records, invoice_id: str) -> tuple[Save, ...]:

@@ -202,19 +202,28 @@ def given_on(
 ) -> WorkOrder:
     """Offer the work to the next partner, whoever had it being excluded from now on (R-44).
 
-    The next one begins anew: what its forerunner tried, agreed on, paused for and asked is in the
-    log and binds it to nothing.
+    The next one begins anew: what its forerunner tried, agreed on and paused for stays with the
+    offer that it had, by which it is judged, and binds nobody else.
     """
     after, late = judged(after, now=at)
     site = require(records.load(Site, after.site_id), "site", after.site_id).record
+    ended = replace(
+        after.assignments[-1],
+        ended_at=at,
+        work_authorized_at=after.work_authorized_at,
+        contact_attempts=after.contact_attempts,
+        visits=after.visits,
+        pauses=tuple(replace(one, until=min(one.until or at, at)) for one in after.pauses),
+    )
     after = replace(
-        after,
-        excluded=(*after.excluded, after.assignments[-1].partner_id),
+        with_offer(after, ended),
+        excluded=(*after.excluded, ended.partner_id),
         partner_id=None,
         work_authorized_at=None,
         contact_attempts=(),
         visits=(),
         pauses=(),
+        departed_at=None,
         open_questions=(),
     )
     after, offers, sent = offered_next(records, after, site=site, at=at)

@@ -9,7 +9,7 @@ from cloud.kernel.ports import Records, require
 from cloud.portfolio.models import Partner
 from cloud.service import letters, pausing
 from cloud.service.clocks import excused
-from cloud.service.models import Pause, Task, WorkOrder, WorkOrderState
+from cloud.service.models import Pause, PlannedEnd, Task, WorkOrder, WorkOrderState
 from cloud.service.process.saving import is_a_partners, load_order, load_own, settle, waits_for
 from cloud.service.process.visits import SCHEDULABLE, not_at_work
 
@@ -144,6 +144,8 @@ def grant_pause(
     ):
         return order
     granted = Pause(reason, since, until, evidence, by, at, decided_at=at, decided_by=by)
+    if until is not None:
+        granted = replace(granted, planned=(PlannedEnd(at, until),))
     after = replace(order, pauses=(*order.pauses, granted))
     says = f"{by} granted a pause for {reason} of work order {order.id}: {evidence}"
     event = Event(order.id, "pause_granted", at, by, "S-23d", (order.case_id,), says)

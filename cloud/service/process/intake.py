@@ -207,6 +207,7 @@ def _open(records: Records, slot: Stored[CaseSlot] | None, sign: _Sign) -> Case:
         reports=(sign.report,) if sign.report else (),
         handed_over_at=sign.at if owner is CaseOwner.OMNIDIAN else None,
         task=CaseTask.TRIAGE if owner is CaseOwner.AMS else None,
+        told_at=sign.at,
     )
     taken = CaseSlot(slot_id(site.id, finding.family), case.id)
     opening = Change(
@@ -230,6 +231,7 @@ def _reopen(records: Records, stored: Stored[Case], sign: _Sign) -> Case:
         state=_first_state(owner),
         reopened=stored.record.reopened + 1,
         visited_at=None,
+        recovered_at=None,
         resolved_at=None,
         verified_at=None,
         confirmed_by="",
@@ -290,7 +292,8 @@ def _shows_a_miss(case: Case, sign: _Sign) -> bool:
 def _with(case: Case, sign: _Sign) -> Case:
     """Give the case with one more sign and all that it rests on.
 
-    A person's word does not take back what the readings showed.
+    A person's word does not take back what the readings showed. A sign that comes late does not
+    make an earlier instant the latest one.
     """
     finding = sign.finding
     return replace(
@@ -302,6 +305,7 @@ def _with(case: Case, sign: _Sign) -> Case:
         pictures=tuple(dict.fromkeys((*case.pictures, *_pictures(finding)))),
         reports=(*case.reports, sign.report)[-_MOST:] if sign.report else case.reports,
         recovered_at=case.recovered_at if sign.report else None,
+        told_at=max(case.told_at or sign.at, sign.at),
     )
 
 

@@ -240,6 +240,7 @@ def _report(request: Request) -> Outcome:
         return not_done("departed_at_missing", "Add a line: Departed at: 2026-06-15 11:40")
     photos: dict[str, list[str]] = {"as_found": [], "as_departed": []}
     refused: list[str] = []
+    scanning: list[str] = []
     for photo in (one for one in request.mail.attachments if one.kind in PHOTOS):
         side = side_of(photo, command)
         if side is None:
@@ -256,12 +257,16 @@ def _report(request: Request) -> Outcome:
         if isinstance(taken, Refused):
             refused.append(f"{photo.name}: {taken.because}")
         elif taken.state is UploadState.SCANNING:
-            msg = f"reading mail of {request.by}: {photo.name} is being scanned; try again"
-            raise Unavailable(msg)
+            scanning.append(photo.name)
         elif taken.state is UploadState.REFUSED:
             refused.append(f"{photo.name}: {taken.because}")
         else:
             photos[side].append(f"upload:{taken.id}")
+    if scanning:
+        # Only now: the scans of all of them run beside each other until the mail comes again.
+        names = ", ".join(scanning)
+        msg = f"reading mail of {request.by}: {names} still being scanned; try again"
+        raise Unavailable(msg)
     content = VisitReport(
         form="email",
         as_found=Condition(command.sections["as_found"], tuple(photos["as_found"])),

@@ -1,6 +1,6 @@
 """Mails that come in: who wrote, what about, what is done because of it, and what is answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,6 +50,7 @@ from cloud.service.process.mail_desks import (
     Request,
     not_done,
 )
+from cloud.service.process.releasing import refusal
 from cloud.service.process.sending import came_back, letter_named, outgoing_id
 from cloud.service.uploads import Outside
 
@@ -79,13 +80,14 @@ class Parcel:
 
     Attributes:
         raw: where its bytes lie.
-        papers: the text of the papers that came with it, as far as it could be read.
+        papers: reads the text of the papers that came with it, as far as that goes; it takes time,
+            and is asked only where its sender may say something, to the mailbox for invoices.
         at: when it came.
     """
 
     mail: ArrivedMail
     raw: str
-    papers: tuple[str, ...]
+    papers: Callable[[], tuple[str, ...]]
     at: datetime
 
 
@@ -143,19 +145,26 @@ def take_in(room: Mailroom, parcel: Parcel) -> Mail:
 
 
 def release(
-    room: Mailroom, parcel: Parcel, *, mail_id: str, work_order_id: str, at: datetime, by: str
+    room: Mailroom,
+    parcel: Parcel,
+    *,
+    mail_id: str,
+    work_order_id: str,
+    partner_id: str,
+    at: datetime,
+    by: str,
 ) -> Mail | Refused:
     """File a mail that was put aside, because a person vouches for it (M-75).
 
-    It counts as the partner's that has the work order, and as of when it came.
+    It counts as of when it came, and as the partner's that had the work order when the person
+    vouched; where that one has it no more, nothing is done.
     """
-    stored = _aside(room.records, mail_id)
-    if isinstance(stored, Refused):
-        return stored
+    stored = require(room.records.load(Mail, mail_id), "mail", mail_id)
     order = require(room.records.load(WorkOrder, work_order_id), "work order", work_order_id).record
-    if order.partner_id is None:
-        return Refused("M-75", f"work order {order.id} has no partner now", "conflict")
-    writer = _Writer(order, "person", order.partner_id, f"{parcel.mail.sender} by way of {by}")
+    refused = refusal(stored.record, order, partner_id)
+    if refused is not None:
+        return refused
+    writer = _Writer(order, "person", partner_id, f"{parcel.mail.sender} by way of {by}")
     return _carried_out(room, parcel, writer, released=(stored, by, at))
 
 
@@ -205,12 +214,13 @@ def _writer(room: Mailroom, parcel: Parcel) -> _Writer | str:
     """Give who wrote and about what, or why that is not known."""
     mail = parcel.mail
     known, hinted = _hints(room, mail)
-    texts = (mail.subject, reply_of(mail.text), *parcel.papers)
     is_for_invoices = _is_for_invoices(mail)
-    named = named_threads(*texts) if is_for_invoices else named_threads(mail.subject)
-    candidates = dict.fromkeys((*known.values(), hinted, *named))
-    orders = room.records.load_all(WorkOrder, [one for one in candidates if one])
     partners = _partners(room.records, mail.sender)
+    texts: tuple[str, ...] = (mail.subject,)
+    if is_for_invoices:
+        texts = (*texts, reply_of(mail.text), *(parcel.papers() if partners else ()))
+    candidates = dict.fromkeys((*known.values(), hinted, *named_threads(*texts)))
+    orders = room.records.load_all(WorkOrder, [one for one in candidates if one])
     for partner in partners:
         own = {
             number
@@ -363,7 +373,7 @@ def _commands(parcel: Parcel, zone: ZoneInfo) -> tuple[Command, ...]:
         isinstance(one, WrittenInvoice | Unclear) for one in commands
     ):
         return commands
-    invoices = [text for text in (reply, *parcel.papers) if is_invoice(text)]
+    invoices = [text for text in (reply, *parcel.papers()) if is_invoice(text)]
     if len(invoices) > 1 and not is_invoice(reply):
         because = "it comes with more than one invoice; please send each in a mail of its own"
         return (Unclear("INVOICE", because, "INVOICE"),)
@@ -509,7 +519,11 @@ def _answers_today(records: Records, thread: str, at: datetime) -> int:
 
 
 def _bounced(room: Mailroom, parcel: Parcel) -> Mail:
-    """Void the clock of an offer that a mail server sent back for good (S-20)."""
+    """Void the clock of an offer that a mail server sent back for good (S-20).
+
+    Anybody can write such a mail. Of a letter that our mail service delivered its own word counts,
+    and a person reads what this one says.
+    """
     told = parcel.mail.bounced
     letter = None
     if told is not None:
@@ -521,17 +535,29 @@ def _bounced(room: Mailroom, parcel: Parcel) -> Mail:
     if told is None or letter is None or told.recipient != letter.recipient.lower():
         return _filed_unread(room, parcel, MailState.BOUNCE, "it names no letter of ours")
     because = f"{told.recipient} was not reached ({told.status or 'no status'})"
-    if told.is_permanent:
+    is_delivered = _is_delivered(room.records, letter)
+    if told.is_permanent and not is_delivered:
         came_back(
             room.records, letter_id=letter.letter_id, message_id="", because=because, at=parcel.at
         )
-    record = replace(
-        _record(parcel, letter.thread, MailState.BOUNCE),
-        letter_id=letter.letter_id,
-        says=because if told.is_permanent else f"{because}; it is still being tried",
-    )
+    says, state = because, MailState.BOUNCE
+    if not told.is_permanent:
+        says = f"{because}; it is still being tried"
+    elif is_delivered:
+        says = f"a mail says that {because}, but that letter was delivered"
+        state = MailState.FOR_A_PERSON
+    record = replace(_record(parcel, letter.thread, state), letter_id=letter.letter_id, says=says)
     room.records.commit(Change(saves=(Save(record, NEW),)))
     return record
+
+
+def _is_delivered(records: Records, letter: Mail) -> bool:
+    """Tell whether our mail service said that a letter was delivered, or a clock runs on it."""
+    if letter.state is MailState.DELIVERED:
+        return True
+    stored = records.load(WorkOrder, letter.thread)
+    offers = stored.record.assignments if stored else ()
+    return any(one.letter_id == letter.letter_id and one.delivered_at is not None for one in offers)
 
 
 def _sent(records: Records, letter_id: str) -> Mail | None:

@@ -8,6 +8,7 @@ from cloud.kernel.decision import Refused
 from cloud.kernel.ids import derived
 from cloud.kernel.ports import Records, Stored, require
 from cloud.portfolio.models import Partner, Site
+from cloud.portfolio.process import record_contact_bounce
 from cloud.service.models import Assignment, PhoneCall, Task, WorkOrder, WorkOrderState
 from cloud.service.process.dispatch import offer_letter
 from cloud.service.process.saving import load_order, settle, waits_for, with_offer
@@ -37,27 +38,52 @@ def record_delivery(
 
 
 def record_bounce(
-    records: Records, *, thread: str, letter_id: str, at: datetime
+    records: Records, *, thread: str, letter_id: str, at: datetime, address: str = ""
 ) -> WorkOrder | None:
-    """Void the accept clock of an offer whose letter came back, and ask a person (S-20).
+    """Void the accept clock of an offer whose letter came back, and ask a person (S-20, M-74).
 
-    A partner that answered already, in another way, was reached: its answer stands.
+    A partner that answered already, in another way, was reached: its answer stands, and so does
+    what a person has to do about the work; only its contact is noted for correction, where the
+    address is given that the letter went to.
     """
     found = _offered_by(records, thread, letter_id)
     if found is None:
         return None
-    stored, current = found
-    if current.bounced_at is not None:
-        return stored.record
-    order = stored.record
-    after = with_offer(order, replace(current, bounced_at=at))
-    says = (
-        f"the offer of work order {thread} came back: correct partner {current.partner_id}'s mail"
-    )
+    partner_id = found[1].partner_id
+    if address:
+        record_contact_bounce(records, partner_id=partner_id, address=address, at=at)
+    says = f"the offer of work order {thread} came back: correct partner {partner_id}'s mail"
     event = Event(thread, "bounced", at, BY_MAIL, "S-20", (letter_id,), says)
-    failed = WorkOrderState.CONTACT_FAILED if order.state in _UNANSWERED else order.state
-    after = replace(after, state=failed, task=Task.CORRECT_CONTACT)
-    return settle(records, stored, after, at=at, events=(event,))
+    return _not_reached(records, found, event)
+
+
+def record_unsent(
+    records: Records, *, thread: str, letter_id: str, because: str, at: datetime
+) -> WorkOrder | None:
+    """Ask a person about an offer whose letter never left: no clock of it will start (S-20).
+
+    None for a letter that offers no work, and for one whose offer is past.
+    """
+    found = _offered_by(records, thread, letter_id)
+    if found is None:
+        return None
+    says = f"the offer of work order {thread} was not sent: {because}"
+    return _not_reached(
+        records, found, Event(thread, "not_sent", at, BY_MAIL, "S-20", (letter_id,), says)
+    )
+
+
+def _not_reached(
+    records: Records, found: tuple[Stored[WorkOrder], Assignment], event: Event
+) -> WorkOrder:
+    stored, current = found
+    order = stored.record
+    if current.bounced_at is not None:
+        return order
+    after = with_offer(order, replace(current, bounced_at=event.at))
+    if order.state in _UNANSWERED:
+        after = replace(after, state=WorkOrderState.CONTACT_FAILED, task=Task.CORRECT_CONTACT)
+    return settle(records, stored, after, at=event.at, events=(event,))
 
 
 def resend_offer(

@@ -113,7 +113,8 @@ def submit_report(
     """Take the report of the visit, which completes the work order (P-71, S-22).
 
     An incomplete one is not kept: the answer names all that it lacks. The case then waits for the
-    proof that it is mended (C-17). After a coordinator returned it, a corrected one takes its
+    proof that it is mended (C-17), for which only what is read after the departure counts: one that
+    contradicts the record is refused. After a coordinator returned it, a corrected one takes its
     place: both are kept, and the first one still meets the deadline.
     """
     stored = load_own(records, work_order_id=work_order_id, partner_id=partner_id)
@@ -128,6 +129,9 @@ def submit_report(
         return refused
     if departed_at > at:
         return Refused("P-71", "the visit is not over yet", "departed_in_the_future")
+    wrong = _wrong_departure(order, departed_at)
+    if wrong is not None:
+        return wrong
     missing = completeness(records, order, content)
     if missing:
         because = f"the report of work order {order.id} lacks {', '.join(missing)}"
@@ -228,6 +232,22 @@ def look_for_serials(records: Records, chunks: Chunks, *, timer: Timer, at: date
 
 
 # ---------------------------------------------------------------------- handing in
+def _wrong_departure(order: WorkOrder, departed_at: datetime) -> Refused | None:
+    """Refuse a departure that contradicts the record: the proof of the work begins with it (C-17).
+
+    A departure that is on record is the one that counts. Else nobody left before arriving, before
+    the visit that did not finish the work was over, or before the work was taken.
+    """
+    made = [one for one in order.visits if one.arrived_at is not None]
+    since = (made[-1].departed_at or made[-1].arrived_at) if made else order.work_authorized_at
+    because = ""
+    if order.departed_at is not None and departed_at != order.departed_at:
+        because = f"the departure on record is {order.departed_at.isoformat()}: report that one"
+    elif since is not None and departed_at < since:
+        because = f"the visit cannot have ended before {since.isoformat()}: correct the departure"
+    return Refused("P-71", because, "invalid_departure") if because else None
+
+
 def _latest(records: Records, order: WorkOrder) -> Stored[Report] | None:
     if order.report_id is None:
         return None

@@ -14,7 +14,7 @@ from cloud.kernel.ports import Records, Stored, require
 from cloud.service import mail_letters
 from cloud.service.models import Case, Mail, MailState, PostHold, PostHour, WorkOrder
 from cloud.service.postage import Leaving, too_many, under
-from cloud.service.process.reaching import record_bounce, record_delivery
+from cloud.service.process.reaching import record_bounce, record_delivery, record_unsent
 
 HOLD: Final = "POST"
 """Id of the one hold on letters."""
@@ -52,16 +52,20 @@ def _posted(
     records: Records, letter: Letter, *, fleet_sites: int, operations_mail: str, at: datetime
 ) -> Leaving:
     known = records.load(Mail, outgoing_id(letter.id))
-    if known is not None and known.record.state not in {MailState.HELD, MailState.DROPPED}:
+    if known is not None and known.record.state is MailState.DROPPED:
+        return Leaving.DROPPED
+    if known is not None and known.record.state is not MailState.HELD:
         return Leaving.LEAVES
     if letter.to == operations_mail or _is_emergency(records, letter.thread):
         records.commit(Change(saves=(_saved(known, _outgoing(letter, MailState.LEAVING, at)),)))
         return Leaving.LEAVES
     hold = records.load(PostHold, HOLD)
     if known is not None and hold is not None:
-        return _after_decision(records, known, hold.record, letter)
+        return _after_decision(records, known, hold.record, letter, at)
     if hold is not None and hold.record.state is MailState.HELD:
-        records.commit(Change(saves=(Save(_outgoing(letter, MailState.HELD, at)),)))
+        # A decision that is made meanwhile would not know of this letter.
+        waiting = (Save(_outgoing(letter, MailState.HELD, at)),)
+        records.commit(Change(saves=waiting, relies_on=(hold.relied_on(),)))
         return Leaving.WAITS
     hour = f"{at.astimezone(UTC):%Y-%m-%dT%H}"
     count = records.load(PostHour, hour) or Stored(PostHour(hour, 0), NEW)
@@ -80,17 +84,19 @@ def _posted(
 
 
 def _after_decision(
-    records: Records, known: Stored[Mail], hold: PostHold, letter: Letter
+    records: Records, known: Stored[Mail], hold: PostHold, letter: Letter, at: datetime
 ) -> Leaving:
     verdict = under(hold, written_at=letter.at)
     if verdict is Leaving.WAITS:
         return verdict
     state = MailState.LEAVING if verdict is Leaving.LEAVES else MailState.DROPPED
-    if known.record.state is not state:
-        after = replace(
-            known.record, state=state, decided_by=hold.decided_by, decided_at=hold.decided_at
-        )
-        records.commit(Change(saves=(known.replaced_by(after),)))
+    if verdict is Leaving.DROPPED:
+        because = f"{hold.decided_by} dropped the letters that were held"
+        record_unsent(records, thread=letter.thread, letter_id=letter.id, because=because, at=at)
+    after = replace(
+        known.record, state=state, decided_by=hold.decided_by, decided_at=hold.decided_at
+    )
+    records.commit(Change(saves=(known.replaced_by(after),)))
     return verdict
 
 
@@ -169,18 +175,55 @@ def came_back(
     stored = records.load(Mail, outgoing_id(letter_id))
     if stored is None:
         return None
-    record_bounce(records, thread=stored.record.thread, letter_id=letter_id, at=at)
-    if stored.record.state is MailState.RETURNED:
-        return stored.record
+    before = stored.record
+    record_bounce(
+        records, thread=before.thread, letter_id=letter_id, at=at, address=before.recipient
+    )
+    if before.state is MailState.RETURNED:
+        return before
     after = replace(
-        stored.record,
+        before,
         state=MailState.RETURNED,
         says=because,
-        message_id=message_id or stored.record.message_id,
+        message_id=message_id or before.message_id,
     )
     says = f"letter {letter_id} to {after.recipient} came back: {because}"
     event = Event(
         after.thread or after.id, "mail_returned", at, BY_MAIL, "S-20", (letter_id,), says
+    )
+    records.commit(Change(saves=(stored.replaced_by(after),), events=(event,)))
+    return after
+
+
+def still_tried(records: Records, *, letter_id: str, message_id: str, because: str) -> Mail | None:
+    """Note that a mail server did not take a letter for now; an offer stays as it is (S-20).
+
+    None when the letter is not on record (yet).
+    """
+    stored = records.load(Mail, outgoing_id(letter_id))
+    if stored is None or stored.record.state in _AT_REST or stored.record.says == because:
+        return stored.record if stored else None
+    after = replace(stored.record, says=because, message_id=message_id)
+    records.commit(Change(saves=(stored.replaced_by(after),)))
+    return after
+
+
+def cannot_leave(records: Records, *, letter_id: str, because: str, at: datetime) -> Mail:
+    """Note that a letter cannot be written as a mail and is not tried again (S-20).
+
+    Of one that offers work a person corrects the contact; the next letter has an id of its own.
+
+    Raises:
+        NotFound: the letter is not on record.
+    """
+    stored = require(records.load(Mail, outgoing_id(letter_id)), "letter", letter_id)
+    before = stored.record
+    record_unsent(records, thread=before.thread, letter_id=letter_id, because=because, at=at)
+    if before.state in _AT_REST:
+        return before
+    after = replace(before, state=MailState.RETURNED, says=because)
+    event = Event(
+        after.thread or after.id, "mail_not_sent", at, BY_MAIL, "S-20", (letter_id,), because
     )
     records.commit(Change(saves=(stored.replaced_by(after),), events=(event,)))
     return after

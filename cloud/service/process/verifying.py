@@ -41,7 +41,8 @@ def record_recovery(records: Records, *, site_id: str, family: str, at: datetime
 
     A case that nobody went for is resolved by it, also one that the support center has. While a
     partner is on its way, or the work is being verified, it is noted and no more: what proves the
-    work are the evaluations after it. Without a case there is nothing to do.
+    work are the evaluations after it. One of before the latest finding or report says nothing of
+    that, however late it comes. Without a case there is nothing to do.
     """
     slot = records.load(CaseSlot, slot_id(site_id, family))
     if slot is None:
@@ -49,6 +50,8 @@ def record_recovery(records: Records, *, site_id: str, family: str, at: datetime
     stored = require(records.load(Case, slot.record.case_id), "case", slot.record.case_id)
     case = stored.record
     if not case.is_open or case.recovered_at is not None:
+        return case
+    if case.told_at is not None and at < case.told_at:
         return case
     case = replace(case, recovered_at=at)
     says = f"the readings of site {site_id} are well again"
@@ -137,13 +140,19 @@ def _verify(records: Records, stored: Stored[Case], site: Site, at: datetime) ->
     known = _known(records, site)
     through = _through(known, at, site.utc_offset_hours)
     case = _checked(before, known, site=site, through=through)
-    says, seen_at = first_proof(case.checks, worked_at=before.visited_at, time_zone=site.time_zone)
+    says, seen_at = first_proof(
+        case.checks,
+        worked_at=before.visited_at,
+        time_zone=site.time_zone,
+        told_at=before.told_at,
+    )
     change = Change()
     match says:
         case Proof.MENDED:
             case = replace(case, verified_at=seen_at)
             why = "the evaluations after the work show nothing of it"
-            case, change = resolved(case, site=site, because=why, at=seen_at, by=BY_READINGS)
+            known_at = max([seen_at, *_reported(records, case)])
+            case, change = resolved(case, site=site, because=why, at=known_at, by=BY_READINGS)
         case Proof.NOT_MENDED:
             why = "the evaluations after the work go on showing it"
             case, change = _missed(case, because=why, at=at, by=BY_READINGS)
@@ -154,6 +163,12 @@ def _verify(records: Records, stored: Stored[Case], site: Site, at: datetime) ->
     saves = (stored.replaced_by(case),) if case != before else ()
     records.commit(Change(saves=saves) + change)
     return case
+
+
+def _reported(records: Records, case: Case) -> list[datetime]:
+    """Give when the work was reported: before that nobody knew of any that could be proven."""
+    reported = (one.record.reported_at for one in orders_of(records, case.id))
+    return [one for one in reported if one is not None]
 
 
 def _known(records: Records, site: Site) -> Known:

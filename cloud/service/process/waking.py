@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from cloud.kernel.change import Letter, Timer
+from cloud.kernel.change import Change, Letter, Timer
 from cloud.kernel.errors import BadInput
 from cloud.kernel.ports import Records, require
 from cloud.portfolio.models import Partner
@@ -16,6 +16,7 @@ from cloud.service.clocks import (
     clock_of,
     is_quiet,
     reminders_of,
+    timers_of,
     wakes,
 )
 from cloud.service.models import WorkOrder
@@ -42,7 +43,12 @@ def wake(records: Records, *, timer: Timer, at: datetime) -> WorkOrder:
     order = stored.record
     due = [one for one in reminders_of(order, now=at) if one.at <= at]
     if not due or is_quiet(order, now=at):
-        return settle(records, stored, order, at=at)
+        after = settle(records, stored, order, at=at)
+        if due and after == order:
+            # Nothing was written, and the timer that came due is done: it is set for the opening.
+            clocks, _ = timers_of(order, now=at)
+            records.commit(Change(timers=clocks, relies_on=(stored.relied_on(),)))
+        return after
     offer = order.assignments[-1]
     names = tuple(one.name for one in due)
     after = with_offer(order, replace(offer, reminded=(*offer.reminded, *names)))

@@ -1,6 +1,7 @@
 """Mails as bytes: whatever they are, reading them gives an answer, soon, and believes nothing."""
 
 import time
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -256,3 +257,46 @@ def test_the_text_of_a_paper_is_read(name):
     (path,) = [one for one in MAILS if one.stem == name]
     (text,) = mime_papers.texts_of(mime.read(path.read_bytes()))
     assert "Total: $295.50" in text
+
+
+def paper(steps, form=b""):
+    """Give a PDF of one page that draws these steps, and may draw a form."""
+    parts = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R"
+        b"/Resources<</Font<</F1 5 0 R>>/XObject<</X 6 0 R>>>>>>",
+        _stream(b"", steps),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        _stream(b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</Font<</F1 5 0 R>>>>", form),
+    ]
+    out = b"%PDF-1.4\n"
+    for number, part in enumerate(parts, 1):
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, part)
+    return out + b"trailer<</Size 7/Root 1 0 R>>\nstartxref\n0\n%%EOF"
+
+
+def _stream(entries, content):
+    packed = zlib.compress(content, 9)
+    head = b"<</Filter/FlateDecode/Length %d%s>>" % (len(packed), entries)
+    return b"%s\nstream\n%s\nendstream" % (head, packed)
+
+
+LINE = b"BT /F1 9 Tf 1 0 0 1 72 700 Tm (Total: 5) Tj ET\n"
+
+
+def test_a_paper_that_takes_long_is_not_read():
+    assert "Total: 5" in mime_papers.text_of(paper(LINE * 300 + b"/X Do ", LINE))
+    began = time.process_time()
+    for bomb in (
+        paper(LINE * 60_000),
+        paper(LINE * 200_000),
+        paper(b"0 " * 1_500_000),
+        paper(b"[0 0] " * 600_000),
+        paper(b"q Q " * 900_000),
+        paper(b"/X Do " * 100, LINE * 1_000),
+        paper(b"BT (" + b" " * 30_000_000),
+    ):
+        assert len(bomb) < 100_000
+        assert mime_papers.text_of(bomb) == ""
+    assert time.process_time() - began < 20

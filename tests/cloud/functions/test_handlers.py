@@ -16,7 +16,8 @@ from cloud.local.dynamodb import hook
 from cloud.local.lambdas import Failed
 from cloud.portfolio.models import Milestone, Partner
 from cloud.portfolio.process import register
-from cloud.service.models import Case, WorkOrderState
+from cloud.service.models import Case, Mail, MailState, WorkOrderState
+from cloud.service.process.sending import outgoing_id
 from cloud.telemetry.ports import StoredChunk
 from edge_agent.reading import Reading, Window, event_text, seal
 
@@ -189,11 +190,14 @@ def test_a_message_lands_in_the_queue_of_its_topic(world):
     ],
     ids=["an address with a line break", "an attachment that is not kept"],
 )
-def test_a_letter_that_cannot_be_sent_harms_no_other_and_stays(world, bad):
+def test_a_letter_that_cannot_be_a_mail_harms_no_other_and_is_over(world, bad):
     letters = [letter(world, id=f"L-{place}") for place in range(8)]
     world.records.commit(Change(letters=(letter(world, id="L-BAD", **bad), *letters)))
-    assert world.invoke("SendOutboxFunction", {}) == {"sent": 8}
-    assert [d.what.id for d in due(world, timedelta(minutes=1), "Letter")] == ["L-BAD"]
+    assert world.invoke("SendOutboxFunction", {}) == {"sent": 9}
+    assert due(world, timedelta(minutes=1), "Letter") == []
+    kept = world.records.load(Mail, outgoing_id("L-BAD")).record
+    assert kept.state is MailState.RETURNED
+    assert kept.says
 
 
 def test_a_service_that_does_not_answer_loses_nothing(world):

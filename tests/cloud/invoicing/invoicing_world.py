@@ -22,6 +22,7 @@ from cloud.service.models import (
 )
 from cloud.service.offer import AssignmentState
 from cloud.service.report import Condition, VisitReport
+from cloud.service.uploads import Purpose, Upload, UploadState
 
 EASTERN = ZoneInfo("America/New_York")
 
@@ -206,6 +207,26 @@ def offsets(records):
 
 def whats(records, subject):
     return [event.what for event in records.history(subject)]
+
+
+def kept_upload(records, upload_id, *, who="orig", work_order="WO-1", state=UploadState.KEPT):
+    """Have a file uploaded, and give its reference."""
+    upload = Upload(
+        id=upload_id,
+        work_order_id=work_order,
+        partner_id=who,
+        purpose=Purpose.EVIDENCE,
+        name="calls.pdf",
+        content_type="application/pdf",
+        size_bytes=1,
+        sha256="0" * 64,
+        state=state,
+        quarantine=f"quarantine/{upload_id}",
+        requested_at=MONDAY,
+        requested_by=f"{who}:jo",
+    )
+    records.commit(Change(saves=(Save(upload),)))
+    return upload.reference
 
 
 class Raced:

@@ -4,6 +4,7 @@ import pytest
 from invoicing_world import (
     SUBMITTED,
     WORKED,
+    Raced,
     approve,
     changed,
     done,
@@ -204,3 +205,47 @@ def test_the_customer_is_told_beforehand(records, advised, is_emergency, code):
 )
 def test_two_people_stand_behind_a_charge(people, enough):
     assert charges.are_enough(people, on=SUBMITTED.date()) is enough
+
+
+def told_charge(records, invoice):
+    charge = propose(records, invoice)
+    do(records, process.approve_charge, charge)
+    return do(records, process.tell_customer, charge)
+
+
+@pytest.mark.rule("B-52")
+def test_a_customer_that_is_told_again_gets_letters_again(records):
+    invoice = billed(records)
+    for times in (1, 2):
+        charge = told_charge(records, invoice)
+        do(records, process.withdraw_charge, charge, reason="goodwill")
+        theirs = [one for one in records.letters.values() if one.to == "customer@home.example"]
+        assert len(theirs) == 2 * times
+
+
+@pytest.mark.rule("B-52")
+def test_what_is_not_the_customers_any_more_does_not_leave(records):
+    told_charge(records, billed(records))
+    changed(records, records.load(WorkOrder, "WO-1").record, cause=Cause.WORKMANSHIP)
+    before = everything(records)
+    assert process.export_charges(records, by="fin", at=SUBMITTED) == ()
+    assert everything(records) == before
+
+
+@pytest.mark.rule("B-52")
+def test_the_rows_of_an_export_are_read_again(records):
+    invoice = billed(records)
+    told_charge(records, invoice)
+    (row,) = process.export_charges(records, by="fin", at=SUBMITTED)
+    assert process.rows_of_export(records, row.export_id) == (row,)
+    for unknown in ("", "EXP-NONE"):
+        with pytest.raises(NotFound):
+            process.rows_of_export(records, unknown)
+
+
+@pytest.mark.rule("B-52")
+def test_a_charge_that_changes_meanwhile_is_left_for_the_next_export(records):
+    charge = told_charge(records, billed(records))
+    raced = Raced(records, lambda: do(records, process.withdraw_charge, charge, reason="goodwill"))
+    assert process.export_charges(raced, by="fin", at=SUBMITTED) == ()
+    assert records.load(CustomerCharge, charge.id).record.state is ChargeState.WITHDRAWN

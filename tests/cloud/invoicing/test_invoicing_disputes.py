@@ -14,6 +14,7 @@ from invoicing_world import (
     everything,
     find_cause,
     kept_records,
+    kept_upload,
     offer,
     offsets,
     pay,
@@ -41,6 +42,7 @@ from cloud.portfolio.organisation import RelationshipManager
 from cloud.service.models import Cause, OriginalOffer, Pause, WorkOrder
 from cloud.service.offer import AssignmentState
 from cloud.service.sla import SlaMilestone
+from cloud.service.uploads import UploadState
 
 DUE = at("2026-06-29T17:00")
 AFTER = DUE + timedelta(seconds=1)
@@ -71,7 +73,7 @@ def wake(records, when):
 
 
 def dispute(records, kind=Subject.BACK_BILL, *, who="orig", when=SUBMITTED, **facts):
-    told = {"says": "we were never called", "what": "", "evidence": ("u-1",), **facts}
+    told = {"says": "we were never called", "what": "", **facts}
     return process.open_dispute(
         records,
         kind=kind,
@@ -232,7 +234,10 @@ def test_what_a_dispute_took_off_stays_off_when_more_is_paid(notified):
 def test_levels_go_forward_only_and_their_owner_decides(notified):
     one = dispute(notified)
     assert forward(notified, one, "partner_agreement").code == "conflict"
-    assert resolve(notified, one, Outcome.UPHELD, roles=("rm", "admin")).code == "not_your_level"
+    assert (
+        resolve(notified, one, Outcome.UPHELD, roles=("relationship_manager", "admin")).code
+        == "not_your_level"
+    )
     manager = RelationshipManager("rm_1", "Rae", "rae@owner.example", ("orig",))
     notified.commit(Change(saves=(Save(manager),)))
     second = forward(notified, one, "relationship_manager", who="orig")
@@ -248,7 +253,10 @@ def test_levels_go_forward_only_and_their_owner_decides(notified):
     assert resolve(notified, one, Outcome.UPHELD, roles=("spc",)).code == "not_your_level"
     last = forward(notified, one, "partner_agreement", when=SUBMITTED + timedelta(days=3))
     assert forward(notified, one, "nobody").code == "conflict"
-    assert resolve(notified, one, Outcome.UPHELD, roles=("rm",)).code == "not_your_level"
+    assert (
+        resolve(notified, one, Outcome.UPHELD, roles=("relationship_manager",)).code
+        == "not_your_level"
+    )
     assert [step.level for step in last.steps] == [
         "spc",
         "relationship_manager",
@@ -276,6 +284,21 @@ def test_levels_go_forward_only_and_their_owner_decides(notified):
 
 
 @pytest.mark.rule("X-87")
+@pytest.mark.parametrize(
+    ("level", "role"),
+    [
+        ("spc", "spc"),
+        ("relationship_manager", "relationship_manager"),
+        ("partner_agreement", "admin"),
+    ],
+)
+def test_each_level_is_decided_by_a_group_of_the_user_pool(level, role):
+    groups = {"spc", "relationship_manager", "ams", "accounting_admin", "projects", "admin"}
+    on = SUBMITTED.date()
+    assert [one for one in groups if disputes.may_resolve(level, (one,), on=on)] == [role]
+
+
+@pytest.mark.rule("X-87")
 def test_an_open_dispute_goes_on_ageing(notified):
     one = dispute(notified)
     assert disputes.ages(one, now=SUBMITTED + timedelta(days=2)) == (("spc", timedelta(days=2)),)
@@ -289,18 +312,52 @@ def test_a_decision_names_its_reason(notified):
 @pytest.mark.rule("X-85")
 def test_evidence_is_added_once_and_only_while_it_is_open(notified):
     assert dispute(notified, says=" ").code == "reason_missing"
-    one = dispute(notified)
+    first, second = (kept_upload(notified, name) for name in ("u-1", "u-2"))
+    one = dispute(notified, evidence=(first, first))
+    assert one.evidence == (first,)
     facts = {"dispute_id": one.id, "at": SUBMITTED, "by": "orig:jo"}
-    more = process.add_evidence(notified, partner_id="orig", evidence=["u-2", "u-1"], **facts)
-    assert more.evidence == ("u-1", "u-2")
+    more = process.add_evidence(notified, partner_id="orig", evidence=[second, first], **facts)
+    assert more.evidence == (first, second)
     before = everything(notified)
-    process.add_evidence(notified, partner_id="orig", evidence=["u-2"], **facts)
+    process.add_evidence(notified, partner_id="orig", evidence=[second], **facts)
     assert everything(notified) == before
     with pytest.raises(NotFound):
-        process.add_evidence(notified, partner_id="other", evidence=["u-3"], **facts)
+        process.add_evidence(notified, partner_id="other", evidence=[second], **facts)
     withdraw(notified, one)
-    late = process.add_evidence(notified, partner_id="orig", evidence=["u-3"], **facts)
+    late = process.add_evidence(notified, partner_id="orig", evidence=[second], **facts)
     assert late.code == "conflict"
+
+
+@pytest.mark.rule("X-85")
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param({"who": "other"}, id="another's"),
+        pytest.param({"work_order": "WO-2"}, id="of another work order"),
+        pytest.param({"state": UploadState.SCANNING}, id="not kept yet"),
+        pytest.param({"state": UploadState.REFUSED}, id="refused"),
+        pytest.param(None, id="never uploaded"),
+        pytest.param("", id="nothing"),
+    ],
+)
+def test_only_the_partners_own_kept_files_of_the_work_order_are_evidence(notified, facts):
+    good = kept_upload(notified, "u-1")
+    if facts:
+        kept_upload(notified, "u-2", **facts)
+    bad = " " if facts == "" else "upload:u-2"
+    before = everything(notified)
+    assert dispute(notified, evidence=(good, bad)).code == "evidence_unknown"
+    assert everything(notified) == before
+    one = dispute(notified, evidence=(good,))
+    added = process.add_evidence(
+        notified,
+        dispute_id=one.id,
+        partner_id="orig",
+        evidence=[bad],
+        at=SUBMITTED,
+        by="orig:jo",
+    )
+    assert added.code == "evidence_unknown"
 
 
 # ---------------------------------------------------------------------- subjects
@@ -323,6 +380,28 @@ def test_what_is_not_the_partners_cannot_be_disputed(notified, kind, who, what):
     before = everything(notified)
     with pytest.raises(NotFound, match="is not known here"):
         dispute(notified, kind, who=who, what=invoice.record.id if what == "INV" else what)
+    assert everything(notified) == before
+
+
+@pytest.mark.rule("T-91")
+@pytest.mark.parametrize("kind", [Subject.BACK_BILL, Subject.FINDING])
+def test_who_asks_for_anothers_claim_moves_nothing_and_learns_nothing(notified, kind):
+    before = everything(notified)
+    told = []
+    for work_order_id in ("WO-1", "WO-9"):
+        with pytest.raises(NotFound) as refused:
+            process.open_dispute(
+                notified,
+                kind=kind,
+                work_order_id=work_order_id,
+                partner_id="nobody",
+                says="no",
+                at=AFTER,
+                by="nobody:jo",
+            )
+        told.append(str(refused.value).replace(work_order_id, "?"))
+    assert told[0] == told[1]
+    # Its term is over: who owes it would have it posted by disputing it.
     assert everything(notified) == before
 
 
@@ -404,6 +483,7 @@ def test_a_rejected_invoice_is_decided_on_again_when_the_partner_was_right(recor
     order = done(records)
     invoice = submit(records, draft(order, 30_000))
     facts = {"invoice_id": invoice.id, "by": "spc_1", "at": at("2026-06-15T08:00")}
+    process.escalate_by_coordinator(records, invoice_id=invoice.id, by="spc_1", at=SUBMITTED)
     process.reject(records, reason="wrong job", **facts)
     other = submit(records, draft(order, 30_000, "INV-2"))
     one = dispute(records, Subject.INVOICE, who="other", what=invoice.id)
@@ -411,6 +491,7 @@ def test_a_rejected_invoice_is_decided_on_again_when_the_partner_was_right(recor
     resolve(records, one, Outcome.OVERTURNED, when=at("2026-06-16T08:00"))
     again = records.load(Invoice, invoice.id).record
     assert (again.state, again.disputes) == (InvoiceState.SUBMITTED, (one.id,))
+    assert (again.escalated_at, again.reminded_at) == (None, None)
     # The clock stood for one working day; the limit counts what was taken meanwhile first.
     assert records.timers[f"{invoice.id}:approval_due"].due_at == at("2026-06-30T17:00:01")
     spent = records.load(WorkOrderSpend, "WO-1").record.spent

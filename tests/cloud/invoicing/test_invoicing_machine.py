@@ -48,13 +48,13 @@ CAUSES = (
 )
 """Most of what is interesting follows from one of them."""
 LEVELS = ("spc", "relationship_manager", "partner_agreement")
-ROLES = dict(zip(LEVELS, ("spc", "rm", "admin"), strict=True))
+ROLES = dict(zip(LEVELS, ("spc", "relationship_manager", "admin"), strict=True))
 BILL = derived("BB", "WO-1")
 
 LEGAL = {
     None: {"submitted"},
-    "submitted": {"returned", "approved", "rejected"},
-    "returned": {"submitted"},
+    "submitted": {"returned", "approved", "rejected", "void"},
+    "returned": {"submitted", "rejected", "void"},
     "approved": {"paid", "void"},
     "paid": {"approved"},
     "rejected": {"submitted"},
@@ -156,6 +156,11 @@ class Money_(RuleBasedStateMachine):  # noqa: N801 - the public name is below
     def reject(self, name):
         facts = self.facts(name)
         self.give(lambda: process.reject(self.records, by="spc_1", reason="no", **facts))
+
+    @rule(name=number)
+    def withdraw_it(self, name):
+        facts = {**self.facts(name), "partner_id": "other", "by": "other:jo"}
+        self.give(lambda: process.withdraw_invoice(self.records, **facts))
 
     @rule(name=number)
     def return_it(self, name):

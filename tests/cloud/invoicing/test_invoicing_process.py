@@ -827,3 +827,104 @@ def test_causes_of_what_is_rejected_or_returned_are_not_recorded(records):
     causes = {0: Cause.WORKMANSHIP}
     answer = process.record_line_causes(records, causes=causes, evidence="a.jpg", **facts)
     assert answer.code == "conflict"
+
+
+LINES = (
+    DraftLine("labor", "tightened it", 10_000, WORKED),
+    DraftLine("materials", "a module", 5_000, WORKED),
+)
+
+
+@pytest.mark.rule("B-52")
+@pytest.mark.parametrize(
+    ("lines", "places"),
+    [
+        pytest.param(LINES, [1], id="as it was"),
+        pytest.param(LINES[::-1], [0], id="in another place"),
+        pytest.param((LINES[0], *LINES), [2], id="behind one more"),
+        pytest.param((LINES[1], LINES[1]), [1], id="with a twin"),
+        pytest.param(LINES[:1], [], id="without it"),
+    ],
+)
+def test_what_was_found_for_a_line_stays_when_it_comes_again(records, lines, places):
+    order = done(records, by="orig")
+    invoice = submit(records, draft(order, 15_000, lines=LINES), who="orig")
+    facts = {"invoice_id": invoice.id, "by": "spc_1", "at": SUBMITTED}
+    causes = {1: Cause.WORKMANSHIP}
+    process.record_line_causes(records, causes=causes, evidence="a.jpg", **facts)
+    process.return_to_partner(records, reason="line 2 is your own workmanship", **facts)
+    cents = sum(one.amount_cents for one in lines)
+    again = submit(records, draft(order, cents, lines=lines), who="orig")
+    assert [one.line for one in again.line_findings] == places
+    answer = approve(records, again)
+    assert getattr(answer, "code", "") == ("covered_by_workmanship_warranty" if places else "")
+
+
+def take_back(records, invoice, *, who="other"):
+    return process.withdraw_invoice(
+        records, invoice_id=invoice.id, partner_id=who, at=SUBMITTED, by=f"{who}:jo"
+    )
+
+
+@pytest.mark.rule("I-64")
+@pytest.mark.parametrize("is_returned", [True, False], ids=["returned", "submitted"])
+@pytest.mark.parametrize("ends", ["rejected", "void"])
+def test_an_undecided_invoice_can_end_and_leaves_room(records, is_returned, ends):
+    order = done(records)
+    invoice = submit(records, draft(order, 50_000))
+    facts = {"invoice_id": invoice.id, "by": "spc_1", "at": SUBMITTED}
+    if is_returned:
+        process.return_to_partner(records, reason="?", **facts)
+    other = draft(order, 1, "INV-2")
+    assert submit(records, other).errors == ("prior_approval_missing",)
+    if ends == "rejected":
+        after = process.reject(records, reason="never came again", **facts)
+    else:
+        with pytest.raises(NotFound, match="is not known here"):
+            take_back(records, invoice, who="orig")
+        after = take_back(records, invoice)
+        before = everything(records)
+        assert take_back(records, invoice) == after
+        assert everything(records) == before
+        assert any(one.subject.endswith("withdrawn") for one in records.letters.values())
+    assert after.state == ends
+    assert all(one.until == SUBMITTED for one in after.returned)
+    assert not [one for one in records.timers.values() if one.subject == invoice.id]
+    assert isinstance(submit(records, other), Invoice)
+
+
+@pytest.mark.rule("I-64")
+def test_what_is_decided_cannot_be_taken_back(records):
+    invoice = submit(records, draft(done(records), 20_000))
+    approve(records, invoice)
+    before = everything(records)
+    assert take_back(records, invoice).code == "conflict"
+    assert everything(records) == before
+
+
+class Overtaken:
+    """Records in which somebody else writes right after a work order's spend is first read."""
+
+    def __init__(self, records, somebody_else):
+        self._records = records
+        self._somebody_else = somebody_else
+
+    def __getattr__(self, name):
+        return getattr(self._records, name)
+
+    def load(self, kind, record_id):
+        found = self._records.load(kind, record_id)
+        if kind is WorkOrderSpend:
+            somebody_else, self._somebody_else = self._somebody_else, lambda: None
+            somebody_else()
+        return found
+
+
+@pytest.mark.rule("I-64")
+def test_an_invoice_is_written_on_the_spend_that_it_was_held_against(records):
+    order = done(records)
+    raced = Overtaken(records, lambda: submit(records, draft(order, 40_000, "INV-2")))
+    with pytest.raises(Conflict):
+        submit(raced, draft(order, 40_000))
+    spent = records.load(WorkOrderSpend, order.id).record.spent
+    assert [one.total for one in spent] == [Money(40_000)]

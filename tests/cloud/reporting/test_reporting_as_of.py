@@ -7,7 +7,9 @@ from cloud.adapters.tables_out import as_csv, as_json
 from cloud.invoicing.models import Invoice
 from cloud.reporting.facts import of_period
 from cloud.reporting.process import REPORTS, report
+from cloud.service import process
 from cloud.service.models import Case, WorkOrder, WorkOrderState
+from cloud.service.sla import SlaMilestone
 
 AS_KEPT = {WorkOrderState.REASSIGNABLE: {WorkOrderState.OFFERED}}
 """That an offer may be taken back is derived from its clock, and not told as a state."""
@@ -29,6 +31,82 @@ def test_nothing_that_happens_later_changes_a_report():
         now = answers(house.records, instant)
         for name in REPORTS:
             assert now[name] == before[name], (name, instant)
+
+
+def given_on(house):
+    """Let work be taken on, held up, and given on twice, deed by deed; each gives its instant.
+
+    The first partner books a visit and reaches nobody in time to mend it; its coordinator grants a
+    pause with an end ahead and takes the work back. The second one never reaches the homeowner and
+    loses it as well.
+    """
+    house.find("F-1", "site-1", "08T09:00")
+    house.deliver("site-1", "08T09:05")
+    yield "08T09:05"
+    house.accept("site-1", "08T10:00")
+    yield "08T10:00"
+    visit = {"since": at("12T08:00"), "until": at("12T10:00"), "technician": "Kim"}
+    house.do(process.schedule_visit, "site-1", "08T11:00", **visit)
+    yield "08T11:00"
+    held = {"reason": "weather", "evidence": "alert 7", "since": at("09T08:00")}
+    house.coordinate(process.grant_pause, "site-1", "09T09:00", **held, until=at("11T08:00"))
+    yield "09T09:00"
+    yield "10T12:00"
+    house.do(
+        process.pause,
+        "site-1",
+        "11T09:00",
+        reason="weather",
+        evidence="alert 8",
+        since=at("11T09:00"),
+    )
+    yield "11T09:00"
+    house.coordinate(process.withdraw, "site-1", "11T12:00", reason="its van broke down")
+    yield "11T12:00"
+    house.deliver("site-1", "11T12:30")
+    yield "11T12:30"
+    house.accept("site-1", "11T13:00")
+    yield "11T13:00"
+    yield "16T12:00"
+    house.coordinate(process.withdraw, "site-1", "17T09:00", reason="nobody went")
+    yield "17T09:00"
+    yield "30T11:00"
+
+
+def test_nothing_is_forgotten_of_who_lost_the_work():
+    house = House(empty_house())
+    then = {}
+    for when in given_on(house):
+        instant = at(when) + MOMENT
+        (order,) = of_period(house.records, asked(instant)).orders
+        kept = house.order("site-1")
+        for name in ("work_authorized_at", "contact_attempts", "visits", "pauses", "departed_at"):
+            assert getattr(order, name) == getattr(kept, name), (when, name)
+        then[instant] = answers(house.records, instant)
+    for instant, before in then.items():
+        now = answers(house.records, instant)
+        for name in REPORTS:
+            assert now[name] == before[name], (name, instant)
+
+
+def test_who_lost_the_work_is_judged_by_what_it_did_until_then():
+    house = House(empty_house())
+    for _ in given_on(house):
+        pass
+    made = report(house.records, "sla_compliance", asked())
+    names = [column.name for column in made.columns]
+    columns = ("milestone", "partner", "met", "overdue", "running", "excluded_why")
+    rows = [dict(zip(names, row.cells, strict=True)) for row in made.rows]
+    found = [tuple(row[one] for one in columns) for row in rows if row["partner"] != "all"]
+    first, second = (one.partner_id for one in house.order("site-1").assignments[:2])
+    assert ("schedule", first, 1, 0, 0, "") in found
+    assert ("complete", first, 0, 0, 0, "taken_back 1") in found
+    assert ("schedule", second, 0, 1, 0, "") in found
+    assert ("complete", second, 0, 0, 0, "taken_back 1") in found
+    lost = house.order("site-1").assignments[1]
+    assert (lost.ended_at, lost.missed) == (at("17T09:00"), (SlaMilestone.SCHEDULE,))
+    audit = report(house.records, "pause_audit", asked(partner_id=first))
+    assert len(audit.rows) == 2
 
 
 def test_each_report_of_the_story_says_something():

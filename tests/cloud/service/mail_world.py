@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -152,10 +153,19 @@ class World:
         return self.take_read(mail, at=at, key=key)
 
     def take_read(self, mail: ArrivedMail, at: datetime = TUESDAY, key: str = "mail/in/1") -> Mail:
-        return take_in(self.room, Parcel(mail, key, texts_of(mail), at))
+        return take_in(self.room, Parcel(mail, key, partial(texts_of, mail), at))
 
     def order(self, number: str = OFFERED) -> WorkOrder:
         return self.records.load(WorkOrder, number).record
+
+    def undeliver(self) -> None:
+        """Have the letter of the first offer on its way still: no clock runs."""
+        stored = self.records.load(WorkOrder, OFFERED)
+        waiting = replace(stored.record.assignments[0], delivered_at=None)
+        order = replace(stored.record, assignments=(waiting,))
+        mail = self.records.load(Mail, outgoing_id(LETTER))
+        leaving = replace(mail.record, state=MailState.LEAVING)
+        self.records.commit(Change(saves=(stored.replaced_by(order), mail.replaced_by(leaving))))
 
     def letters_to(self, address: str) -> list[Any]:
         return [one for one in self.records.letters.values() if one.to == address]

@@ -41,6 +41,7 @@ from tests.cloud.service.case_world import (
     has_worked,
     look,
     orders,
+    put,
     swept,
     take_up,
     to,
@@ -151,6 +152,30 @@ def test_the_first_proof_counts_however_many_evaluations_are_looked_at_at_once()
     says, when = first_proof(seen, worked_at=WORKED, time_zone="America/New_York")
     assert (says, when) == (Proof.MENDED, seen[3].at)
     assert first_proof(seen[:2], worked_at=WORKED, time_zone="UTC") == (Proof.WAITING, WORKED)
+
+
+@pytest.mark.rule("C-17")
+@pytest.mark.parametrize(
+    ("told_at", "says"),
+    [
+        pytest.param(None, (Proof.MENDED, 3), id="nothing was told since"),
+        pytest.param(evaluation(10, 12), (Proof.MENDED, 3), id="told before the work"),
+        pytest.param(evaluation(11, 6), (Proof.MENDED, 4), id="the row begins after it"),
+        pytest.param(evaluation(12, 5), (Proof.WAITING, None), id="told after all of them but one"),
+    ],
+)
+def test_what_was_clear_before_the_issue_was_last_told_proves_nothing(told_at, says):
+    seen = checks(*(CLEAR,) * 6)
+    proven_by, when = first_proof(seen, worked_at=WORKED, time_zone="UTC", told_at=told_at)
+    assert (proven_by, when) == (says[0], WORKED if says[1] is None else seen[says[1]].at)
+
+
+@pytest.mark.rule("C-17")
+def test_evaluations_before_the_work_prove_nothing():
+    before = [EvaluationCheck(WORKED - count * 8 * HOUR, CLEAR) for count in (9, 6, 3)]
+    last = EvaluationCheck(WORKED + 25 * HOUR, CLEAR)
+    says, _ = first_proof([*before, last], worked_at=WORKED, time_zone="UTC")
+    assert says is Proof.WAITING
 
 
 def clock(family, since, good=0):
@@ -285,6 +310,60 @@ def test_the_verdict_does_not_depend_on_when_anybody_looked(records, case):
     look(records, instants[-1] + 3 * HOUR)
     mended = case_of(records, case.id)
     assert (mended.state, mended.verified_at) == (CaseState.RESOLVED, instants[3])
+
+
+@pytest.mark.rule("C-17")
+def test_a_report_that_comes_after_the_proof_resolves_the_case_when_it_comes(records, case):
+    (order,) = orders(records, case)
+    reported_at = evaluation(13, 12)
+    put(records, replace(order, departed_at=WORKED, reported_at=reported_at))
+    for instant in the_next(8):
+        swept(records, instant)
+    look(records, evaluation(13, 14))
+    mended = case_of(records, case.id)
+    assert (mended.verified_at, mended.resolved_at) == (the_next(4)[3], reported_at)
+
+
+@pytest.mark.rule("C-17")
+@pytest.mark.parametrize(
+    ("first", "is_ended"),
+    [
+        pytest.param(UNSURE, True, id="nobody went"),
+        pytest.param(SURE, False, id="somebody goes"),
+    ],
+)
+def test_a_recovery_of_before_the_latest_sign_says_nothing_of_it(records, first, is_ended):
+    opened = take_up(records, first)
+    again = take_up(records, replace(UNSURE, id="F-2"), MONDAY + 48 * HOUR)
+    before = everything(records)
+    seen = {"site_id": "site-1", "family": "PRODUCTION"}
+    assert process.record_recovery(records, **seen, at=MONDAY + 24 * HOUR) == again
+    assert everything(records) == before
+    well = process.record_recovery(records, **seen, at=MONDAY + 56 * HOUR)
+    assert (well.id, well.recovered_at) == (opened.id, MONDAY + 56 * HOUR)
+    assert (well.state is CaseState.RESOLVED) is is_ended
+
+
+@pytest.mark.rule("C-16")
+def test_what_comes_back_by_a_person_s_word_is_not_well_by_an_old_recovery(records):
+    opened = take_up(records, UNSURE)
+    seen = {"site_id": "site-1", "family": "PRODUCTION"}
+    process.record_recovery(records, **seen, at=MONDAY + 24 * HOUR)
+    back = process.report(
+        records,
+        source="phone",
+        site_id="site-1",
+        family=ReportedFamily.LOW_PRODUCTION,
+        says="it is low again",
+        reported_by="Sample Customer",
+        contact="555",
+        at=MONDAY + 72 * HOUR,
+        by="desk",
+        desks=DESKS,
+    )
+    assert (back.id, back.state, back.recovered_at) == (opened.id, CaseState.OPEN, None)
+    assert process.record_recovery(records, **seen, at=MONDAY + 25 * HOUR) == back
+    assert process.record_recovery(records, **seen, at=MONDAY + 80 * HOUR).resolved_at
 
 
 @pytest.mark.rule("C-17d")

@@ -12,6 +12,7 @@ from cloud.kernel.decision import Refused
 from cloud.kernel.errors import NotFound, Unavailable
 from cloud.kernel.money import Money
 from cloud.portfolio.models import Partner
+from cloud.portfolio.organisation import ServiceContact
 from cloud.service import process
 from cloud.service.mail import (
     IncomingMail,
@@ -27,11 +28,13 @@ from cloud.service.models import (
     Mail,
     MailState,
     Report,
+    Task,
     WorkOrder,
     WorkOrderState,
 )
 from cloud.service.offer import AssignmentState
-from cloud.service.process.mailroom import Parcel, discard, release
+from cloud.service.process.mailroom import Parcel, discard, release, take_in
+from cloud.service.process.releasing import MAIL_RELEASE, ask_release
 from cloud.service.uploads import Scan, Upload, UploadState
 from tests.cloud.service.mail_world import (
     ANOTHERS,
@@ -333,6 +336,19 @@ def test_a_photo_that_is_still_scanned_brings_the_mail_back_later(world):
     assert record.readings[0].is_done
 
 
+def test_all_photos_of_a_mail_are_scanned_beside_each_other(world):
+    class FromTheSecondLook(dict):
+        def get(self, key, default=None):
+            seen = key in self
+            self[key] = Scan.CLEAN
+            return Scan.CLEAN if seen else Scan.PENDING
+
+    world.desk.said = FromTheSecondLook()
+    with pytest.raises(Unavailable, match=r"found-1\.jpg, .+ still being scanned"):
+        world.take(corpus("works-report-photos"))
+    assert world.take(corpus("works-report-photos")).readings[0].is_done
+
+
 def test_a_picture_that_cannot_be_read_is_told_of(world):
     before, photo, after = corpus("works-report-photos").partition(b"\n\n/9j/")
     raw = before + photo + after[:72] + after[after.index(b"\n\n--b1") :]
@@ -372,9 +388,8 @@ def test_two_papers_are_not_guessed_between(world):
     name = "invoice-pdf"
     mail = read(corpus(name))
     text = "Invoice number: 1\nWork order: WO-DONE000001"
-    from cloud.service.process.mailroom import take_in
-
-    parcel = Parcel(mail, "mail/in/9", (text, text.replace("1\n", "2\n")), TUESDAY)
+    papers = (text, text.replace("1\n", "2\n"))
+    parcel = Parcel(mail, "mail/in/9", lambda: papers, TUESDAY)
     record = take_in(world.room, parcel)
     assert [one.code for one in record.readings] == ["unclear"]
 
@@ -402,13 +417,74 @@ def test_a_flood_of_forged_mails_tells_the_coordinator_once_a_day(world):
     assert world.letters_to("service@orig.example") == []
 
 
+# ---------------------------------------------------------------------- what comes back
+@pytest.mark.rule("S-20")
+@pytest.mark.parametrize(
+    "name", ["bounce-permanent", "bounce-by-message-id", "bounce-whole-mail-returned"]
+)
+@pytest.mark.parametrize("is_delivered", [False, True])
+def test_a_mail_about_a_bounce_voids_no_clock_that_runs(world, name, is_delivered):
+    if not is_delivered:
+        world.undeliver()
+    before = world.order()
+    record = world.take(corpus(name))
+    assert record.thread == OFFERED
+    order = world.order()
+    if is_delivered:
+        assert (record.state, order) == (MailState.FOR_A_PERSON, before)
+    else:
+        assert (record.state, order.task) == (MailState.BOUNCE, Task.CORRECT_CONTACT)
+        assert order.state is WorkOrderState.CONTACT_FAILED
+        contact = world.records.load(ServiceContact, "orig").record
+        assert contact.bounced_at == TUESDAY
+
+
+# ---------------------------------------------------------------------- papers
+@pytest.mark.parametrize(
+    ("sender", "to", "is_read"),
+    [
+        ("service@orig.example", "invoices@mail.sunreeve.example", True),
+        ("service@orig.example", "service@mail.sunreeve.example", False),
+        ("x@stranger.example", "invoices@mail.sunreeve.example", False),
+    ],
+)
+def test_papers_are_read_only_for_who_may_send_an_invoice(world, sender, to, is_read):
+    asked = []
+
+    def papers():
+        asked.append(to)
+        return ()
+
+    mail = read(mail_from("here it is", sender=sender, to=to))
+    take_in(world.room, Parcel(mail, "mail/in/7", papers, TUESDAY))
+    assert bool(asked) is is_read
+
+
 # ---------------------------------------------------------------------- what a person decides
+def vouched(mail, at=TUESDAY):
+    return {
+        "mail_id": mail.id,
+        "work_order_id": OFFERED,
+        "partner_id": "orig",
+        "at": at,
+        "by": "spc_1",
+    }
+
+
+def give_to_other(world, offered_at):
+    stored = world.records.load(WorkOrder, OFFERED)
+    order = stored.record
+    offer = replace(order.assignments[0], partner_id="other", offered_at=offered_at)
+    given = replace(order, partner_id="other", assignments=(*order.assignments, offer))
+    world.records.commit(Change(saves=(stored.replaced_by(given),)))
+
+
 def test_a_person_releases_what_was_put_aside(world):
     raw = corpus("spoofed-no-policy")
     aside = world.take(raw)
-    parcel = Parcel(read(raw), aside.raw, (), aside.at)
+    parcel = Parcel(read(raw), aside.raw, tuple, aside.at)
     later = TUESDAY + timedelta(hours=3)
-    facts = {"mail_id": aside.id, "work_order_id": OFFERED, "at": later, "by": "spc_1"}
+    facts = vouched(aside, at=later)
     record = release(world.room, parcel, **facts)
     assert isinstance(record, Mail)
     assert (record.id, record.state, record.decided_by) == (aside.id, MailState.RELEASED, "spc_1")
@@ -426,11 +502,49 @@ def test_a_mail_is_released_to_nobody_where_nobody_has_the_work(world):
     world.records.commit(
         Change(saves=(stored.replaced_by(replace(stored.record, partner_id=None)),))
     )
-    parcel = Parcel(read(raw), aside.raw, (), aside.at)
-    answer = release(
-        world.room, parcel, mail_id=aside.id, work_order_id=OFFERED, at=TUESDAY, by="spc_1"
-    )
+    parcel = Parcel(read(raw), aside.raw, tuple, aside.at)
+    assert isinstance(release(world.room, parcel, **vouched(aside)), Refused)
+    asked = {"mail_id": aside.id, "work_order_id": OFFERED, "at": TUESDAY, "by": "spc_1"}
+    assert isinstance(ask_release(world.records, **asked), Refused)
+
+
+@pytest.mark.parametrize("is_reassigned", [False, True])
+def test_a_mail_speaks_only_for_whom_the_person_vouched(world, is_reassigned):
+    raw = corpus("spoofed-no-policy")
+    aside = world.take(raw)
+    facts = {"mail_id": aside.id, "work_order_id": OFFERED, "at": TUESDAY, "by": "spc_1"}
+    assert ask_release(world.records, **facts) == aside
+    (message,) = [one for one in world.records.messages.values() if one.topic == MAIL_RELEASE]
+    assert message.body["partner_id"] == "orig"
+    if is_reassigned:
+        give_to_other(world, MONDAY)
+    before = world.order()
+    parcel = Parcel(read(raw), aside.raw, tuple, aside.at)
+    answer = release(world.room, parcel, **facts, partner_id=message.body["partner_id"])
+    assert isinstance(answer, Refused) is is_reassigned
+    assert (world.order() == before) is is_reassigned
+
+
+def test_a_mail_from_before_the_offer_is_nobodys_word_on_it(world):
+    aside = world.take(corpus("spoofed-no-policy"))
+    give_to_other(world, TUESDAY + timedelta(seconds=1))
+    facts = {"mail_id": aside.id, "work_order_id": OFFERED, "at": TUESDAY, "by": "spc_1"}
+    answer = ask_release(world.records, **facts)
     assert isinstance(answer, Refused)
+    assert "before" in answer.because
+
+
+def test_what_was_read_is_not_released(world):
+    stored = world.records.load(WorkOrder, OFFERED)
+    nobody = replace(stored.record, spc_id="spc_queue")
+    world.records.commit(Change(saves=(stored.replaced_by(nobody),)))
+    read_once = world.take(corpus("gmail-question"))
+    assert read_once.state is MailState.FOR_A_PERSON
+    facts = {"mail_id": read_once.id, "work_order_id": OFFERED, "at": TUESDAY, "by": "spc_1"}
+    assert isinstance(ask_release(world.records, **facts), Refused)
+    parcel = Parcel(read(corpus("gmail-question")), read_once.raw, tuple, read_once.at)
+    assert isinstance(release(world.room, parcel, **vouched(read_once)), Refused)
+    discard(world.records, mail_id=read_once.id, reason="read", at=TUESDAY, by="spc_1")
 
 
 def test_a_person_discards_what_was_put_aside(world):

@@ -9,17 +9,29 @@ from cloud.adapters.memory import MemoryRecords
 from cloud.kernel.change import Change, Letter
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import Conflict, NotFound
-from cloud.service.models import Case, Mail, MailState, PostHold, PostHour, Task, WorkOrder
+from cloud.service.models import (
+    Case,
+    Mail,
+    MailState,
+    PostHold,
+    PostHour,
+    Task,
+    WorkOrder,
+    WorkOrderState,
+)
 from cloud.service.postage import Leaving, too_many, under
+from cloud.service.process.reaching import resend_offer
 from cloud.service.process.sending import (
     HOLD,
     arrived,
     came_back,
+    cannot_leave,
     decide_post,
     held_post,
     letter_named,
     outgoing_id,
     post,
+    still_tried,
 )
 from tests.cloud.service.mail_world import CASE, LETTER, OFFERED, SES_ID, TUESDAY, World
 
@@ -151,8 +163,13 @@ def test_what_is_dropped_never_leaves(records):
     decide_post(records, is_released=False, at=NOW + timedelta(minutes=1), by="ann")
     for _ in range(2):
         assert send(records, letter(2)) is Leaving.DROPPED
+    fill(records, 200)
+    assert send(records, letter(3)) is Leaving.WAITS
+    assert send(records, letter(2)) is Leaving.DROPPED
+    decide_post(records, is_released=True, at=NOW + timedelta(minutes=2), by="ann")
+    assert send(records, letter(2)) is Leaving.DROPPED
     assert records.load(Mail, outgoing_id(letter(2).id)).record.state is MailState.DROPPED
-    other = decide_post(records, is_released=True, at=NOW, by="ann")
+    other = decide_post(records, is_released=False, at=NOW, by="ann")
     assert isinstance(other, Refused)
 
 
@@ -160,6 +177,53 @@ def test_nothing_is_decided_where_nothing_is_held(records):
     assert isinstance(decide_post(records, is_released=True, at=NOW, by="ann"), Refused)
     with pytest.raises(NotFound):
         held_post(records)
+
+
+@pytest.mark.rule("S-20")
+@pytest.mark.parametrize("is_dropped", [True, False])
+def test_an_offer_that_never_leaves_is_a_persons_to_mend(is_dropped):
+    world = World()
+    stored = world.records.load(WorkOrder, OFFERED)
+    offer = replace(stored.record.assignments[0], letter_id=letter(2).id, delivered_at=None)
+    waiting = replace(stored.record, assignments=(offer,))
+    world.records.commit(Change(saves=(stored.replaced_by(waiting),)))
+    offering = letter(2, thread=OFFERED)
+    if is_dropped:
+        send(world.records, letter(1))
+        fill(world.records, 200)
+        assert send(world.records, offering) is Leaving.WAITS
+        decide_post(world.records, is_released=False, at=NOW + timedelta(minutes=1), by="ann")
+        assert send(world.records, offering) is Leaving.DROPPED
+    else:
+        send(world.records, offering)
+        for _ in range(2):
+            facts = {"letter_id": offering.id, "because": "its address is none", "at": NOW}
+            assert cannot_leave(world.records, **facts).state is MailState.RETURNED
+    order = world.order()
+    assert (order.state, order.task) == (WorkOrderState.CONTACT_FAILED, Task.CORRECT_CONTACT)
+    assert len([one for one in world.records.history(OFFERED) if one.what == "not_sent"]) == 1
+    again = resend_offer(world.records, work_order_id=OFFERED, at=NOW, by="spc_1")
+    assert again.state is WorkOrderState.OFFERED
+
+
+class Deciding(MemoryRecords):
+    """Records in which a person decides just before the next letter is put on hold."""
+
+    decision: datetime | None = None
+
+    def commit(self, change: Change) -> None:
+        if self.decision is not None:
+            at, self.decision = self.decision, None
+            decide_post(self, is_released=False, at=at, by="ann")
+        super().commit(change)
+
+
+def test_a_letter_is_not_held_by_a_hold_that_was_just_decided():
+    records = Deciding()
+    held(records)
+    records.decision = NOW
+    late = letter(3, at=NOW + timedelta(seconds=1))
+    assert send(records, late) is Leaving.LEAVES
 
 
 class Contended(MemoryRecords):
@@ -213,6 +277,19 @@ def test_a_bounce_or_a_complaint_voids_the_clock_and_asks_a_person():
     assert (order.assignments[0].bounced_at, order.task) == (TUESDAY, Task.CORRECT_CONTACT)
     told = [one for one in world.records.history(OFFERED) if one.what == "mail_returned"]
     assert len(told) == 1
+
+
+@pytest.mark.rule("S-20")
+def test_a_server_that_does_not_take_a_letter_for_now_is_noted_and_no_more():
+    world = World()
+    world.undeliver()
+    before = world.order()
+    for _ in range(2):
+        facts = {"letter_id": LETTER, "message_id": SES_ID, "because": "Transient MailboxFull"}
+        found = still_tried(world.records, **facts)
+        assert (found.state, found.says) == (MailState.LEAVING, "Transient MailboxFull")
+    assert world.order() == before
+    assert still_tried(world.records, **{**facts, "letter_id": "LTR-NONE"}) is None
 
 
 def test_a_letter_that_is_not_on_record_yet_is_asked_about_again(records):

@@ -11,7 +11,12 @@ from cloud.kernel.decision import Refused
 from cloud.kernel.errors import Conflict
 from cloud.kernel.money import Money
 from cloud.portfolio.models import Licence, Partner, Site
-from cloud.portfolio.organisation import Certification, RelationshipManager, Technician
+from cloud.portfolio.organisation import (
+    Certification,
+    RelationshipManager,
+    ServiceContact,
+    Technician,
+)
 from cloud.portfolio.process import change_installer
 from cloud.service import process
 from cloud.service.clocks import (
@@ -325,8 +330,12 @@ def test_an_answer_by_another_way_stands_though_the_mail_came_back(records):
     order = offered(records)
     facts = {"thread": order.id, "letter_id": order.assignments[-1].letter_id}
     accept(records)
+    alter(records, WorkOrder, order.id, task=Task.APPROVE_SPEND)
+    facts["address"] = "service@orig.example"
     order = process.record_bounce(records, at=MONDAY, **facts)
-    assert (order.state, order.task) == (WorkOrderState.ACCEPTED, Task.CORRECT_CONTACT)
+    assert (order.state, order.task) == (WorkOrderState.ACCEPTED, Task.APPROVE_SPEND)
+    assert records.load(ServiceContact, "orig").record.bounced_at == MONDAY
+    alter(records, WorkOrder, order.id, task=None)
     take_up(records, replace(FINDING, id="F-3"))
 
 
@@ -399,6 +408,34 @@ def test_a_sweep_that_is_late_reminds_of_what_is_late_and_not_of_what_was_soon(r
     offered(records)
     assert reminded(records, at("2026-06-12T09:00")) == ["Overdue: accept"]
     assert reminders_of(the_order(records), now=at("2026-06-12T09:00")) == ()
+
+
+@pytest.mark.rule("S-28")
+def test_a_reminder_that_is_swept_after_closing_waits_for_the_opening(records):
+    offered(records)
+    accept(records)
+    # The pause moves the deadline from Wednesday's closing to twenty seconds before Thursday's.
+    since, until = at("2026-06-09T08:00"), at("2026-06-09T16:59:40")
+    order = command(
+        records,
+        "grant_pause",
+        until,
+        reason="weather",
+        evidence="alert 7",
+        since=since,
+        until=until,
+    )
+    timer = records.timers.pop(f"{order.id}:remind")
+    assert timer.due_at == at("2026-06-10T16:59:41")
+    process.wake(records, timer=timer, at=at("2026-06-10T17:00:10"))
+    assert subjects(records, "Due soon") == []
+    waiting = records.timers[timer.id]
+    assert waiting.due_at == at("2026-06-11T08:00:01")
+    before = everything(records)
+    process.wake(records, timer=timer, at=at("2026-06-10T17:00:20"))
+    assert everything(records) == before
+    process.wake(records, timer=waiting, at=waiting.due_at)
+    assert len(subjects(records, "Due soon")) == 1
 
 
 @pytest.mark.rule("S-28")
@@ -810,6 +847,7 @@ def test_a_coordinator_s_pause_may_excuse_a_breach(records, since, until, is_exc
     facts = {"reason": "weather", "evidence": "alert 7"}
     order = twice(records, "grant_pause", now, since=at(since), until=at(until), **facts)
     assert order.assignments[-1].missed == (() if is_excused else (SlaMilestone.COMPLETE,))
+    assert [one.until for one in order.pauses[-1].planned] == [at(until)]
     assert ("complete_excused" in happened(records, order.id)) is is_excused
     if is_excused:
         wake(records, "complete_due", at("2026-06-24T17:00:01"))

@@ -133,6 +133,58 @@ def test_a_visit_that_is_not_over_and_work_that_is_not_taken_are_not_reported(wo
     assert other.order.report_id is None
 
 
+def goes(world, *visits):
+    """Have visits made, each from an arrival to a departure, or to none while it lasts."""
+    for came, left, is_finished in visits:
+        who = {"work_order_id": world.number, "partner_id": "orig", "by": "orig:jo"}
+        arrival = {"arrived_at": at(came), "at": at(came), "technician": "Jo"}
+        assert not isinstance(process.arrived(world.records, **who, **arrival), Refused)
+        if left:
+            leaving = {"departed_at": at(left), "at": at(left), "is_finished": is_finished}
+            assert not isinstance(process.departed(world.records, **who, **leaving), Refused)
+
+
+CAME, WENT = "2026-06-09T09:00", "2026-06-09T11:00"
+
+
+@pytest.mark.rule("P-71")
+@pytest.mark.rule("C-17")
+@pytest.mark.parametrize(
+    ("visits", "left", "is_taken"),
+    [
+        pytest.param((), "2026-05-09T12:00", False, id="a month too early"),
+        pytest.param((), "2026-06-08T08:59", False, id="before the work was taken"),
+        pytest.param((), "2026-06-08T09:00", True, id="as it was taken"),
+        pytest.param(((CAME, "", None),), "2026-06-09T08:59", False, id="before the arrival"),
+        pytest.param(((CAME, "", None),), CAME, True, id="at the arrival"),
+        pytest.param(((CAME, WENT, True),), "2026-06-09T10:59", False, id="before it is on record"),
+        pytest.param(((CAME, WENT, True),), "2026-06-09T11:01", False, id="after it is on record"),
+        pytest.param(((CAME, WENT, True),), WENT, True, id="as it is on record"),
+        pytest.param(((CAME, WENT, False),), "2026-06-09T10:59", False, id="before the visit over"),
+        pytest.param(((CAME, WENT, False),), "2026-06-09T13:00", True, id="a further visit"),
+    ],
+)
+def test_a_departure_that_contradicts_the_record_is_refused(world, content, visits, left, is_taken):
+    goes(world, *visits)
+    before = everything(world)
+    answer = submit(world, content, left=at(left))
+    if is_taken:
+        assert isinstance(answer, Report)
+        return
+    assert (answer.code, answer.rule) == ("invalid_departure", "P-71")
+    assert everything(world) == before
+
+
+@pytest.mark.rule("P-71")
+def test_a_corrected_report_does_not_move_the_departure(world, content):
+    submit(world, content)
+    give_back(world, "which connector?")
+    better = replace(content, summary="replaced connector 3")
+    answer = submit(world, better, when=SENT + 2 * HOUR, left=LEFT - HOUR)
+    assert answer.code == "invalid_departure"
+    assert isinstance(submit(world, better, when=SENT + 2 * HOUR), Report)
+
+
 @pytest.mark.parametrize(
     ("photo", "code"),
     [
