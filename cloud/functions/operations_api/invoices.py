@@ -212,3 +212,15 @@ def export_charges() -> Listed:
     return Listed(
         items=[codec.to_shown(row) for row in invoicing.export_charges(RECORDS, **acting())]
     )
+
+
+@router.get(
+    "/ops/customer_charges/exports/<export_id>",
+    responses=answers(),
+    tags=CHARGES,
+    middlewares=[may(ACCOUNTING, AUDITOR)],
+)
+def get_export(export_id: str) -> Listed:
+    """Give the rows of an export again, where its answer was lost (B-52)."""
+    rows = invoicing.rows_of_export(RECORDS, export_id)
+    return Listed(items=[codec.to_shown(row) for row in rows])

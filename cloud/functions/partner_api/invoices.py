@@ -90,6 +90,13 @@ def escalate_invoice(invoice_id: str) -> InvoiceOut:
     return InvoiceOut.of(allowed(answer))
 
 
+@router.post("/v1/invoices/<invoice_id>/withdraw", responses=answers(), tags=TAGS)
+def withdraw_invoice(invoice_id: str) -> InvoiceOut:
+    """Take an undecided invoice back; its number stays used (I-64)."""
+    answer = process.withdraw_invoice(RECORDS, invoice_id=invoice_id, **common(CLOCK.now()))
+    return InvoiceOut.of(allowed(answer))
+
+
 def _taken(answer: Invoice | Rejected | Refused) -> InvoiceOut:
     if isinstance(answer, Rejected):
         raise No(Refused(answer.rule, answer.because, answer.code), answer.errors)

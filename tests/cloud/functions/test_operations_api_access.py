@@ -27,6 +27,7 @@ POST /ops/cases/{case_id}/work_orders | spc
 POST /ops/coordinators/{coordinator_id}/presence | admin
 GET /ops/customer_charges | spc accounting_admin auditor
 POST /ops/customer_charges/export | accounting_admin
+GET /ops/customer_charges/exports/{export_id} | accounting_admin auditor
 POST /ops/customer_charges/{charge_id}/approve | spc
 POST /ops/customer_charges/{charge_id}/tell | spc
 POST /ops/customer_charges/{charge_id}/withdraw | spc
