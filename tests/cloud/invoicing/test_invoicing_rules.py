@@ -264,6 +264,19 @@ def test_more_than_the_limit_needs_an_approval_before_the_work(
     assert found == completeness.Completeness(expected, required)
 
 
+@pytest.mark.rule("I-64")
+def test_lines_of_one_instant_count_in_the_order_of_the_invoice_and_those_without_one_last():
+    lines = [
+        (None, Money(5)),
+        (at(NOON), Money(30)),
+        (at(NOON), Money(20)),
+        (at(MORNING), Money(1)),
+    ]
+    spending = completeness.spend_of(lines, others=(), on=DAY)
+    assert [spent.running_total.cents for spent in spending] == [1, 31, 51, 56]
+    assert [spent.performed_at for spent in spending[:3]] == [at(MORNING), at(NOON), at(NOON)]
+
+
 @pytest.mark.rule("I-66")
 @pytest.mark.parametrize(
     ("spc", "expected"),

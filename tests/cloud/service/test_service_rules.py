@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime
+from math import pi
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -201,9 +202,102 @@ def test_in_an_emergency_the_nearest_goes_and_the_better_one_among_equals():
     assert routed(near, good, far, is_emergency=True).assign_to == "good"
 
 
-def test_distance_is_along_the_earth():
-    raleigh, charlotte = (35.7796, -78.6382), (35.2271, -80.8431)
-    assert routing.distance_km(raleigh, charlotte) == pytest.approx(209, abs=1)
+@pytest.mark.rule("R-42")
+def test_the_ranking_says_what_each_place_is_made_of():
+    (only,) = routed(candidate("a", distance_km=50.4)).ranking
+    assert only == routing.Ranked("a", 60 * 80 + 40 * 50, 50, (), 60 * 80, 40 * 50, 2)
+    (next_door,) = routed(candidate("a", distance_km=0, max_km=0)).ranking
+    assert next_door.proximity_points == 40 * 100
+    (in_town,) = routed(candidate("a", distance_km=0.5, max_km=1)).ranking
+    assert in_town.proximity_points == 40 * 50
+
+
+@pytest.mark.rule("R-42")
+@pytest.mark.rule("R-45")
+@pytest.mark.rule("Q-79")
+def test_a_partner_is_told_every_filter_that_it_fails():
+    unfit = candidate(
+        "a",
+        is_active=False,
+        is_licensed=False,
+        is_insured=False,
+        has_opted_in=False,
+        states=frozenset(),
+        scopes=frozenset(),
+        certifications=frozenset(),
+        distance_km=101,
+        open_work_orders=11,
+    )
+    (ranked,) = routed(unfit, excluded=frozenset({"a"})).ranking
+    assert ranked.barred_by == (
+        "not active",
+        "not licensed",
+        "not insured",
+        "declined or lost this work order",
+        "takes only its own installs",
+        "does not work in NC",
+        "does not do this work",
+        "not certified for enphase",
+        "too far away",
+        "has no capacity",
+    )
+
+
+@pytest.mark.rule("R-42")
+def test_work_on_a_system_of_no_named_maker_needs_no_certificate():
+    assert routed(candidate("a", certifications=frozenset()), manufacturer="").assign_to == "a"
+
+
+@pytest.mark.rule("R-42")
+@pytest.mark.rule("R-43")
+@pytest.mark.parametrize(
+    ("facts", "order"),
+    [
+        pytest.param({}, ["good", "near", "busy", "orig", "full"], id="by score, the barred last"),
+        pytest.param(
+            {"is_emergency": True, "original_installer_id": "x"},
+            ["near", "busy", "good", "orig", "full"],
+            id="by distance in an emergency",
+        ),
+        pytest.param(
+            {"is_workmanship_suspected": True},
+            ["orig", "good", "near", "busy", "full"],
+            id="the installer before all others, which keep their order",
+        ),
+    ],
+)
+def test_the_ranking_is_in_the_order_of_the_choice(facts, order):
+    chosen = routed(
+        candidate("full", open_work_orders=10, distance_km=1, performance=100),
+        candidate("orig", performance=1, distance_km=99),
+        candidate("busy", distance_km=10, open_work_orders=3),
+        candidate("near", distance_km=10),
+        candidate("good", performance=95, distance_km=11),
+        **facts,
+    )
+    assert [ranked.partner_id for ranked in chosen.ranking] == order
+
+
+@pytest.mark.rule("R-42")
+def test_in_an_emergency_equals_are_told_apart_by_load_and_then_by_id():
+    loaded, b = candidate("a", open_work_orders=3), candidate("b")
+    assert routed(loaded, b, is_emergency=True).assign_to == "b"
+    assert routed(candidate("c"), b, is_emergency=True).assign_to == "b"
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "share_of_the_circle"),
+    [
+        pytest.param((0, 10), (90, 10), 1 / 4, id="equator to pole"),
+        pytest.param((0, -20), (0, 70), 1 / 4, id="a quarter of the equator"),
+        pytest.param((45, 0), (45, 90), 1 / 6, id="a quarter of the way round at 45 degrees"),
+        pytest.param((-30, 0), (60, 180), 5 / 12, id="over the pole, from south to north"),
+        pytest.param((35, -78), (35, -78), 0, id="nowhere"),
+    ],
+)
+def test_distance_is_along_the_earth(here, there, share_of_the_circle):
+    expected = 2 * pi * 6371.0088 * share_of_the_circle
+    assert routing.distance_km(here, there) == pytest.approx(expected)
 
 
 NOON = datetime(2026, 6, 4, 12, tzinfo=UTC)
@@ -244,7 +338,7 @@ def test_only_an_open_offer_can_be_answered(state):
     declined = offer.decline(state, accept_due_at=NOON, at=NOON)
     assert isinstance(accepted, Refused)
     assert isinstance(declined, Refused)
-    assert accepted.code == declined.code == "conflict"
+    assert (accepted.rule, accepted.code) == (declined.rule, declined.code) == ("R-44", "conflict")
 
 
 @pytest.mark.rule("R-44")
@@ -448,6 +542,8 @@ def test_the_support_center_owns_what_is_onboarded_with_it():
         pytest.param("GET", {"scopes": ()}, {"partner_id": "b"}, 404, id="another's, no scope"),
         pytest.param("POST", {}, {}, 403, id="writing with leave to read"),
         pytest.param("GET", {"scopes": ("work_order:write",)}, {}, 403, id="leave to write only"),
+        pytest.param("head", {}, {}, 200, id="asking whether it is there, in small letters"),
+        pytest.param("GET", {}, {"type": "invoice"}, 403, id="leave to read something else"),
         pytest.param("GET", {}, {"assignment_state": "declined"}, 200, id="reading a past one"),
         *(
             pytest.param(
@@ -458,7 +554,7 @@ def test_the_support_center_owns_what_is_onboarded_with_it():
                 id=f"{method} to a {state} one",
             )
             for method in ("POST", "PATCH")
-            for state in ("reassigned", "declined", "expired", "expired_reassigned")
+            for state in ("reassigned", "declined", "expired", "expired_reassigned", "withdrawn")
         ),
         pytest.param(
             "POST",
