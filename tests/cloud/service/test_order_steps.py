@@ -28,12 +28,14 @@ from cloud.service.models import (
     CaseState,
     Coordinator,
     OriginalOffer,
+    Pause,
     ScopeLine,
     Task,
     WorkOrder,
     WorkOrderState,
 )
 from cloud.service.offer import AssignmentState
+from cloud.service.pausing import between_visits
 from cloud.service.sla import ClockState, SlaMilestone
 from tests.cloud.service.test_service_process import (
     FINDING,
@@ -714,6 +716,8 @@ def test_between_two_visits_the_clocks_stand_once_the_next_one_is_booked(records
         left,
         at("2026-06-17T09:00"),
     )
+    assert (pause_.by, pause_.declared_at) == ("orig:jo", left)
+    assert pause_.evidence.endswith("2026-06-17T09:00-04:00")
     assert order.task is Task.CONFIRM_PAUSE
     # Four working days and six hours later than the 23rd at closing.
     due = clock_of(order, SlaMilestone.COMPLETE, now=left).deadline.due_at
@@ -721,11 +725,70 @@ def test_between_two_visits_the_clocks_stand_once_the_next_one_is_booked(records
     command(records, "confirm_pause", left, number=1)
     order = schedule(records, "Jo", left, "2026-06-18")
     assert len(order.pauses) == 1
-    assert (order.pauses[0].until, order.pauses[0].decided_at) == (at("2026-06-18T09:00"), None)
+    moved = order.pauses[0]
+    assert (moved.until, moved.decided_at, moved.decided_by) == (at("2026-06-18T09:00"), None, "")
     early = at("2026-06-16T09:00")
     order = command(records, "arrived", early, **own(arrived_at=early))
     assert order.pauses[0].until == early
     assert len(order.visits) == 2
+
+
+LEFT, NEXT = at("2026-06-10T12:00"), at("2026-06-17T09:00")
+
+
+def unfinished(records, *pauses, is_finished=False):
+    """Give the order after a visit that did not finish it, with pauses of its own."""
+    offered(records)
+    accept(records)
+    schedule(records, "Jo")
+    came = at("2026-06-10T09:30")
+    command(records, "arrived", came, **own(arrived_at=came))
+    command(records, "departed", LEFT, **own(departed_at=LEFT, is_finished=is_finished))
+    return replace(the_order(records), pauses=pauses)
+
+
+def stood(reason, since, until, **facts):
+    end = None if until is None else at(until)
+    return Pause(reason, at(since), end, "x", "orig:jo", declared_at=at(since), **facts)
+
+
+WEATHER_AHEAD = stood("weather", "2026-06-10T10:00", "2026-06-20T09:00")
+WEATHER_OPEN = stood("weather", "2026-06-10T10:00", None)
+WEATHER_OVER = stood("weather", "2026-06-09T10:00", "2026-06-09T12:00")
+BOOKED = stood("multi_visit", "2026-06-10T11:00", "2026-06-12T09:00")
+REJECTED = replace(BOOKED, is_rejected=True)
+ENDED = replace(BOOKED, until=LEFT)
+
+
+@pytest.mark.rule("S-23")
+@pytest.mark.parametrize(
+    ("known", "since"),
+    [
+        pytest.param((WEATHER_AHEAD,), LEFT, id="another reason goes on for longer"),
+        pytest.param((WEATHER_OPEN,), LEFT, id="another reason has no end yet"),
+        pytest.param((REJECTED,), at("2026-06-12T09:00"), id="rejected time stays rejected"),
+        pytest.param((ENDED,), LEFT, id="the one before ended at this very instant"),
+    ],
+)
+def test_a_further_visit_brings_a_pause_of_its_own(records, known, since):
+    order = unfinished(records, *known)
+    after = between_visits(order, next_at=NEXT, now=LEFT, by="orig:jo")
+    assert after.pauses[:-1] == known
+    added = after.pauses[-1]
+    assert (added.reason, added.since, added.until) == ("multi_visit", since, NEXT)
+
+
+@pytest.mark.rule("S-23")
+def test_another_time_of_the_next_visit_moves_its_pause_alone(records):
+    order = unfinished(records, WEATHER_OVER, BOOKED)
+    after = between_visits(order, next_at=NEXT, now=LEFT, by="orig:jo")
+    assert after.pauses == (WEATHER_OVER, replace(BOOKED, until=NEXT))
+
+
+@pytest.mark.rule("S-23")
+def test_work_that_a_visit_finished_waits_for_no_further_one(records):
+    order = unfinished(records, is_finished=True)
+    assert between_visits(order, next_at=NEXT, now=LEFT, by="orig:jo") == order
 
 
 @pytest.mark.rule("S-23b")

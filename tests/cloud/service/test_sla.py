@@ -176,15 +176,22 @@ def test_the_site_s_own_clock_counts():
 
 
 @pytest.mark.rule("S-24b")
-def test_an_own_closure_is_no_business_day():
+@pytest.mark.parametrize(
+    ("closes", "expected"),
+    [
+        pytest.param("17:00", "2026-06-05T17:00", id="by day"),
+        pytest.param("24:00", "2026-06-06T00:00", id="where a day ends at midnight"),
+    ],
+)
+def test_an_own_closure_is_no_business_day(closes, expected):
     closed = hours(
         "us_bank",
         zone=EASTERN,
         opens="08:00",
-        closes="17:00",
+        closes=closes,
         extra_closures=frozenset({date(2026, 6, 3)}),
     )
-    assert due("accept", "2026-06-02T10:00", 2, calendar=closed).due_at == at("2026-06-05T17:00")
+    assert due("accept", "2026-06-02T10:00", 2, calendar=closed).due_at == at(expected)
 
 
 @pytest.mark.rule("S-25")
