@@ -361,6 +361,39 @@ def test_without_a_call_the_report_says_so(records):
 
 
 @pytest.mark.rule("E-33")
+@pytest.mark.parametrize(
+    ("facts", "may_reassign"),
+    [
+        pytest.param({}, True, id="silent"),
+        pytest.param({"acknowledged_at": MONDAY}, False, id="heard, and not answered yet"),
+        pytest.param({"answered_at": MONDAY}, False, id="answered without another word"),
+        pytest.param(
+            {"acknowledged_at": MONDAY, "state": AssignmentState.DECLINED}, True, id="declined"
+        ),
+    ],
+)
+def test_an_emergency_is_taken_back_from_who_is_silent_or_declines(records, facts, may_reassign):
+    take_up(records, replace(FINDING, hazard="roof_leak"))
+    order = deliver(records)
+    order = replace(order, assignments=(replace(order.assignments[-1], **facts),))
+    call = emergency_of(order, now=at("2026-06-08T10:00:01"))
+    assert call.may_reassign is may_reassign
+    assert call.due_at.isoformat() == "2026-06-08T10:00:00-04:00"
+
+
+@pytest.mark.rule("S-23")
+def test_a_clock_stands_within_a_pause_that_has_an_end(records):
+    offered(records)
+    accept(records)
+    now = at("2026-06-08T10:00")
+    facts = {"reason": "weather", "evidence": "alert 7", "since": MONDAY}
+    order = command(records, "grant_pause", now, until=at("2026-06-08T12:00"), **facts)
+    assert clock_of(order, SlaMilestone.COMPLETE, now=now).state is ClockState.PAUSED
+    noon = at("2026-06-08T12:00")
+    assert clock_of(order, SlaMilestone.COMPLETE, now=noon).state is ClockState.RUNNING
+
+
+@pytest.mark.rule("E-33")
 def test_an_emergency_that_nobody_answers_is_on_record_once(records):
     take_up(records, replace(FINDING, hazard="roof_leak"))
     order = deliver(records)
@@ -403,6 +436,36 @@ def test_a_sweep_that_is_late_reminds_of_what_is_late_and_not_of_what_was_soon(r
     offered(records)
     assert reminded(records, at("2026-06-12T09:00")) == ["Overdue: accept"]
     assert reminders_of(the_order(records), now=at("2026-06-12T09:00")) == ()
+
+
+@pytest.mark.rule("S-26")
+@pytest.mark.rule("S-28")
+def test_a_reminder_counts_days_where_the_home_stands(records):
+    # Closing time in Honolulu lies on the next day in Greenwich.
+    order = replace(offered(records), time_zone="Pacific/Honolulu")
+    soon = reminders_of(order, now=MONDAY)[0]
+    assert (soon.name, soon.at.isoformat()) == ("accept_soon", "2026-06-10T08:00:00-10:00")
+
+
+@pytest.mark.rule("S-28")
+def test_the_business_day_before_a_monday_is_friday(records):
+    order = offered(records, at("2026-06-11T09:00"))  # due on Monday at closing
+    soon = reminders_of(order, now=at("2026-06-11T09:00"))[0]
+    assert (soon.name, soon.at) == ("accept_soon", at("2026-06-15T08:00"))
+    due = at("2026-06-15T17:00")
+    assert [one.name for one in reminders_of(order, now=due)] == ["accept_soon", "accept_late"]
+    late = reminders_of(order, now=due + timedelta(seconds=1))
+    assert [(one.name, one.at) for one in late] == [("accept_late", at("2026-06-16T08:00"))]
+
+
+@pytest.mark.rule("E-32")
+def test_who_was_heard_in_an_emergency_is_not_waited_for_any_more(records):
+    take_up(records, replace(FINDING, hazard="roof_leak"))
+    order = deliver(records)
+    timer = records.timers[f"{order.id}:acknowledge_due"]
+    assert (timer.subject, timer.wakes) == (order.id, "acknowledge_due")
+    command(records, "acknowledge", **own())
+    assert f"{order.id}:acknowledge_due" not in records.timers
 
 
 @pytest.mark.rule("S-28")
@@ -518,6 +581,7 @@ def test_work_that_is_called_off_has_no_clock_and_no_breach(records):
     order = twice(records, "cancel_order", reason="it works again")
     assert (order.state, order.task) == (WorkOrderState.CANCELLED, None)
     assert records.timers == {}
+    assert reminders_of(order, now=MONDAY) == ()
     assert records.load(Case, order.case_id).record.state is CaseState.OPEN
     assert len(subjects(records, "no longer yours")) == 1
     before = everything(records)
