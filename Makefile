@@ -65,7 +65,7 @@ bench: $(READY) ## every benchmark, as ratios against named peers in the same ru
 	@$(BIN)/python -m bench
 
 .PHONY: mutants
-mutants: $(READY) ## changes the rules of service and invoicing and asks whether a test notices; W="cloud.service.sla.*"
+mutants: $(READY) ## breaks the rules one by one and lists what no test noticed; W="cloud.service.sla.*"
 	@PYTHONPATH=$(CURDIR) $(BIN)/mutmut run --max-children 1 $(if $(W),"$(W)")
 	@$(BIN)/mutmut results
 

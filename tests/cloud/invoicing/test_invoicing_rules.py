@@ -329,6 +329,18 @@ def test_by_when_an_invoice_is_decided(returned, expected):
     assert due == (at(expected) if expected else None)
 
 
+@pytest.mark.rule("I-66a")
+def test_a_reminder_comes_as_the_offices_open_on_the_day_that_they_have():
+    found = approval.reminder_due(
+        submitted_at=at("2026-06-12T14:00"),
+        business_days=10,
+        calendar=calendar_at("Pacific/Honolulu", on=DAY),
+    )
+    # Due at closing, which is the next day in Greenwich.
+    assert found is not None
+    assert found.isoformat() == "2026-06-29T08:00:00-10:00"
+
+
 @pytest.mark.rule("I-69")
 @pytest.mark.parametrize(
     ("due", "expected"),

@@ -908,6 +908,7 @@ def test_what_was_rejected_cannot_be_declared_again(records):
     command(records, "reject_pause", number=1, reason="the sun shone")
     again = pause(records)
     assert (again.rule, again.code) == ("S-23d", "pause_rejected")
+    assert again.because
     order = pause(records, reason="equipment_shipping_delay")
     assert order.pauses[-1].is_open
 
@@ -970,6 +971,7 @@ def test_even_a_coordinator_names_reason_and_evidence(records, facts, answered):
     accept(records)
     answer = command(records, "grant_pause", **{**given, **facts})
     assert (answer.rule, answer.code) == answered
+    assert answer.because
 
 
 @pytest.mark.rule("S-23")
@@ -980,6 +982,7 @@ def test_a_pause_reaches_behind_no_deadline_that_has_passed(records):
     wake(records, "schedule_due", now)
     refused = pause(records, when=now, since=at("2026-06-10T16:59"))
     assert (refused.rule, refused.code) == ("S-23", "declared_after_due")
+    assert refused.because
     order = pause(records, when=now, since=at("2026-06-10T17:00"))
     assert order.pauses[-1].is_open
     assert order.assignments[-1].missed == (SlaMilestone.SCHEDULE,)
@@ -991,6 +994,7 @@ def test_a_further_visit_is_booked_before_it_is_a_reason(records):
     accept(records)
     refused = pause(records, reason="multi_visit")
     assert (refused.rule, refused.code) == ("S-23", "next_visit_missing")
+    assert refused.because
     schedule(records, "Jo")
     begun = at("2026-06-10T09:00:01")
     assert pause(records, when=begun, reason="multi_visit").code == "next_visit_missing"

@@ -681,6 +681,11 @@ def test_a_pause_moves_the_deadlines_and_ends(records):
         ),
         pytest.param({"since": at("2026-06-05T08:00")}, None, id="from Friday's opening"),
         pytest.param(
+            {"when": at("2026-06-08T20:30"), "since": at("2026-06-05T08:00")},
+            None,
+            id="told on Monday evening, when Greenwich has Tuesday",
+        ),
+        pytest.param(
             {"reason": "homeowner_unresponsive"}, ("S-23c", "too_few_attempts"), id="never tried"
         ),
         pytest.param(
@@ -694,6 +699,7 @@ def test_which_pauses_are_granted(records, facts, answered):
     answer = pause(records, **facts)
     told = (answer.rule, answer.code) if isinstance(answer, Refused) else None
     assert told == answered
+    assert told is None or answer.because
 
 
 @pytest.mark.rule("S-23c")

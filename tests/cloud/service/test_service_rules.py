@@ -339,6 +339,7 @@ def test_only_an_open_offer_can_be_answered(state):
     assert isinstance(accepted, Refused)
     assert isinstance(declined, Refused)
     assert (accepted.rule, accepted.code) == (declined.rule, declined.code) == ("R-44", "conflict")
+    assert f"stands as {state.replace('_', ' ')} and" in accepted.because
 
 
 @pytest.mark.rule("R-44")
@@ -499,7 +500,13 @@ def test_an_invoice_without_a_thread_is_matched_by_the_number(subject, texts, se
         open_work_orders=["WO-7", "WO-8"],
         texts=texts,
     )
-    assert found.work_order_id == expected
+    assert found == mail.MailMatch(expected, "number" if expected else None)
+
+
+def test_a_thread_has_one_id_in_small_letters_and_twenty_are_read():
+    assert mail.thread_id("WO-7AB") == "<wo-7ab@mail.sunreeve.example>"
+    named = [f"WO-{number}" for number in range(25)]
+    assert mail.named_threads(" ".join(named[:10]), " ".join(named)) == tuple(named[:20])
 
 
 @pytest.mark.rule("X-86")
@@ -530,6 +537,11 @@ def test_where_a_dispute_goes(level, resolved, finding, expected, credit):
 def test_the_support_center_owns_what_is_onboarded_with_it():
     assert cases.support_owner(omnidian_onboarded=True, on=DAY) == "omnidian"
     assert cases.support_owner(omnidian_onboarded=False, on=DAY) == "ams"
+
+
+def test_a_day_is_the_one_where_the_home_stands():
+    night = datetime(2026, 6, 2, 3, tzinfo=UTC)
+    assert cases.local_day(night, "America/New_York") == date(2026, 6, 1)
 
 
 @pytest.mark.rule("T-91")
