@@ -407,6 +407,26 @@ def test_what_a_report_lacks(facts, missing):
     assert report.missing_from(told, on=DAY) == tuple(missing)
 
 
+@pytest.mark.rule("P-70b")
+@pytest.mark.parametrize(
+    ("kind", "after", "state", "says"),
+    [
+        pytest.param("fuse", [], "not_asked", "no gateway reads", id="what no gateway reads"),
+        pytest.param("inverter", [], "waiting", "has not read N1, N2 yet", id="not heard yet"),
+        pytest.param("inverter", ["n1", "n2 "], "confirmed", "reads N1, N2", id="both new ones"),
+        pytest.param("inverter", ["n1", "o2", "o1"], "mismatch", "old O1, O2 still", id="the old"),
+        pytest.param(
+            "battery", ["y", "x"], "mismatch", "reads x, y and not N1, N2", id="strangers"
+        ),
+    ],
+)
+def test_what_the_gateway_reads_of_an_exchange_is_told(kind, after, state, says):
+    parts = [report.ExchangedPart(f"O{one}", f"N{one}", kind) for one in (1, 2)]
+    verdict = report.serial_verdict(parts, before=[], after=after)
+    assert verdict.state == state
+    assert says in verdict.says
+
+
 @pytest.mark.rule("M-75")
 @pytest.mark.parametrize(
     ("facts", "work_order", "matched_by"),
