@@ -64,6 +64,11 @@ vectors: $(READY) ## acceptance vectors; KIND=service|funding DIR=path
 bench: $(READY) ## every benchmark, as ratios against named peers in the same run
 	@$(BIN)/python -m bench
 
+.PHONY: mutants
+mutants: $(READY) ## breaks the rules one by one and lists what no test noticed; W="cloud.service.sla.*"
+	@PYTHONPATH=$(CURDIR) $(BIN)/mutmut run --max-children 1 $(if $(W),"$(W)")
+	@$(BIN)/mutmut results | grep -v "not checked" || echo "no survivors"
+
 .PHONY: lock
 lock: $(READY) ## pins the dependencies anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
@@ -75,7 +80,7 @@ lock: $(READY) ## pins the dependencies anew, with hashes
 
 .PHONY: clean
 clean: ## removes what was played and built, not the environment
-	@rm -rf var .aws-sam .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	@rm -rf var .aws-sam .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage mutants
 
 # What would be deployed. `sam` pins libraries that we have newer ones of, so it has an environment of
 # its own; it writes below .aws-sam only, asks AWS for nothing and reports to nobody.

@@ -17,7 +17,7 @@ from invoicing_world import (
 
 from cloud.invoicing import charges, process
 from cloud.invoicing.completeness import DraftLine
-from cloud.invoicing.models import ChargeState, CustomerCharge
+from cloud.invoicing.models import ChargedLine, ChargeState, CustomerCharge
 from cloud.kernel.change import Change, Save
 from cloud.kernel.errors import NotFound
 from cloud.kernel.money import Money
@@ -113,6 +113,37 @@ def test_a_charge_goes_its_way(records):
         "charge_told",
         "charge_exported",
     ]
+
+
+@pytest.mark.rule("B-52")
+def test_the_export_has_a_row_for_each_line_by_charge_and_what_was_told_only():
+    nest = ChargedLine(0, Cause.CRITTER_REMEDIATION, "removed a nest", Money(10_000))
+    roof = ChargedLine(2, Cause.ROOF_REPAIR, "sealed a tile", Money(5_000))
+
+    def charge(name, state, *lines, told_at):
+        ids = (name, f"INV-{name}", f"WO-{name}", f"site-{name}")
+        total = Money(sum(line.amount.cents for line in lines))
+        facts = {"approved_by": "rm", "told_at": told_at}
+        return CustomerCharge(*ids, lines, total, f"{name}.jpg", state, SUBMITTED, "spc_1", **facts)
+
+    rows = charges.rows_of(
+        [
+            charge("C", ChargeState.EXPORTED, roof, told_at=None),
+            charge("B", ChargeState.APPROVED, roof, told_at=None),
+            charge("A", ChargeState.TOLD, nest, roof, told_at=SUBMITTED),
+        ]
+    )
+    a = ("A", "INV-A", "WO-A", "site-A")
+    c = ("C", "INV-C", "WO-C", "site-C")
+    sealed = (3, "roof_repair", "sealed a tile", 5_000)
+    day = SUBMITTED.date()
+    assert rows == (
+        charges.ChargeRow(
+            *a, 1, "critter_remediation", "removed a nest", 10_000, "A.jpg", "told", "rm", day
+        ),
+        charges.ChargeRow(*a, *sealed, "A.jpg", "told", "rm", day),
+        charges.ChargeRow(*c, *sealed, "C.jpg", "exported", "rm", None),
+    )
 
 
 @pytest.mark.rule("B-52")

@@ -31,6 +31,7 @@ from cloud.invoicing.completeness import DraftLine
 from cloud.invoicing.models import (
     BackBill,
     BackBillState,
+    Notice,
     Offset,
     Outcome,
     Subject,
@@ -41,7 +42,7 @@ from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput, BrokenInvariant, Conflict, NotFound
 from cloud.kernel.ids import derived
 from cloud.kernel.money import Money
-from cloud.portfolio.models import PartnerKind, RateCard
+from cloud.portfolio.models import Partner, PartnerKind, RateCard
 from cloud.service.models import Cause, OriginalOffer, WorkOrderState
 
 DUE = at("2026-06-29T17:00")
@@ -99,6 +100,7 @@ def test_a_back_bill_goes_its_way_and_is_posted_once(records):
     told = assess(records)
     assert (told.state, told.partner_id, told.total) == ("notified", "orig", Money(40_000))
     assert (told.cost, told.markup, told.posted) == (Money(33_333), Money(6_667), Money(0))
+    assert told.notices == (Notice(Money(40_000), SUBMITTED, DUE),)
     assert offsets(records) == []
     assert records.timers[f"{told.id}:back_bill_due"].due_at == AFTER
     (notice,) = [one for one in records.letters.values() if one.subject.endswith("notice")]
@@ -108,6 +110,8 @@ def test_a_back_bill_goes_its_way_and_is_posted_once(records):
     assert offsets(records) == []
     wake(records, AFTER)
     assert (bill(records).state, bill(records).posted) == ("posted", Money(40_000))
+    handed = Offset(derived("OFF", told.id, 1), Money(40_000), AFTER)
+    assert (bill(records).revision, bill(records).offsets) == (1, (handed,))
     (offset,) = [one for one in records.messages.values() if one.topic == "offset"]
     assert offset.body == {
         "offset_id": offset.id,
@@ -219,6 +223,23 @@ def test_two_rises_are_posted_each_in_its_time(records):
     wake(records, at("2026-06-30T17:00:01"))
     assert (offsets(records), bill(records).state) == ([12_000, 6_000], "posted")
     assert f"{bill(records).id}:back_bill_due" not in records.timers
+
+
+@pytest.mark.rule("B-54a")
+def test_a_rise_that_falls_away_again_leaves_the_first_term_as_it_was(records):
+    order = done(records, cause=Cause.WORKMANSHIP)
+    pay(records, invoiced(records, order, 10_000))
+    second = invoiced_later(records, 5_000)
+    pay(records, second, when=at("2026-06-15T10:00"))
+    process.record_line_causes(
+        records,
+        invoice_id=second.id,
+        causes={0: Cause.PRODUCT_FAILURE},
+        evidence="label.jpg",
+        by="spc_1",
+        at=at("2026-06-16T10:00"),
+    )
+    assert bill(records).notices == (Notice(Money(12_000), SUBMITTED, DUE),)
 
 
 @pytest.mark.rule("B-54a")
@@ -444,8 +465,11 @@ def test_work_of_our_own_is_claimed_back_by_the_rate_card(records):
     records.commit(
         Change(saves=(Save(replace(partner("house"), kind=PartnerKind.IN_HOUSE, rate_card=RATES)),))
     )
-    done(records, by="house", cause=Cause.WORKMANSHIP)
-    assert cost(records).amount == Money(18_670)
+    order = done(records, by="house", cause=Cause.WORKMANSHIP)
+    noted = cost(records)
+    assert noted.amount == Money(18_670)
+    claim = claim_of(order, records.load(WorkOrderSpend, "WO-1").record, ())
+    assert (claim.is_confirmed, claim.is_paid, claim.sources) == (True, True, (noted.id,))
     assert (bill(records).state, bill(records).total) == ("notified", Money(22_404))
     before = everything(records)
     cost(records, when=AFTER)
@@ -453,6 +477,18 @@ def test_work_of_our_own_is_claimed_back_by_the_rate_card(records):
     cost(records, km=0)
     assert bill(records).total == Money(21_600)
     assert records.load(WorkOrderSpend, "WO-1").record.internal.distance_km == 0
+
+
+@pytest.mark.rule("B-51")
+def test_who_built_it_with_its_own_people_claims_nothing_from_itself(records):
+    alone = replace(partner("orig"), kind=PartnerKind.IN_HOUSE, rate_card=RATES)
+    stored = records.load(Partner, "orig")
+    records.commit(Change(saves=(stored.replaced_by(alone),)))
+    order = done(records, by="orig", cause=Cause.WORKMANSHIP, original_offer="declined")
+    assert cost(records).partner_id == "orig"
+    claim = claim_of(order, records.load(WorkOrderSpend, "WO-1").record, ())
+    assert not claim.is_any
+    assert records.find(BackBill, by="partner_id", value="orig") == ()
 
 
 @pytest.mark.rule("B-54")

@@ -170,7 +170,9 @@ def test_overturned_gives_all_back_and_claims_nothing_later(notified):
     later = submit(notified, draft(order, 1_000, "INV-2"))
     approve(notified, later)
     pay(notified, later, when=AFTER)
-    assert (bill(notified).state, bill(notified).total) == ("credited", Money(0))
+    fallen = bill(notified)
+    assert (fallen.state, fallen.total) == ("credited", Money(0))
+    assert (fallen.cost, fallen.markup) == (Money(0), Money(0))
     assert dispute(notified, when=AFTER).code == "conflict"
     (letter,) = [one for one in notified.letters.values() if one.subject.endswith("closed")]
     assert "$400.00 is given back" in letter.text

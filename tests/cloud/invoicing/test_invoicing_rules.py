@@ -264,6 +264,19 @@ def test_more_than_the_limit_needs_an_approval_before_the_work(
     assert found == completeness.Completeness(expected, required)
 
 
+@pytest.mark.rule("I-64")
+def test_lines_of_one_instant_count_in_the_order_of_the_invoice_and_those_without_one_last():
+    lines = [
+        (None, Money(5)),
+        (at(NOON), Money(30)),
+        (at(NOON), Money(20)),
+        (at(MORNING), Money(1)),
+    ]
+    spending = completeness.spend_of(lines, others=(), on=DAY)
+    assert [spent.running_total.cents for spent in spending] == [1, 31, 51, 56]
+    assert [spent.performed_at for spent in spending[:3]] == [at(MORNING), at(NOON), at(NOON)]
+
+
 @pytest.mark.rule("I-66")
 @pytest.mark.parametrize(
     ("spc", "expected"),
@@ -314,6 +327,18 @@ def test_by_when_an_invoice_is_decided(returned, expected):
         returned=[(at(a), at(b) if b else None) for a, b in returned],
     )
     assert due == (at(expected) if expected else None)
+
+
+@pytest.mark.rule("I-66a")
+def test_a_reminder_comes_as_the_offices_open_on_the_day_that_they_have():
+    found = approval.reminder_due(
+        submitted_at=at("2026-06-12T14:00"),
+        business_days=10,
+        calendar=calendar_at("Pacific/Honolulu", on=DAY),
+    )
+    # Due at closing, which is the next day in Greenwich.
+    assert found is not None
+    assert found.isoformat() == "2026-06-29T08:00:00-10:00"
 
 
 @pytest.mark.rule("I-69")

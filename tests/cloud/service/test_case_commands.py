@@ -10,13 +10,15 @@ from cloud.kernel.errors import Conflict
 from cloud.kernel.money import Money
 from cloud.portfolio.models import Site
 from cloud.service import process
-from cloud.service.cases import advice_of, category_refused, step_refused
+from cloud.service.cases import advice_of, category_refused, sent_for, step_refused
 from cloud.service.models import (
     Case,
     CaseOwner,
     CaseState,
     CaseTask,
     EmergencyCategory,
+    EvaluationCheck,
+    Sight,
     Task,
     Visit,
     WorkOrderState,
@@ -106,6 +108,7 @@ def test_four_kinds_of_emergency_and_a_fifth_by_a_person_s_reason(
 ):
     refused = category_refused(category, reason=reason, is_grid_out=is_grid_out, on=DAY)
     assert (refused.code if refused else None) == code
+    assert refused is None or (refused.rule == "E-31" and refused.because)
 
 
 @pytest.mark.rule("K-30")
@@ -279,6 +282,8 @@ def test_work_that_was_ordered_becomes_urgent(records):
 @pytest.mark.rule("E-31")
 def test_an_emergency_after_the_work_sends_somebody_again(records):
     case = has_worked(records, take_up(records), MONDAY)
+    seen = replace(case, checks=(EvaluationCheck(MONDAY, Sight.CLEAR),))
+    assert sent_for(seen).checks == ()
     told = escalate(records, case)
     assert (told.state, told.returns, len(orders(records, told))) == (CaseState.WORK_ORDERED, 1, 2)
 
@@ -326,6 +331,11 @@ def test_both_ways_to_a_partner_are_on_record_or_the_missing_one_is_named(record
     process.record_delivery(records, **sent)
     (way,) = process.emergency_contacts(records, case_id=case.id)
     assert (way.emailed_at, way.missing) == (LATER, ("phone",))
+    called = {"outcome": "reached", "at": LATER, "by": "ams"}
+    process.record_phone_call(records, work_order_id=order.id, **called)
+    (way,) = process.emergency_contacts(records, case_id=case.id)
+    assert (way.work_order_id, way.partner_id) == (order.id, order.partner_id)
+    assert (way.phoned_at, way.missing) == (LATER, ())
     other = take_up(records, replace(SURE, id="F-9", family="BATTERY"))
     assert process.emergency_contacts(records, case_id=other.id) == ()
 

@@ -1,7 +1,7 @@
 """Whether work helped: three clear evaluations, a miss, a silent home, and the fortnight after."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -88,6 +88,23 @@ def test_an_evaluation_at_the_very_instant_of_the_work_is_before_it():
     assert next(evaluations(evaluation(10, 13), evaluation(12, 5), -5)) == evaluation(10, 21)
 
 
+@pytest.mark.parametrize(
+    ("after", "until", "offset_hours", "found"),
+    [
+        pytest.param(
+            "2026-06-11T00:30", "2026-06-11T03:00", -5, ["2026-06-11T02:00"], id="Greenwich ahead"
+        ),
+        pytest.param(
+            "2026-06-10T18:00", "2026-06-10T20:00", 10, ["2026-06-10T19:00"], id="Greenwich behind"
+        ),
+    ],
+)
+def test_evaluations_are_those_of_the_home_s_own_day(after, until, offset_hours, found):
+    start, end = (datetime.fromisoformat(one).replace(tzinfo=UTC) for one in (after, until))
+    expected = [datetime.fromisoformat(one).replace(tzinfo=UTC) for one in found]
+    assert list(evaluations(start, end, offset_hours)) == expected
+
+
 @pytest.mark.rule("C-17d")
 def test_an_evaluation_is_looked_at_an_hour_after_it_begins():
     assert looked_at(WORKED, -5) == evaluation(10, 22)
@@ -145,6 +162,12 @@ def test_five_business_days_of_silence_are_a_person_s():
 @pytest.mark.rule("C-17b")
 def test_the_silence_counts_from_the_last_usable_evaluation():
     assert proven(*(STANDING,) * 6, *(SILENT,) * 17) is Proof.WAITING
+
+
+def test_the_silence_counts_from_the_day_that_the_home_had():
+    # Heard of at 21:00 on Wednesday the 10th, when Greenwich has Thursday: over on the 17th.
+    assert proven(CLEAR, *[SILENT] * 20) is Proof.WAITING
+    assert proven(CLEAR, *[SILENT] * 21) is Proof.SILENT
 
 
 def test_the_first_proof_counts_however_many_evaluations_are_looked_at_at_once():
@@ -213,6 +236,16 @@ AFTER = (E13 + HOUR).isoformat()
             id="a clock runs that nobody was told of",
         ),
         pytest.param(
+            {"told": (replace(FAULT, since=E13.isoformat()),), "family": "INVERTER"},
+            STANDING,
+            id="told as of this very evaluation",
+        ),
+        pytest.param(
+            {"own": (clock("INV_FAULT", E13),), "family": "INVERTER"},
+            STANDING,
+            id="a clock that began with this very evaluation",
+        ),
+        pytest.param(
             {"own": (clock("INV_FAULT", E13 - HOUR, good=1),), "family": "INVERTER"},
             STANDING,
             id="one good evaluation does not end it",
@@ -276,6 +309,13 @@ def test_a_home_that_was_never_judged_shows_nothing():
 def test_what_began_on_the_day_of_the_work_may_be_the_old_issue(opened_on, is_new):
     finding = replace(SURE, opened_on=datetime.fromisoformat(opened_on).date())
     assert is_new_since(finding, WORKED, -5) is is_new
+
+
+def test_what_began_with_the_day_on_which_the_work_was_over_may_be_the_old_issue():
+    midnight = datetime(2026, 6, 11, 5, tzinfo=UTC)
+    finding = replace(SURE, opened_on=midnight.date())
+    assert not is_new_since(finding, midnight, -5)
+    assert is_new_since(finding, midnight - timedelta(seconds=1), -5)
 
 
 # ---------------------------------------------------------------------- the way of a case

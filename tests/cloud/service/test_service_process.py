@@ -395,6 +395,19 @@ def test_silence_is_a_breach_once_and_a_person_confirms_the_reassignment(records
 
 
 @pytest.mark.rule("R-44")
+@pytest.mark.rule("B-53")
+def test_the_silence_of_the_next_partner_does_not_speak_for_the_installer(records):
+    offered(records)
+    decline(records)
+    deliver(records)
+    order = wake(records, "accept_due", at("2026-06-10T17:00:01"))
+    assert order.state is WorkOrderState.REASSIGNABLE
+    assert order.original_offer is OriginalOffer.DECLINED
+    assert [one.partner_id for one in order.assignments] == ["orig", "other"]
+    assert [one.missed for one in order.assignments] == [(), (SlaMilestone.ACCEPT,)]
+
+
+@pytest.mark.rule("R-44")
 def test_a_reassignment_does_not_wait_for_the_timer(records):
     order = offered(records)
     facts = {"work_order_id": order.id, "by": "spc_1", "at": at("2026-06-10T17:00:01")}
@@ -582,6 +595,7 @@ def test_a_late_attempt_is_a_breach_dated_by_the_deadline(records):
     order = attempt_contact(records, at("2026-06-15T09:00"))
     (missed,) = [one for one in records.history(order.id) if one.what == "schedule_missed"]
     assert missed.at == at("2026-06-10T17:00")
+    assert (missed.by, missed.rule, missed.causes) == ("clocks", "S-21", (order.case_id,))
     assert wake(records, "schedule_due", at("2026-06-16T09:00")) == order
 
 
@@ -650,25 +664,42 @@ def test_a_pause_moves_the_deadlines_and_ends(records):
 @pytest.mark.rule("S-23b")
 @pytest.mark.rule("S-23c")
 @pytest.mark.parametrize(
-    ("facts", "code"),
+    ("facts", "answered"),
     [
-        pytest.param({"reason": "holiday"}, "unknown_reason", id="no agreed reason"),
-        pytest.param({"reason": "awaiting_owner"}, "unknown_reason", id="the owner's reason"),
-        pytest.param({"evidence": " "}, "evidence_missing", id="no evidence"),
-        pytest.param({"since": at("2026-06-08T09:01")}, "pause_backdated", id="in the future"),
+        pytest.param({"reason": "holiday"}, ("S-23", "unknown_reason"), id="no agreed reason"),
         pytest.param(
-            {"since": at("2026-06-05T07:59")}, "pause_backdated", id="before Friday's opening"
+            {"reason": "awaiting_owner"}, ("S-23", "unknown_reason"), id="the owner's reason"
+        ),
+        pytest.param({"evidence": " "}, ("S-23", "evidence_missing"), id="no evidence"),
+        pytest.param(
+            {"since": at("2026-06-08T09:01")}, ("S-23b", "pause_backdated"), id="in the future"
+        ),
+        pytest.param(
+            {"since": at("2026-06-05T07:59")},
+            ("S-23b", "pause_backdated"),
+            id="before Friday's opening",
         ),
         pytest.param({"since": at("2026-06-05T08:00")}, None, id="from Friday's opening"),
-        pytest.param({"reason": "homeowner_unresponsive"}, "too_few_attempts", id="never tried"),
-        pytest.param({"when": at("2026-06-22T17:01")}, "declared_after_due", id="overdue"),
+        pytest.param(
+            {"when": at("2026-06-08T20:30"), "since": at("2026-06-05T08:00")},
+            None,
+            id="told on Monday evening, when Greenwich has Tuesday",
+        ),
+        pytest.param(
+            {"reason": "homeowner_unresponsive"}, ("S-23c", "too_few_attempts"), id="never tried"
+        ),
+        pytest.param(
+            {"when": at("2026-06-22T17:01")}, ("S-23", "declared_after_due"), id="overdue"
+        ),
     ],
 )
-def test_which_pauses_are_granted(records, facts, code):
+def test_which_pauses_are_granted(records, facts, answered):
     offered(records, at("2026-06-05T09:00"))
     accept(records, when=at("2026-06-05T09:00"))
     answer = pause(records, **facts)
-    assert (answer.code if isinstance(answer, Refused) else None) == code
+    told = (answer.rule, answer.code) if isinstance(answer, Refused) else None
+    assert told == answered
+    assert told is None or answer.because
 
 
 @pytest.mark.rule("S-23c")
@@ -676,9 +707,9 @@ def test_a_homeowner_is_unresponsive_after_two_days(records):
     offered(records)
     accept(records)
     attempt_contact(records, at("2026-06-08T09:30"))
-    attempt_contact(records, at("2026-06-08T16:30"))
+    attempt_contact(records, at("2026-06-08T20:30"))  # still the same day where the home stands
     unresponsive = {"reason": "homeowner_unresponsive"}
-    assert pause(records, when=at("2026-06-08T16:31"), **unresponsive).code == "too_few_attempts"
+    assert pause(records, when=at("2026-06-08T20:31"), **unresponsive).code == "too_few_attempts"
     attempt_contact(records, at("2026-06-09T09:30"))
     order = pause(records, when=at("2026-06-09T09:31"), **unresponsive)
     assert order.pauses[-1].until is None

@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime
+from math import pi
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -201,9 +202,102 @@ def test_in_an_emergency_the_nearest_goes_and_the_better_one_among_equals():
     assert routed(near, good, far, is_emergency=True).assign_to == "good"
 
 
-def test_distance_is_along_the_earth():
-    raleigh, charlotte = (35.7796, -78.6382), (35.2271, -80.8431)
-    assert routing.distance_km(raleigh, charlotte) == pytest.approx(209, abs=1)
+@pytest.mark.rule("R-42")
+def test_the_ranking_says_what_each_place_is_made_of():
+    (only,) = routed(candidate("a", distance_km=50.4)).ranking
+    assert only == routing.Ranked("a", 60 * 80 + 40 * 50, 50, (), 60 * 80, 40 * 50, 2)
+    (next_door,) = routed(candidate("a", distance_km=0, max_km=0)).ranking
+    assert next_door.proximity_points == 40 * 100
+    (in_town,) = routed(candidate("a", distance_km=0.5, max_km=1)).ranking
+    assert in_town.proximity_points == 40 * 50
+
+
+@pytest.mark.rule("R-42")
+@pytest.mark.rule("R-45")
+@pytest.mark.rule("Q-79")
+def test_a_partner_is_told_every_filter_that_it_fails():
+    unfit = candidate(
+        "a",
+        is_active=False,
+        is_licensed=False,
+        is_insured=False,
+        has_opted_in=False,
+        states=frozenset(),
+        scopes=frozenset(),
+        certifications=frozenset(),
+        distance_km=101,
+        open_work_orders=11,
+    )
+    (ranked,) = routed(unfit, excluded=frozenset({"a"})).ranking
+    assert ranked.barred_by == (
+        "not active",
+        "not licensed",
+        "not insured",
+        "declined or lost this work order",
+        "takes only its own installs",
+        "does not work in NC",
+        "does not do this work",
+        "not certified for enphase",
+        "too far away",
+        "has no capacity",
+    )
+
+
+@pytest.mark.rule("R-42")
+def test_work_on_a_system_of_no_named_maker_needs_no_certificate():
+    assert routed(candidate("a", certifications=frozenset()), manufacturer="").assign_to == "a"
+
+
+@pytest.mark.rule("R-42")
+@pytest.mark.rule("R-43")
+@pytest.mark.parametrize(
+    ("facts", "order"),
+    [
+        pytest.param({}, ["good", "near", "busy", "orig", "full"], id="by score, the barred last"),
+        pytest.param(
+            {"is_emergency": True, "original_installer_id": "x"},
+            ["near", "busy", "good", "orig", "full"],
+            id="by distance in an emergency",
+        ),
+        pytest.param(
+            {"is_workmanship_suspected": True},
+            ["orig", "good", "near", "busy", "full"],
+            id="the installer before all others, which keep their order",
+        ),
+    ],
+)
+def test_the_ranking_is_in_the_order_of_the_choice(facts, order):
+    chosen = routed(
+        candidate("full", open_work_orders=10, distance_km=1, performance=100),
+        candidate("orig", performance=1, distance_km=99),
+        candidate("busy", distance_km=10, open_work_orders=3),
+        candidate("near", distance_km=10),
+        candidate("good", performance=95, distance_km=11),
+        **facts,
+    )
+    assert [ranked.partner_id for ranked in chosen.ranking] == order
+
+
+@pytest.mark.rule("R-42")
+def test_in_an_emergency_equals_are_told_apart_by_load_and_then_by_id():
+    loaded, b = candidate("a", open_work_orders=3), candidate("b")
+    assert routed(loaded, b, is_emergency=True).assign_to == "b"
+    assert routed(candidate("c"), b, is_emergency=True).assign_to == "b"
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "share_of_the_circle"),
+    [
+        pytest.param((0, 10), (90, 10), 1 / 4, id="equator to pole"),
+        pytest.param((0, -20), (0, 70), 1 / 4, id="a quarter of the equator"),
+        pytest.param((45, 0), (45, 90), 1 / 6, id="a quarter of the way round at 45 degrees"),
+        pytest.param((-30, 0), (60, 180), 5 / 12, id="over the pole, from south to north"),
+        pytest.param((35, -78), (35, -78), 0, id="nowhere"),
+    ],
+)
+def test_distance_is_along_the_earth(here, there, share_of_the_circle):
+    expected = 2 * pi * 6371.0088 * share_of_the_circle
+    assert routing.distance_km(here, there) == pytest.approx(expected)
 
 
 NOON = datetime(2026, 6, 4, 12, tzinfo=UTC)
@@ -244,7 +338,8 @@ def test_only_an_open_offer_can_be_answered(state):
     declined = offer.decline(state, accept_due_at=NOON, at=NOON)
     assert isinstance(accepted, Refused)
     assert isinstance(declined, Refused)
-    assert accepted.code == declined.code == "conflict"
+    assert (accepted.rule, accepted.code) == (declined.rule, declined.code) == ("R-44", "conflict")
+    assert f"stands as {state.replace('_', ' ')} and" in accepted.because
 
 
 @pytest.mark.rule("R-44")
@@ -310,6 +405,26 @@ def test_what_a_report_lacks(facts, missing):
     fields = {name: getattr(GOOD, name) for name in report.VisitReport.__slots__}
     told = report.VisitReport(**{**fields, **facts})
     assert report.missing_from(told, on=DAY) == tuple(missing)
+
+
+@pytest.mark.rule("P-70b")
+@pytest.mark.parametrize(
+    ("kind", "after", "state", "says"),
+    [
+        pytest.param("fuse", [], "not_asked", "no gateway reads", id="what no gateway reads"),
+        pytest.param("inverter", [], "waiting", "has not read N1, N2 yet", id="not heard yet"),
+        pytest.param("inverter", ["n1", "n2 "], "confirmed", "reads N1, N2", id="both new ones"),
+        pytest.param("inverter", ["n1", "o2", "o1"], "mismatch", "old O1, O2 still", id="the old"),
+        pytest.param(
+            "battery", ["y", "x"], "mismatch", "reads x, y and not N1, N2", id="strangers"
+        ),
+    ],
+)
+def test_what_the_gateway_reads_of_an_exchange_is_told(kind, after, state, says):
+    parts = [report.ExchangedPart(f"O{one}", f"N{one}", kind) for one in (1, 2)]
+    verdict = report.serial_verdict(parts, before=[], after=after)
+    assert verdict.state == state
+    assert says in verdict.says
 
 
 @pytest.mark.rule("M-75")
@@ -405,7 +520,13 @@ def test_an_invoice_without_a_thread_is_matched_by_the_number(subject, texts, se
         open_work_orders=["WO-7", "WO-8"],
         texts=texts,
     )
-    assert found.work_order_id == expected
+    assert found == mail.MailMatch(expected, "number" if expected else None)
+
+
+def test_a_thread_has_one_id_in_small_letters_and_twenty_are_read():
+    assert mail.thread_id("WO-7AB") == "<wo-7ab@mail.sunreeve.example>"
+    named = [f"WO-{number}" for number in range(25)]
+    assert mail.named_threads(" ".join(named[:10]), " ".join(named)) == tuple(named[:20])
 
 
 @pytest.mark.rule("X-86")
@@ -438,6 +559,11 @@ def test_the_support_center_owns_what_is_onboarded_with_it():
     assert cases.support_owner(omnidian_onboarded=False, on=DAY) == "ams"
 
 
+def test_a_day_is_the_one_where_the_home_stands():
+    night = datetime(2026, 6, 2, 3, tzinfo=UTC)
+    assert cases.local_day(night, "America/New_York") == date(2026, 6, 1)
+
+
 @pytest.mark.rule("T-91")
 @pytest.mark.parametrize(
     ("method", "caller", "asked", "expected"),
@@ -448,6 +574,8 @@ def test_the_support_center_owns_what_is_onboarded_with_it():
         pytest.param("GET", {"scopes": ()}, {"partner_id": "b"}, 404, id="another's, no scope"),
         pytest.param("POST", {}, {}, 403, id="writing with leave to read"),
         pytest.param("GET", {"scopes": ("work_order:write",)}, {}, 403, id="leave to write only"),
+        pytest.param("head", {}, {}, 200, id="asking whether it is there, in small letters"),
+        pytest.param("GET", {}, {"type": "invoice"}, 403, id="leave to read something else"),
         pytest.param("GET", {}, {"assignment_state": "declined"}, 200, id="reading a past one"),
         *(
             pytest.param(
@@ -458,7 +586,7 @@ def test_the_support_center_owns_what_is_onboarded_with_it():
                 id=f"{method} to a {state} one",
             )
             for method in ("POST", "PATCH")
-            for state in ("reassigned", "declined", "expired", "expired_reassigned")
+            for state in ("reassigned", "declined", "expired", "expired_reassigned", "withdrawn")
         ),
         pytest.param(
             "POST",

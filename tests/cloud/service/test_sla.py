@@ -176,15 +176,22 @@ def test_the_site_s_own_clock_counts():
 
 
 @pytest.mark.rule("S-24b")
-def test_an_own_closure_is_no_business_day():
+@pytest.mark.parametrize(
+    ("closes", "expected"),
+    [
+        pytest.param("17:00", "2026-06-05T17:00", id="by day"),
+        pytest.param("24:00", "2026-06-06T00:00", id="where a day ends at midnight"),
+    ],
+)
+def test_an_own_closure_is_no_business_day(closes, expected):
     closed = hours(
         "us_bank",
         zone=EASTERN,
         opens="08:00",
-        closes="17:00",
+        closes=closes,
         extra_closures=frozenset({date(2026, 6, 3)}),
     )
-    assert due("accept", "2026-06-02T10:00", 2, calendar=closed).due_at == at("2026-06-05T17:00")
+    assert due("accept", "2026-06-02T10:00", 2, calendar=closed).due_at == at(expected)
 
 
 @pytest.mark.rule("S-25")
@@ -237,9 +244,41 @@ def test_a_day_may_end_at_midnight(opens):
             "schedule",
             [("2026-06-09T08:00", "2026-06-12T08:00")],
             None,
+            "2026-06-09T08:00",
+            "paused",
+            id="now at the first instant of the pause",
+        ),
+        pytest.param(
+            "schedule",
+            [("2026-06-09T08:00", "2026-06-12T08:00")],
+            None,
             "2026-06-12T08:00",
             "running",
             id="now at the end of the pause",
+        ),
+        pytest.param(
+            "schedule",
+            [("2026-06-09T10:00", "2026-06-09T17:00"), ("2026-06-09T17:00", "2026-06-10T08:00")],
+            None,
+            "2026-06-09T20:00",
+            "paused",
+            id="the night, when the pause of the day goes on in it",
+        ),
+        pytest.param(
+            "schedule",
+            [("2026-06-08T10:00", "2026-06-08T11:00"), ("2026-06-09T10:00", "2026-06-09T11:00")],
+            None,
+            "2026-06-09T10:30",
+            "paused",
+            id="the second of two",
+        ),
+        pytest.param(
+            "schedule",
+            [("2026-06-08T10:00", "2026-06-08T11:00"), ("2026-06-09T10:00", "2026-06-09T11:00")],
+            None,
+            "2026-06-08T18:00",
+            "running",
+            id="between two",
         ),
         pytest.param(
             "schedule",

@@ -225,6 +225,7 @@ def test_a_work_order_holds_sixty_files_and_a_place_that_ran_out_is_free_again(w
     over = announced(content, name="61.jpg")
     refused = world.request(over, when=MONDAY + 2 * TEN - timedelta(seconds=1))
     assert (refused.code, refused.rule) == ("too_many_files", "U-03")
+    assert "60 files" in refused.because
     assert not isinstance(world.request(announced(content, name="59.jpg")), Refused)
     assert world.request(over, when=MONDAY + 2 * TEN).form is not None
 
@@ -256,6 +257,7 @@ def test_all_files_together_take_so_many_bytes(world, last, is_taken):
     answer = world.request(replace(paper, size_bytes=last, name="last.pdf"))
     assert isinstance(answer, Refused) is not is_taken
     assert is_taken or (answer.code, answer.rule) == ("too_many_bytes", "U-04")
+    assert is_taken or "bytes together" in answer.because
 
 
 def test_two_requests_at_once_cannot_both_take_the_last_place(world):
