@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cloud.adapters import clock as clock_in_use
+from cloud.adapters import wiring
 from cloud.adapters.clock import SystemClock
 from cloud.kernel.errors import BadInput
 from cloud.local import borrowed_time, iot
@@ -193,6 +194,7 @@ class Runtime:
         # What presigns a URL must presign one that leads here, in a function or beside it.
         environment = {"AWS_ENDPOINT_URL_S3": self.address}
         os.environ.update(environment)
+        wiring.forget()  # clients that were made for another stack lead there
         self.functions = Functions(self.stack.functions, self.log, self.clock, beside=environment)
         undo.callback(self.functions.close)
         self._sources = [self._source(mapped, marks) for mapped in self.stack.mappings]

@@ -145,3 +145,17 @@ def test_160_days_pass_every_schedule_and_leave_nothing_waiting(tmp_path):
             assert depth.visible == depth.in_flight == 0, name
         assert findings(stage, 160) == []
         assert datetime(2026, 11, 8, tzinfo=UTC) < runtime.clock.now()
+
+
+def test_links_to_files_lead_into_the_stack_that_runs_now(tmp_path):
+    """Whatever was asked for before, with no stack or with one that has ended."""
+    paper = "evidence/WO-1/paper.pdf"
+
+    def link() -> str:
+        desk = wiring.uploads({"DOCUMENTS_BUCKET": "DocumentsBucket"}).desk
+        return desk.link(paper, name="paper.pdf", minutes=5)
+
+    link()
+    for folder in ("first", "second"):
+        with staged(tmp_path / folder, Console(quiet=True), households=()) as stage:
+            assert link().startswith(stage.runtime.address)
