@@ -17,6 +17,7 @@ CHART: Chart = {
     "portfolio.RelationshipManager": (SitesRow, ("is_active",)),
     "portfolio.ServiceContact": (OperationsRow, ("task",)),
     "portfolio.OptInRequest": (OperationsRow, ("partner_id", "state")),
+    "portfolio.Proposal": (OperationsRow, ("subject", "state")),
     "portfolio.SiteWarranties": (SitesRow, ()),
     "portfolio.Equipment": (SitesRow, ()),
     "telemetry.LateWindows": (SitesRow, ()),
@@ -50,13 +51,14 @@ CHART: Chart = {
     "invoicing.BackBill": (OperationsRow, ("partner_id", "state")),
     "invoicing.Dispute": (OperationsRow, ("partner_id", "state", "work_order_id")),
     "invoicing.CustomerCharge": (OperationsRow, ("state", "site_id", "work_order_id")),
-    "funding.Payable": (MoneyRow, ("state", "partner_id", "run_id")),
-    "funding.Deduction": (MoneyRow, ("state", "partner_id")),
+    "funding.Payable": (MoneyRow, ("state", "partner_id", "project_id")),
+    "funding.Deduction": (MoneyRow, ("state", "partner_id", "project_id")),
     "funding.FundingRun": (MoneyRow, ("state", "programme")),
     "funding.RunPlan": (MoneyRow, ("run_id", "partner_id")),
     "funding.LedgerEntry": (MoneyRow, ("partner_id",)),
     "funding.LedgerHead": (MoneyRow, ()),
     "funding.PaymentTrace": (MoneyRow, ("run_id",)),
+    "funding.DirectPay": (MoneyRow, ("partner_id",)),
 }
 """Everything that is kept. Findings by an index may lag; by id they never do."""
 

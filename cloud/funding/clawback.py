@@ -20,6 +20,8 @@ class ReductionType(StrEnum):
 
 _TYPES = {
     DeductionKind.PROJECT_NET_FUND: ReductionType.NET_FUND,
+    DeductionKind.EQUIPMENT: ReductionType.NET_FUND,
+    DeductionKind.REVOCATION: ReductionType.NET_FUND,
     DeductionKind.CANCELLATION: ReductionType.NET_FUND,
     DeductionKind.MATERIAL: ReductionType.CLAWBACK_TO_NET_FUND,
     DeductionKind.COMPLIANCE: ReductionType.CLAWBACK_TO_NET_FUND,
@@ -29,6 +31,8 @@ _TYPES = {
 }
 _RULES = {
     DeductionKind.PROJECT_NET_FUND: "F23",
+    DeductionKind.EQUIPMENT: "F22",
+    DeductionKind.REVOCATION: "D08",
     DeductionKind.CANCELLATION: "F25",
     DeductionKind.MATERIAL: "F19",
     DeductionKind.COMPLIANCE: "F18",

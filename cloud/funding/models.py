@@ -8,10 +8,12 @@ from cloud.funding.netting import DeductionKind
 from cloud.funding.schedule import DateSource
 from cloud.kernel.errors import BadInput, BrokenInvariant
 from cloud.kernel.money import ZERO, Money, total
+from cloud.kernel.policy import COMFORT
 from cloud.kernel.secret import Secret
 
 SERVICE = "service"
 RETURNED = "returned"
+REINSTATED = "reinstated"
 CREDIT = "credit"
 
 
@@ -33,12 +35,14 @@ class Payable:
     """Money that a partner earned.
 
     Attributes:
-        milestone: the milestone's name, ``service``, ``returned`` for a payment that came back, or
-            ``credit`` for a deduction that is given back.
+        milestone: the milestone's name, ``service``, ``returned`` for a payment that came back,
+            ``reinstated`` for a clawback that is given back on activation, or ``credit`` for
+            another deduction that is given back.
         accrued_at: the instant, recorded by the server, that decides its window.
         hold: why it waits although it is earned, for example ``unpriced_inverter``.
         run_id: the run that took it.
         causes: ids of what it was earned with.
+        programme: whose runs pay it.
     """
 
     id: str
@@ -53,6 +57,7 @@ class Payable:
     run_id: str = ""
     says: str = ""
     causes: tuple[str, ...] = ()
+    programme: str = COMFORT
 
     def __post_init__(self) -> None:
         if self.amount <= ZERO:
@@ -69,7 +74,7 @@ class DeductionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What one run took of a deduction."""
+    """What one run took of a deduction; settled by hand, it is the proposal that is named."""
 
     run_id: str
     amount: Money
@@ -84,6 +89,8 @@ class Deduction:
         incurred_on: the day that decides its turn among others of its kind.
         raised_at: the instant, recorded by the server, that decides its window.
         paused: a granted extension postpones it.
+        dropped: what is not asked for any more.
+        programme: whose runs take it.
     """
 
     id: str
@@ -98,6 +105,8 @@ class Deduction:
     state: DeductionState = DeductionState.OPEN
     says: str = ""
     causes: tuple[str, ...] = ()
+    dropped: Money = ZERO
+    programme: str = COMFORT
 
     def __post_init__(self) -> None:
         if self.raised <= ZERO:
@@ -108,9 +117,14 @@ class Deduction:
             raise BrokenInvariant(msg)
 
     @property
+    def recovered(self) -> Money:
+        """What was taken so far."""
+        return total(one.amount for one in self.applications)
+
+    @property
     def open(self) -> Money:
         """What is still to be taken."""
-        return self.raised - total(one.amount for one in self.applications)
+        return self.raised - self.recovered - self.dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +178,16 @@ class LedgerHead:
 
 
 class RunState(StrEnum):
-    """How far a run has come; it never goes back."""
+    """How far a run has come; it never goes back, but for a file that the bank did not get.
+
+    SENDING: the file is being handed over, or nobody knows whether it was; the bank is asked.
+    """
 
     PREVIEW = "preview"
     APPROVED = "approved"
     COMMITTED = "committed"
     FILED = "filed"
+    SENDING = "sending"
     SENT = "sent"
     SETTLED = "settled"
 
@@ -185,6 +203,10 @@ class FundingRun:
         plans_hash: stands for all plans; an approval names it.
         flags: what an approver must look at, one sentence each.
         file_reference: the bank file; empty when nobody is paid.
+        unusual: why the breaker holds the run (D10), one sentence each.
+        released_by: who looked at what is unusual and let the run go on.
+        is_same_day: its file leaves on the day on which it is paid (F03).
+        sent_at, settled_at: when the bank had the file, and when it had paid.
     """
 
     id: str
@@ -206,6 +228,11 @@ class FundingRun:
     approved_at: datetime | None = None
     file_reference: str = ""
     file_sha256: str = ""
+    unusual: tuple[str, ...] = ()
+    released_by: str = ""
+    is_same_day: bool = False
+    sent_at: datetime | None = None
+    settled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,26 @@ from cloud.kernel.money import ZERO, Money, total
 
 
 class DeductionKind(StrEnum):
-    """What a deduction is for."""
+    """What a deduction is for.
+
+    EQUIPMENT is what a Direct Pay project's material cost, taken from the project's own money;
+    MATERIAL is the same cost once a limit was missed, taken from any money (F19, F21, F22).
+    REVOCATION takes back what a milestone paid that does not count any more.
+    """
 
     PROJECT_NET_FUND = "project_net_fund"
+    EQUIPMENT = "equipment"
+    REVOCATION = "revocation"
     CANCELLATION = "cancellation"
     MATERIAL = "material"
     COMPLIANCE = "compliance"
     BACK_BILL = "back_bill"
     CLAWBACK_M1 = "clawback_m1"
     PREPAID_COMMISSION = "prepaid_commission"
+
+
+OWN_PROJECT = frozenset({DeductionKind.PROJECT_NET_FUND, DeductionKind.EQUIPMENT})
+"""Kinds that are taken from the money of the project that they are about, and from no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +107,7 @@ def run_netting(credits_: Sequence[Credit], debits: Sequence[Debit], *, on: date
     left = [credit.amount for credit in credits_]
 
     def may_take(debit: Debit, credit: Credit) -> bool:
-        if debit.kind is DeductionKind.PROJECT_NET_FUND:
+        if debit.kind in OWN_PROJECT:
             return credit.project == debit.project
         if debit.kind is DeductionKind.PREPAID_COMMISSION:
             return credit.milestone in commission_milestones

@@ -3,17 +3,33 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 from cloud.funding import gates, netting
+from cloud.funding.direct_pay import DirectPay
 from cloud.funding.models import Deduction, Payable, PlannedDeduction, PlannedPayable, RunPlan
+from cloud.funding.prenotes import prenote_pending
 from cloud.funding.schedule import exceeds_same_day_limit
 from cloud.kernel.money import ZERO
 from cloud.portfolio.models import Partner, Project
 
 
-def _held_for(payable: Payable, partner: Partner, project: Project | None) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class ProjectFacts:
+    """What is known of the project that a payable is for.
+
+    Attributes:
+        direct_pay: None where the project never took part.
+    """
+
+    project: Project
+    direct_pay: DirectPay | None = None
+
+
+def held_for(
+    payable: Payable, partner: Partner, about: ProjectFacts | None, *, on: date
+) -> tuple[str, ...]:
     """Give what holds a payable: the partner's papers, the project's state, its own hold.
 
     Money for service, and money that came back, is held by the partner's gates only.
@@ -23,18 +39,20 @@ def _held_for(payable: Payable, partner: Partner, project: Project | None) -> tu
             w9_on_file=partner.w9_on_file,
             bank_authorization_on_file=partner.bank_authorization_on_file,
             bank_account_blocked=partner.bank_account_blocked,
+            prenote_pending=prenote_pending(partner, on=on),
         )
     )
     hold = (payable.hold,) if payable.hold else ()
-    if project is None:
+    if about is None:
         return tuple(sorted({*own, *hold}))
+    project, direct_pay = about.project, about.direct_pay
     blocks = gates.project_blocks(
         gates.ProjectGate(
             cancelled=project.cancelled,
             compliance_case_open=project.compliance_case_open,
             administrative_stip_open=project.administrative_stip_open,
-            direct_pay_enrolled=project.direct_pay_enrolled,
-            vendor_invoice_final=project.vendor_invoice_final,
+            direct_pay_enrolled=direct_pay is not None and direct_pay.is_enrolled,
+            vendor_invoice_final=direct_pay is not None and direct_pay.has_final_invoice,
         )
     )
     return tuple(sorted({*own, *blocks, *hold}))
@@ -45,7 +63,7 @@ def plan_of(
     partner: Partner,
     payables: Iterable[Payable],
     deductions: Iterable[Deduction],
-    projects: Mapping[str, Project],
+    projects: Mapping[str, ProjectFacts],
     *,
     on: date,
 ) -> RunPlan:
@@ -60,7 +78,7 @@ def plan_of(
             payable.milestone,
             payable.amount,
             payable.says,
-            _held_for(payable, partner, projects.get(payable.project_id)),
+            held_for(payable, partner, projects.get(payable.project_id), on=on),
         )
         for payable in sorted(payables, key=lambda one: (one.accrued_at, one.id))
     ]

@@ -63,6 +63,15 @@ class WarrantyOffset:
     amount: Money
 
 
+@dataclass(frozen=True, slots=True)
+class RunBreaker:
+    """What makes a run unusual: so far above the median of so many before, and not small."""
+
+    above_bps: int
+    runs: int
+    at_least: Money
+
+
 F01 = Rule(
     id="F01",
     unit="weekdays: cut-off -> funding",
@@ -415,6 +424,8 @@ D02 = Rule(
     values={
         FIRST_DAY: (
             "project_net_fund",
+            "equipment",
+            "revocation",
             "cancellation",
             "material",
             "compliance",
@@ -470,6 +481,34 @@ D07 = Rule(
     says="banking days are those of the Federal Reserve Banks",
     values={FIRST_DAY: US_BANK},
     note="A Saturday holiday leaves Friday open; a Sunday one closes Monday.",
+)
+
+D08 = Rule(
+    id="D08",
+    unit="type of the reduction",
+    source=_DESIGN,
+    says="a milestone that is revoked gives back what it paid, as a net fund",
+    values={FIRST_DAY: "Net Fund/Offset"},
+    note="What no run took yet is withdrawn. What a clawback recovered of it already is not taken "
+    "again; reaching the milestone anew pays anew.",
+)
+D10 = Rule(
+    id="D10",
+    unit="basis points of the median of the runs before, and how many of those it looks at",
+    source=_DESIGN,
+    says="a run far above the runs before it is held until somebody looked at why",
+    values={FIRST_DAY: RunBreaker(above_bps=25_000, runs=8, at_least=Money(50_000_00))},
+    note="Of the total, and of each partner's payment. A run below the least amount, and the first "
+    "ones, are not unusual. Who lets it go on is neither its preparer nor its approver alone.",
+)
+D11 = Rule(
+    id="D11",
+    unit="banking days between a prenote and the first payment",
+    source=_DESIGN,
+    says="the bank is asked about a new account before money goes there",
+    values={FIRST_DAY: 3},
+    note="Nacha Operating Rules, Subsection 2.6.2: no answer within three banking days is a good "
+    "answer. Accounts that were paid to before the rule need none.",
 )
 
 RULES: tuple[Rule[object], ...] = tuple(

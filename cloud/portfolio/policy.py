@@ -63,3 +63,14 @@ VOIDED_BY = Rule(
     values={date(2025, 1, 1): "person"},
     note="May, not does: a person decides and says why; nothing is voided by itself.",
 )
+
+TWO_PEOPLE = Rule(
+    id="D09",
+    unit="people",
+    source=Source(DESIGN, "0014 Readings of the articles, Funding"),
+    says="what moves money by hand, or ends a project, is proposed by one person and agreed to by "
+    "another",
+    values={date(2025, 1, 1): 2},
+    note="Cancelling a project, taking money for a compliance case, settling a debt by hand, a "
+    "change of bank details, a reversal.",
+)

@@ -5,13 +5,14 @@ done is seen to be done, and the bank file is built from what was committed.
 """
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
 from cloud.funding import ach, ledger, planning, remittance
 from cloud.funding.approval import approval_problems
+from cloud.funding.direct_pay import DirectPay
 from cloud.funding.models import (
     Application,
     Deduction,
@@ -92,10 +93,7 @@ def _plans(
         if debt.record.raised_at < cutoff:
             deductions.setdefault(debt.record.partner_id, []).append(debt.record)
     project_ids = {one.project_id for items in payables.values() for one in items}
-    projects = {
-        project_id: require(records.load(Project, project_id), "project", project_id).record
-        for project_id in sorted(project_ids - {""})
-    }
+    projects = project_facts(records, project_ids)
     return [
         planning.plan_of(
             run_id,
@@ -108,6 +106,20 @@ def _plans(
         for partner in sorted(partners, key=lambda partner: partner.id)
         if partner.id in payables or partner.id in deductions
     ]
+
+
+def project_facts(records: Records, project_ids: Iterable[str]) -> dict[str, planning.ProjectFacts]:
+    """Give what holds or frees the money of projects, by their ids; an empty id is none."""
+    wanted = sorted({*project_ids} - {""})
+    projects = records.load_all(Project, wanted)
+    direct = records.load_all(DirectPay, wanted)
+    return {
+        one: planning.ProjectFacts(
+            require(projects.get(one), "project", one).record,
+            direct[one].record if one in direct else None,
+        )
+        for one in wanted
+    }
 
 
 def prepare(

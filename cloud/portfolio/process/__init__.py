@@ -16,6 +16,7 @@ from cloud.portfolio.process.organisation import (
     set_certifications,
     technicians_of,
 )
+from cloud.portfolio.process.proposing import agreeing, proposal, propose, reject
 from cloud.portfolio.process.registry import (
     all_partners,
     paid_partners,
@@ -33,6 +34,7 @@ from cloud.portfolio.process.system import (
 )
 
 __all__ = [
+    "agreeing",
     "all_partners",
     "change_installer",
     "change_licences",
@@ -43,10 +45,13 @@ __all__ = [
     "grant_warranty",
     "install_equipment",
     "paid_partners",
+    "proposal",
+    "propose",
     "record_contact_bounce",
     "record_milestone",
     "record_performance",
     "register",
+    "reject",
     "relationship_manager_of",
     "replace_equipment",
     "request_contact_change",

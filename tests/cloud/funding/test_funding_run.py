@@ -1,7 +1,7 @@
 """The funding run: previewed, approved by another, paid once, wherever it was killed."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from funding_world import (
@@ -20,6 +20,7 @@ from funding_world import (
 
 from cloud.adapters.codec import Codec
 from cloud.funding import ach, ledger, process
+from cloud.funding.direct_pay import DirectPay, EquipmentInvoice
 from cloud.funding.models import (
     Deduction,
     FundingRun,
@@ -37,7 +38,7 @@ from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput, BrokenInvariant, Conflict, NotFound
 from cloud.kernel.money import Money, total
 from cloud.kernel.secret import Secret
-from cloud.portfolio.models import Milestone, Partner
+from cloud.portfolio.models import Milestone, Partner, Prenote
 
 TESLA = {"make": "Tesla", "model": "1538000-45-A"}
 TRACE_1 = "021000022010001"
@@ -187,10 +188,9 @@ def test_only_what_was_recorded_before_the_cut_off():
     [
         ({"w9_on_file": False}, {}, ("w9_missing",)),
         ({}, {"compliance_case_open": True}, ("compliance_hold",)),
-        ({}, {"direct_pay_enrolled": True}, ("invoice_needed",)),
         ({}, {"cancelled": True}, ("project_cancelled",)),
     ],
-    ids=["papers", "compliance", "Direct Pay", "cancelled"],
+    ids=["papers", "compliance", "cancelled"],
 )
 def test_what_is_held_is_listed_with_its_reasons(changes, facts, reasons):
     world = World([partner(**changes)])
@@ -200,6 +200,38 @@ def test_what_is_held_is_listed_with_its_reasons(changes, facts, reasons):
     held = {one.milestone: one.held_for for one in plan.held}
     assert held["M1"] == reasons
     assert ("service" in held) is bool(changes)
+
+
+@pytest.mark.rule("F31")
+def test_a_direct_pay_project_waits_for_the_final_invoice_and_is_free_once_it_came():
+    world = World()
+    world.m1("PRJ-1")
+    joined = DirectPay("PRJ-1", "P-A", "V-1", is_enrolled=True, enrolled_at=REACHED)
+    world.records.commit(Change(saves=(Save(joined),)))
+    (plan,) = plans(world, world.prepare())
+    assert [one.held_for for one in plan.held] == [("invoice_needed",)]
+    stored = world.records.load(DirectPay, "PRJ-1")
+    billed = replace(joined, invoices=(EquipmentInvoice("VI-1", Money(100), REACHED),))
+    world.records.commit(Change(saves=(stored.replaced_by(billed),)))
+    (plan,) = plans(world, world.prepare())
+    assert not plan.held
+
+
+@pytest.mark.rule("D11")
+@pytest.mark.parametrize(
+    ("prenote", "sent_on", "holds"),
+    [
+        (Prenote.NOT_NEEDED, None, False),
+        (Prenote.DUE, None, True),
+        (Prenote.SENT, date(2026, 11, 27), False),
+        (Prenote.SENT, date(2026, 11, 30), True),
+    ],
+)
+def test_money_follows_a_prenote_after_three_banking_days(prenote, sent_on, holds):
+    world = World([partner(prenote=prenote, prenote_sent_on=sent_on)])
+    world.service("INV-1", 100)
+    (plan,) = plans(world, world.prepare())
+    assert [one.held_for for one in plan.held] == ([("prenote_pending",)] if holds else [])
 
 
 def test_preparing_again_shows_what_changed_and_repeats_nothing():
