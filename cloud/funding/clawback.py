@@ -8,6 +8,7 @@ from enum import StrEnum
 from cloud.funding.netting import DeductionKind
 from cloud.funding.policy import F26
 from cloud.kernel.money import ZERO, Money, total
+from cloud.kernel.policy import COMFORT
 
 
 class ReductionType(StrEnum):
@@ -69,11 +70,13 @@ class Reinstatement:
     cancelled_open: Money
 
 
-def reinstatement(reductions: Iterable[Reduction], *, activated_on: date | None) -> Reinstatement:
+def reinstatement(
+    reductions: Iterable[Reduction], *, activated_on: date | None, programme: str = COMFORT
+) -> Reinstatement:
     """Give back clawbacks on Activation Approved (F26); before it, nothing."""
     if activated_on is None:
         return Reinstatement(ZERO, ZERO)
-    returned = [one for one in reductions if one.kind in F26.on(activated_on)]
+    returned = [one for one in reductions if one.kind in F26.on(activated_on, programme)]
     return Reinstatement(
         total(one.recovered for one in returned), total(one.open for one in returned)
     )

@@ -10,6 +10,7 @@ from cloud.kernel.errors import BadInput, BrokenInvariant
 from cloud.kernel.money import ZERO, Money, total
 from cloud.kernel.policy import COMFORT
 from cloud.kernel.secret import Secret
+from cloud.portfolio.models import AccountKind
 
 SERVICE = "service"
 RETURNED = "returned"
@@ -207,6 +208,9 @@ class FundingRun:
         released_by: who looked at what is unusual and let the run go on.
         is_same_day: its file leaves on the day on which it is paid (F03).
         sent_at, settled_at: when the bank had the file, and when it had paid.
+        prenotes: the partners whose accounts the bank is asked about, each with the version of the
+            bank details; pinned at the commit.
+        prenote_reference: the file that asks, sent beside the other.
     """
 
     id: str
@@ -233,6 +237,8 @@ class FundingRun:
     is_same_day: bool = False
     sent_at: datetime | None = None
     settled_at: datetime | None = None
+    prenotes: tuple[tuple[str, int], ...] = ()
+    prenote_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +302,7 @@ class RunPlan:
     hash: str = ""
     state: PlanState = PlanState.PREVIEW
     trace_number: str = ""
+    account_kind: AccountKind = AccountKind.CHECKING
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +311,8 @@ class PaymentTrace:
 
     Attributes:
         return_code: why it came back, or empty.
+        settled_at: when the bank had paid it out; None while it is on its way.
+        reversal: id of the proposal by which two people called it back.
     """
 
     id: str
@@ -312,3 +321,50 @@ class PaymentTrace:
     plan_id: str
     amount: Money
     return_code: str = ""
+    settled_at: datetime | None = None
+    reversal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PrenoteTrace:
+    """A question about an account in a file of ours; its id is the trace number.
+
+    Attributes:
+        bank_details_version: of the account that was asked about.
+        return_code: why the bank said no, or empty.
+    """
+
+    id: str
+    run_id: str
+    partner_id: str
+    bank_details_version: int
+    return_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BankEntry:
+    """What became of one entry of a file of the bank's."""
+
+    trace_number: str
+    code: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class BankFileTaken:
+    """A file of the bank's; its id is made from its content.
+
+    Attributes:
+        reference: where it is kept.
+        count: entries in it.
+        done: what became of them, in their order; empty until it was worked through.
+        needs_person: some of them are for a person to look at.
+    """
+
+    id: str
+    reference: str
+    by: str
+    at: datetime
+    count: int
+    done: tuple[BankEntry, ...] = ()
+    needs_person: bool = False

@@ -12,6 +12,7 @@ from cloud.funding.models import Deduction, Payable, PlannedDeduction, PlannedPa
 from cloud.funding.prenotes import prenote_pending
 from cloud.funding.schedule import exceeds_same_day_limit
 from cloud.kernel.money import ZERO
+from cloud.kernel.policy import COMFORT
 from cloud.portfolio.models import Partner, Project
 
 
@@ -66,6 +67,7 @@ def plan_of(
     projects: Mapping[str, ProjectFacts],
     *,
     on: date,
+    programme: str = COMFORT,
 ) -> RunPlan:
     """Give a partner's plan from its open items (F05, F18, F31, D02).
 
@@ -89,7 +91,10 @@ def plan_of(
         for one in by_id.values()
     ]
     netted = netting.run_netting(
-        [netting.Credit(one.project_id, one.milestone, one.amount) for one in free], debits, on=on
+        [netting.Credit(one.project_id, one.milestone, one.amount) for one in free],
+        debits,
+        on=on,
+        programme=programme,
     )
     plan = RunPlan(
         id="",
@@ -100,6 +105,7 @@ def plan_of(
         routing_number=partner.routing_number,
         account_number=partner.account_number,
         bank_details_version=partner.bank_details_version,
+        account_kind=partner.account_kind,
         payables=tuple(free),
         held=tuple(one for one in planned if one.held_for),
         deductions=tuple(
@@ -111,7 +117,7 @@ def plan_of(
                 debit.is_paused,
                 by_id[debit.id].says,
             )
-            for debit in netting.in_order(debits, on)
+            for debit in netting.in_order(debits, on, programme)
         ),
         gross=netted.gross,
         net=netted.net,
@@ -134,6 +140,7 @@ def _digest(plan: RunPlan) -> str:
         plan.remittance_email,
         plan.routing_number,
         plan.account_number.last4,
+        plan.account_kind,
         plan.bank_details_version,
         [[one.id, one.amount.cents] for one in plan.payables],
         [[one.id, one.amount.cents, one.held_for] for one in plan.held],
@@ -148,10 +155,12 @@ def plans_hash(plans: Sequence[RunPlan]) -> str:
     return hashlib.sha256("\n".join(plan.hash for plan in plans).encode()).hexdigest()
 
 
-def flags(plans: Iterable[RunPlan], *, on: date) -> tuple[str, ...]:
+def flags(
+    plans: Iterable[RunPlan], *, is_same_day: bool, on: date, programme: str = COMFORT
+) -> tuple[str, ...]:
     """Say what an approver must look at before approving (F03)."""
     return tuple(
         f"{plan.partner_id}: {plan.net} is above what an entry may carry on the day of its file"
         for plan in plans
-        if exceeds_same_day_limit(plan.net, on)
+        if is_same_day and exceeds_same_day_limit(plan.net, on, programme=programme)
     )

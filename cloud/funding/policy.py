@@ -72,6 +72,14 @@ class RunBreaker:
     at_least: Money
 
 
+@dataclass(frozen=True, slots=True)
+class LimitEnd:
+    """When a limit counts as missed: so many days after its last day, at that Eastern time."""
+
+    days_after: int
+    at: time
+
+
 F01 = Rule(
     id="F01",
     unit="weekdays: cut-off -> funding",
@@ -509,6 +517,214 @@ D11 = Rule(
     values={FIRST_DAY: 3},
     note="Nacha Operating Rules, Subsection 2.6.2: no answer within three banking days is a good "
     "answer. Accounts that were paid to before the rule need none.",
+)
+
+D40 = Rule(
+    id="D40",
+    unit="people between approving a run and sending its file",
+    source=_DESIGN,
+    says="the bank gets a file once: who sends is neither who prepared nor who approved, and what "
+    "is not sure is asked and never sent again blindly",
+    values={FIRST_DAY: 2},
+    note="That it is being handed over is on record before the first byte leaves. Banks take files "
+    "away once they read them, so that a file which is not there says nothing.",
+)
+D41 = Rule(
+    id="D41",
+    unit="people who decide on money that came back by mistake, or is called back",
+    source=_DESIGN,
+    says="a payment is reversed, and money in suspense assigned, by two people who say why",
+    values={FIRST_DAY: 2},
+)
+
+D12 = Rule(
+    id="D12",
+    unit="days without money in a run, and between one letter and the next",
+    source=_DESIGN,
+    says="a partner that owes, and that no run paid anything to, is written to every thirty days",
+    values={FIRST_DAY: 30},
+    note="Counted from the oldest open debt or from the last run that took one of its payables, "
+    "whichever is later. What an extension postpones is not asked for.",
+)
+D13 = Rule(
+    id="D13",
+    unit="ways in which a debt is settled by hand",
+    source=_DESIGN,
+    says="a debt that no run can take is paid by check or wire, or written off, by two people",
+    values={FIRST_DAY: ("paid_by_check", "wire", "written_off")},
+    note="What was written off was not taken from the partner, and is not returned to it on "
+    "activation; it is not asked for again either.",
+)
+D14 = Rule(
+    id="D14",
+    unit="what a revocation, a clawback or a compliance amount may take at most",
+    source=_DESIGN,
+    says="no project gives back more than runs took for it",
+    values={FIRST_DAY: "paid_less_taken_back"},
+    note="Revocation, clawback, compliance and cancellation share that limit; warranty and "
+    "material are costs of their own. A cancellation that finds more or less paid than it asked "
+    "for, for instance by a late vendor invoice, is corrected by the difference.",
+)
+D34 = Rule(
+    id="D34",
+    unit="days at which an age class ends",
+    source=_DESIGN,
+    says="what runs, waits or is owed is shown by its age",
+    values={FIRST_DAY: (30, 60, 90, 120)},
+    note="Both ends included: day 30 is the last of the first class. 120 is the money clock (F08).",
+)
+D35 = Rule(
+    id="D35",
+    unit="days",
+    source=_DESIGN,
+    says="an export that was announced by mail can be downloaded for this long",
+    values={FIRST_DAY: 30},
+    note="It is as of the day on which it was made; later, one asks for a new one.",
+)
+D36 = Rule(
+    id="D36",
+    unit="minutes",
+    source=_DESIGN,
+    says="an address that shows a remittance advice or an export works for this long",
+    values={FIRST_DAY: 5},
+)
+D37 = Rule(
+    id="D37",
+    unit="words for how a payment stands",
+    source=_DESIGN,
+    says="a partner is told whether a payment waits, is with the bank, was paid or came back",
+    values={FIRST_DAY: ("pending", "sent", "settled", "returned", "withdrawn")},
+    note="F04's words; withdrawn is what was taken back before any run took it. What a run pays "
+    "wholly into deductions is settled with the run.",
+)
+
+D20 = Rule(
+    id="D20",
+    unit="contact of a partner that a funding day is published to",
+    source=_DESIGN,
+    says="a published funding day is written to every partner once, and stands in the calendar",
+    values={FIRST_DAY: "remittance_email"},
+    note="A later publication for the same run is another one, and is written again.",
+)
+D21 = Rule(
+    id="D21",
+    unit="days",
+    source=_DESIGN,
+    says="for other reasons an extension lasts at least one day and at most 60",
+    values={FIRST_DAY: 60},
+    note="The article leaves the days to whoever decides; the most is twice the longest reason, "
+    "and keeps a slip of the pen from postponing a clawback for years.",
+)
+D22 = Rule(
+    id="D22",
+    unit="messages of a ticket",
+    source=_DESIGN,
+    says="a question with its answers holds 20 messages; what goes on is another ticket",
+    values={FIRST_DAY: 20},
+)
+D23 = Rule(
+    id="D23",
+    unit="reasons that ask for a market",
+    source=_DESIGN,
+    says="the market reason is the only one that looks at where the project is",
+    values={FIRST_DAY: frozenset({"ca_co_market"})},
+    note="Another programme names its own reason and its own markets (F14, F15).",
+)
+D24 = Rule(
+    id="D24",
+    unit="thousands of the numbers of bank lines at which a programme begins",
+    source=_DESIGN,
+    says="runs of two programmes on one day never give two bank lines one trace number",
+    values={FIRST_DAY: 0},
+    note="A trace number has three digits for the run and four for the line; a programme that is "
+    "added begins at a thousand of its own.",
+)
+
+_NEXT_DAY = LimitEnd(1, time(0))
+D26 = Rule(
+    id="D26",
+    unit="days after a material limit's last day, and Eastern time, from which it is missed",
+    source=_DESIGN,
+    says="a material limit is missed from the first instant of the day after its last",
+    values={
+        FIRST_DAY: MappingProxyType({"material_submit": _NEXT_DAY, "material_approve": _NEXT_DAY})
+    },
+    programmes={
+        "standard": {
+            FIRST_DAY: MappingProxyType(
+                {"material_submit": LimitEnd(0, time(8)), "material_approve": _NEXT_DAY}
+            )
+        }
+    },
+    note="Newer public texts take the material on the morning of the 14th day itself, at 8:00; a "
+    "programme may say so.",
+)
+D27 = Rule(
+    id="D27",
+    unit="invoices that a vendor may send for one project",
+    source=_DESIGN,
+    says="a project's equipment comes on a handful of invoices; past a dozen somebody looks first",
+    values={FIRST_DAY: 12},
+    note="All of them change together when the project leaves Direct Pay, in one transaction.",
+)
+D28 = Rule(
+    id="D28",
+    unit="times a vendor may use an invoice number",
+    source=_DESIGN,
+    says="a vendor's invoice is known by its number: the same one again is the same invoice, and "
+    "another under its number is refused",
+    values={FIRST_DAY: 1},
+    note="The number with the same amount may come again as final. A vendor that credits an "
+    "invoice in part voids it and bills the rest under a new number.",
+)
+D29 = Rule(
+    id="D29",
+    unit="who owes the vendor what it billed before the project left",
+    source=_DESIGN,
+    says="a deal that leaves Direct Pay before the shipment takes its invoices along: the vendor "
+    "bills the partner for them, and nothing of them is taken from its money",
+    values={FIRST_DAY: "epc"},
+    note="What a run took for them already is paid back. A shipment of which the vendor tells us "
+    "after the choice leaves the choice as it is, and is pointed out in the log.",
+)
+
+D30 = Rule(
+    id="D30",
+    unit="banking days after settlement",
+    source=_DESIGN,
+    says="a payment that should not have been made is taken back within five banking days, or not "
+    "through the bank",
+    values={FIRST_DAY: 5},
+    note="Nacha Operating Rules, Subsection 2.9.1; the day of the settlement is not counted. By "
+    "two people; the whole amount, from the account that it went to.",
+)
+D31 = Rule(
+    id="D31",
+    unit="reasons",
+    source=_DESIGN,
+    says="a payment is taken back because it was made twice, to another, of another amount or "
+    "later than meant, and for no other reason",
+    values={FIRST_DAY: ("duplicate", "wrong_receiver", "wrong_amount", "wrong_date")},
+    note="Nacha Operating Rules, Subsection 2.9.1. What a partner owes is netted, never reversed.",
+)
+D32 = Rule(
+    id="D32",
+    unit="change codes that say by themselves what to put right",
+    source=_DESIGN,
+    says="account, routing number and kind of account are put right as the bank says; other "
+    "changes go to a person",
+    values={FIRST_DAY: frozenset({"C01", "C02", "C03", "C05", "C06", "C07"})},
+    note="Nacha Operating Rules, Appendix Five. A correction that is not exactly where the code "
+    "puts it, or is no routing number, goes to a person too.",
+)
+D33 = Rule(
+    id="D33",
+    unit="wall time, Eastern",
+    source=_DESIGN,
+    says="a file that must settle on its own day asks for the last settlement of that day",
+    values={FIRST_DAY: time(18, 0)},
+    note="Nacha's optional same-day indicator in Company Descriptive Date. The effective day alone "
+    "decides; the last settlement is the one that a file of any hour can still make.",
 )
 
 RULES: tuple[Rule[object], ...] = tuple(

@@ -111,6 +111,13 @@ class Prenote(StrEnum):
     SENT = "sent"
 
 
+class AccountKind(StrEnum):
+    """What kind of account a partner is paid to; the bank's files tell them apart."""
+
+    CHECKING = "checking"
+    SAVINGS = "savings"
+
+
 class PartnerKind(StrEnum):
     """Whose people go: an installer's, or the owner's own (R-46)."""
 
@@ -162,6 +169,8 @@ class Partner:
         direct_pay_vendor_id: the vendor that its new projects order from, empty where it does not
             take part in Direct Pay (F30).
         prenote, prenote_sent_on: what is known of its bank account; see `Prenote`.
+        account_kind: what kind of account it is.
+        payment_plan_id: how its projects are paid where they do not say otherwise.
     """
 
     id: str
@@ -195,6 +204,8 @@ class Partner:
     direct_pay_vendor_id: str = ""
     prenote: Prenote = Prenote.NOT_NEEDED
     prenote_sent_on: date | None = None
+    account_kind: AccountKind = AccountKind.CHECKING
+    payment_plan_id: str = ""
 
     def __post_init__(self) -> None:
         if self.kind is PartnerKind.IN_HOUSE and self.rate_card is None:
@@ -235,6 +246,47 @@ class PlanShare:
 
     milestone: Milestone
     share_bps: int
+
+
+def _require_plan(of: str, plan: tuple[PlanShare, ...], m1_basis: Milestone) -> None:
+    """Refuse a plan that does not pay the whole, once, at milestones that pay.
+
+    Raises:
+        BadInput: it does not; the message names what it is the plan of.
+    """
+    if {share.milestone for share in plan} - set(PAYING):
+        msg = f"{of}: a payment plan pays at {', '.join(PAYING)} only"
+        raise BadInput(msg)
+    if m1_basis not in {Milestone.INSTALL_SUBMITTED, Milestone.INSTALL_APPROVED}:
+        msg = f"{of}: M1 is paid on Install Submitted or Approved (F09)"
+        raise BadInput(msg)
+    if sum(share.share_bps for share in plan) != 10_000:
+        msg = f"{of}: the payment plan does not sum to the whole"
+        raise BadInput(msg)
+    if min(share.share_bps for share in plan) < 0:
+        msg = f"{of}: the payment plan has a share below zero"
+        raise BadInput(msg)
+    if len({share.milestone for share in plan}) < len(plan):
+        msg = f"{of}: the payment plan names a milestone twice"
+        raise BadInput(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentPlan:
+    """How an organisation's projects are paid; each project keeps a copy of its own.
+
+    Attributes:
+        shares: how a project's value is split over its milestones, in basis points.
+        m1_basis: which of the two installation milestones is M1 (F09).
+    """
+
+    id: str
+    programme: str
+    shares: tuple[PlanShare, ...]
+    m1_basis: Milestone = Milestone.INSTALL_APPROVED
+
+    def __post_init__(self) -> None:
+        _require_plan(f"payment plan {self.id}", self.shares, self.m1_basis)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,21 +346,7 @@ class Project:
     cancelled_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        if {share.milestone for share in self.plan} - set(PAYING):
-            msg = f"project {self.id}: a payment plan pays at {', '.join(PAYING)} only"
-            raise BadInput(msg)
-        if self.m1_basis not in {Milestone.INSTALL_SUBMITTED, Milestone.INSTALL_APPROVED}:
-            msg = f"project {self.id}: M1 is paid on Install Submitted or Approved (F09)"
-            raise BadInput(msg)
-        if sum(share.share_bps for share in self.plan) != 10_000:
-            msg = f"project {self.id}: the payment plan does not sum to the whole"
-            raise BadInput(msg)
-        if min(share.share_bps for share in self.plan) < 0:
-            msg = f"project {self.id}: the payment plan has a share below zero"
-            raise BadInput(msg)
-        if len({share.milestone for share in self.plan}) < len(self.plan):
-            msg = f"project {self.id}: the payment plan names a milestone twice"
-            raise BadInput(msg)
+        _require_plan(f"project {self.id}", self.plan, self.m1_basis)
 
     def reached_at(self, milestone: Milestone) -> datetime | None:
         """Give the instant at which the milestone was achieved, or None."""
@@ -326,9 +364,16 @@ class ApiClient:
     Attributes:
         mode: its partner's; a token of the other mode is none of this program's (T-91).
         roles: what an Accounting Admin granted it, ``accounting_admin`` or nothing (F27).
+        vendor_id: the dealer whose program it is, where it is no partner's; `partner_id` is empty.
     """
 
     id: str
     partner_id: str
     mode: str = LIVE
     roles: frozenset[str] = frozenset()
+    vendor_id: str = ""
+
+    def __post_init__(self) -> None:
+        if self.partner_id and self.vendor_id:
+            msg = f"program {self.id}: it speaks for a partner or for a vendor, not for both"
+            raise BadInput(msg)

@@ -16,7 +16,9 @@ from cloud.functions.operations_api import (
     invoices,
     mails,
     organisations,
+    payouts,
     projects,
+    reductions,
     reports,
     work_orders,
 )
@@ -34,6 +36,8 @@ for part in (
     mails,
     projects,
     funding,
+    payouts,
+    reductions,
     reports,
 ):
     app.include_router(part.router)

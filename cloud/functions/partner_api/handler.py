@@ -11,7 +11,15 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from cloud.adapters.api import Once, claims_of, forbidden, resolved, resolver
-from cloud.functions.partner_api import disputes, invoices, organisation, uploads, work_orders
+from cloud.functions.partner_api import (
+    disputes,
+    exports,
+    invoices,
+    organisation,
+    payouts,
+    uploads,
+    work_orders,
+)
 from cloud.functions.partner_api.caller import call_as, known
 from cloud.functions.partner_api.described import completed
 from cloud.functions.partner_api.desk import CLOCK, RECORDS
@@ -19,7 +27,7 @@ from cloud.functions.partner_api.gate import Gate
 
 logger = Logger()
 app = resolver()
-for part in (work_orders, uploads, invoices, disputes, organisation):
+for part in (work_orders, uploads, invoices, disputes, organisation, payouts, exports):
     app.include_router(part.router)
 
 

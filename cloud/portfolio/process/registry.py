@@ -1,21 +1,11 @@
-"""Putting homes, partners and projects on record, and the milestones that projects reach."""
+"""Putting homes, partners and projects on record, as they are given."""
 
-from dataclasses import replace
 from datetime import datetime
 
-from cloud.kernel.change import NEW, Change, Event, Message, Save
-from cloud.kernel.decision import Refused
+from cloud.kernel.change import NEW, Change, Event, Save
 from cloud.kernel.errors import BadInput
-from cloud.kernel.ports import Records, require
-from cloud.portfolio.models import (
-    LIVE,
-    ApiClient,
-    Milestone,
-    Partner,
-    Project,
-    Site,
-    milestone_id,
-)
+from cloud.kernel.ports import Records
+from cloud.portfolio.models import LIVE, ApiClient, Partner, Project, Site
 from cloud.portfolio.organisation import RelationshipManager, Technician
 
 Registered = Site | Partner | Project | ApiClient | Technician | RelationshipManager
@@ -59,45 +49,6 @@ def register(records: Records, record: Registered, *, at: datetime, by: str) -> 
         says=f"{kind.__name__} {record.id} is on record",
     )
     records.commit(Change(saves=(Save(record, NEW),), events=(event,)))
-
-
-def record_milestone(
-    records: Records, *, project_id: str, milestone: Milestone, at: datetime, by: str
-) -> Project | Refused:
-    """Record that a project reached a milestone, at the server's instant (P-01).
-
-    A milestone that is on record keeps its first instant: recording it again changes nothing.
-
-    Raises:
-        NotFound: there is no such project.
-    """
-    stored = require(records.load(Project, project_id), "project", project_id)
-    project = stored.record
-    if project.reached_at(milestone) is not None:
-        return project
-    if project.cancelled:
-        return Refused("P-01", f"project {project_id} is cancelled", "project_cancelled")
-    reached = replace(project, reached=(*project.reached, (milestone, at)))
-    reached_id = milestone_id(project_id, milestone)
-    event = Event(
-        subject=reached_id,
-        what="milestone_reached",
-        at=at,
-        by=by,
-        rule="P-01",
-        causes=(project_id,),
-        says=f"project {project_id} reached {milestone}",
-    )
-    message = Message(
-        id=reached_id,
-        topic="milestone",
-        at=at,
-        body={"project_id": project_id, "milestone": milestone.value, "reached_at": at.isoformat()},
-    )
-    records.commit(
-        Change(saves=(stored.replaced_by(reached),), events=(event,), messages=(message,))
-    )
-    return reached
 
 
 def all_partners(records: Records) -> list[Partner]:

@@ -24,6 +24,8 @@ POST /ops/cases/{case_id}/remote_fix | ams
 POST /ops/cases/{case_id}/returned | ams
 POST /ops/cases/{case_id}/site_visit | ams spc
 POST /ops/cases/{case_id}/work_orders | spc
+POST /ops/compliance_offsets/{proposal_id}/agree | accounting_admin
+POST /ops/compliance_offsets/{proposal_id}/reject | accounting_admin
 POST /ops/coordinators/{coordinator_id}/presence | admin
 GET /ops/customer_charges | spc accounting_admin auditor
 POST /ops/customer_charges/export | accounting_admin
@@ -31,6 +33,8 @@ GET /ops/customer_charges/exports/{export_id} | accounting_admin auditor
 POST /ops/customer_charges/{charge_id}/approve | spc
 POST /ops/customer_charges/{charge_id}/tell | spc
 POST /ops/customer_charges/{charge_id}/withdraw | spc
+GET /ops/debts | accounting accounting_admin auditor
+POST /ops/deductions/{deduction_id}/settlement | accounting
 GET /ops/disputes | spc relationship_manager admin auditor
 GET /ops/disputes/{dispute_id} | spc relationship_manager admin auditor
 POST /ops/disputes/{dispute_id}/escalate | spc relationship_manager
@@ -52,6 +56,7 @@ POST /ops/mails/{mail_id}/discard | spc ams
 POST /ops/mails/{mail_id}/release | spc
 GET /ops/opt_in_requests | relationship_manager auditor
 POST /ops/opt_in_requests/{request_id} | relationship_manager
+GET /ops/overdue_files | projects accounting_admin auditor
 GET /ops/partners/{partner_id} | spc relationship_manager admin auditor
 POST /ops/partners/{partner_id}/licences | relationship_manager admin
 GET /ops/partners/{partner_id}/technicians | spc relationship_manager admin auditor
@@ -59,6 +64,7 @@ POST /ops/partners/{partner_id}/technicians | relationship_manager admin
 GET /ops/post_hold | spc ams auditor
 POST /ops/post_hold/drop | ams
 POST /ops/post_hold/release | ams
+POST /ops/projects/{project_id}/compliance_offset | accounting
 POST /ops/projects/{project_id}/milestones | projects
 POST /ops/regions/{region}/weather/{day} | projects
 POST /ops/relationship_managers | admin
@@ -71,6 +77,8 @@ POST /ops/runs/{run_id}/approve | accounting_admin
 GET /ops/runs/{run_id}/plans | accounting_admin auditor
 POST /ops/runs/{run_id}/prepare | accounting_admin
 GET /ops/service_contacts | spc relationship_manager auditor
+POST /ops/settlements/{proposal_id}/agree | accounting_admin
+POST /ops/settlements/{proposal_id}/reject | accounting_admin
 POST /ops/sites/{site_id}/baseline | projects
 GET /ops/sites/{site_id}/days | spc auditor
 GET /ops/sites/{site_id}/days.svg | spc auditor
@@ -85,6 +93,8 @@ POST /ops/sweep_holds/{region}/release | spc
 POST /ops/sweeps | spc
 GET /ops/threads/{thread}/mails | spc ams auditor
 GET /ops/trace/{trace_number} | accounting_admin auditor
+GET /ops/warranty_prices | accounting accounting_admin auditor
+POST /ops/warranty_prices | accounting
 GET /ops/watch_list | spc auditor
 GET /ops/work_orders | spc ams auditor
 GET /ops/work_orders/{number} | spc ams auditor
