@@ -14,6 +14,7 @@ from cloud.adapters.api import Once, claims_of, forbidden, resolved, resolver
 from cloud.functions.partner_api import (
     disputes,
     exports,
+    extensions,
     invoices,
     organisation,
     payouts,
@@ -27,7 +28,7 @@ from cloud.functions.partner_api.gate import Gate
 
 logger = Logger()
 app = resolver()
-for part in (work_orders, uploads, invoices, disputes, organisation, payouts, exports):
+for part in (work_orders, uploads, invoices, disputes, organisation, payouts, exports, extensions):
     app.include_router(part.router)
 
 

@@ -15,6 +15,7 @@ from cloud.funding.process import equipment
 from cloud.invoicing import process as invoicing
 from cloud.kernel.change import Timer
 from cloud.kernel.errors import BrokenInvariant, SunreeveError
+from cloud.portfolio import process as portfolio
 from cloud.service import process as service
 
 logger = Logger()
@@ -27,6 +28,7 @@ OPERATIONS_MAIL = os.environ["OPERATIONS_MAIL"]
 Wake = Callable[..., object]
 WAKES: Mapping[str, Wake] = {
     detection.WATCH: detection.watch,
+    **dict.fromkeys(portfolio.WAKES, portfolio.wake),
     **dict.fromkeys(invoicing.WAKES, invoicing.wake),
     **dict.fromkeys(funding.WAKES, partial(funding.wake, operations=OPERATIONS_MAIL)),
     **dict.fromkeys(

@@ -35,7 +35,7 @@ from cloud.funding.ach.reversing import (
     reversal_refused,
     reversible_until,
 )
-from cloud.funding.ach.writing import build, build_prenotes
+from cloud.funding.ach.writing import build, build_prenotes, settles_same_day
 
 __all__ = [
     "MAX_ENTRIES",
@@ -65,6 +65,7 @@ __all__ = [
     "read_returns",
     "reversal_refused",
     "reversible_until",
+    "settles_same_day",
     "trace_number",
     "transliterated",
 ]

@@ -36,7 +36,7 @@ from cloud.funding.ach.layouts import (
     is_time,
     split,
 )
-from cloud.funding.ach.writing import descriptive_date, sums_of, totals_of
+from cloud.funding.ach.writing import descriptive_date, settles_same_day, sums_of, totals_of
 from cloud.funding.policy import F03, F04, FIRST_DAY
 from cloud.kernel.calendar import is_banking_day
 from cloud.kernel.errors import BadInput
@@ -116,6 +116,8 @@ def _check_headers(file: Line, batch: Line, kind: FileKind) -> date:
     if not is_banking_day(effective):
         raise batch.wrong("Effective Entry Date", f"banks are closed on {effective}")
     same_day = batch["Company Descriptive Date"].startswith("SD") and kind is FileKind.PAYMENTS
+    if same_day and not settles_same_day(file.day("File Creation Date"), effective):
+        raise batch.wrong("Effective Entry Date", "not the day on which a same-day file settles")
     batch.expect(
         {
             "Standard Entry Class Code": F04.on(effective),

@@ -160,11 +160,13 @@ def _unix(content: bytes) -> bytes:
     if b"\r" in content:
         ends = content.count(b"\r\n")
         if not ends == content.count(b"\r") == content.count(b"\n"):
-            line = next(
+            lines = content.split(b"\n")
+            other = (
                 number
-                for number, text in enumerate(content.split(b"\n"), start=1)
+                for number, text in enumerate(lines, start=1)
                 if not text.endswith(b"\r") or text.count(b"\r") > 1
             )
+            line = next(other, len(lines))
             msg = f"line {line}, Record Size: it does not end as the other lines do"
             raise BadInput(msg)
         content = content.replace(b"\r\n", b"\n")

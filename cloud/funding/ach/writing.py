@@ -34,7 +34,7 @@ from cloud.funding.ach.layouts import (
     record,
 )
 from cloud.funding.policy import D33, F03, F04
-from cloud.kernel.calendar import EASTERN, is_banking_day
+from cloud.kernel.calendar import EASTERN, eastern_day, is_banking_day, next_banking_day
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import ZERO, Money
 
@@ -69,6 +69,14 @@ def descriptive_date(effective_on: date, *, is_same_day: bool) -> str:
     if is_same_day:
         return f"SD{D33.on(effective_on):%H%M}"
     return f"{effective_on:%y%m%d}"
+
+
+def settles_same_day(created_on: date, effective_on: date) -> bool:
+    """Tell whether a file of one day can, and must, settle on another as same-day (F03).
+
+    It must where no banking day lies between them: made on a holiday, it is taken on the next one.
+    """
+    return effective_on == next_banking_day(created_on)
 
 
 def sums_of(kind: FileKind, entries: Sequence[Credit]) -> Controls:
@@ -119,6 +127,13 @@ def _check(kind: FileKind, entries: Sequence[Credit], envelope: Envelope, first:
         raise BadInput(msg)
     if not is_banking_day(effective_on):
         msg = f"bank file of {run}, Effective Entry Date: banks are closed on {effective_on}"
+        raise BadInput(msg)
+    created_on = eastern_day(envelope.created_at)
+    if envelope.is_same_day and not settles_same_day(created_on, effective_on):
+        msg = (
+            f"bank file of {run}, Effective Entry Date: a same-day file of {created_on} settles on "
+            f"{next_banking_day(created_on)}, not on {effective_on}"
+        )
         raise BadInput(msg)
     if not 0 <= envelope.file_of_day < len(MODIFIERS):
         msg = f"bank file of {run}, File ID Modifier: a day has at most {len(MODIFIERS)} files"
@@ -256,7 +271,7 @@ def build(
 
     The creation time is shown on the Eastern clock. Settlement Date is left to the bank. A file
     that must settle on its own day says so in its batch, and refuses an entry above the limit for
-    those (F03).
+    those (F03); whether it must, `settles_same_day` tells.
 
     Raises:
         BadInput: an entry cannot be paid as it is, a receiver is there twice, there are no entries

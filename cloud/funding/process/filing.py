@@ -9,6 +9,7 @@ from cloud.funding import ach, ledger, remittance
 from cloud.funding.models import (
     FundingRun,
     LedgerEntry,
+    Payable,
     PaymentTrace,
     PlanState,
     RunPlan,
@@ -19,11 +20,13 @@ from cloud.funding.process.committing import commit, payment_entry_id
 from cloud.funding.process.prenoting import ask_about_accounts, receiver_name
 from cloud.funding.process.run import RUN, load_plans, load_run
 from cloud.funding.process.telling import tell_of_run
+from cloud.funding.process.watching import watch_paid
 from cloud.funding.schedule import run_sequence
 from cloud.kernel.change import Change, Event, Save
 from cloud.kernel.errors import BadInput, BrokenInvariant, NotFound
 from cloud.kernel.money import ZERO, total
 from cloud.kernel.ports import Documents, Records, Stored, require
+from cloud.portfolio.models import Milestone
 
 BANK_FILE = "text/plain"
 ADVICE, TABLE = "application/pdf", "text/csv"
@@ -130,6 +133,7 @@ def file(
             )
     for told in load_plans(records, run):
         tell_of_run(records, run, told.record, at=at)
+    _watch_m1(records, run, at)
     asking = ask_about_accounts(records, documents, run, originator, at=at)
     filed = replace(
         run,
@@ -143,6 +147,19 @@ def file(
     event = Event(run_id, "run_filed", at, RUN, "F04", says=says)
     records.commit(Change(saves=(stored.replaced_by(filed),), events=(event,)))
     return filed
+
+
+def _watch_m1(records: Records, run: FundingRun, at: datetime) -> None:
+    """Have each project looked at whose M1 this run paid, once its days are over (F08)."""
+    taken = [
+        planned.id
+        for stored in load_plans(records, run)
+        if stored.record.state is PlanState.COMMITTED
+        for planned in stored.record.payables
+        if planned.milestone == Milestone.M1
+    ]
+    found = records.load_all(Payable, taken)
+    watch_paid(records, [found[one].record for one in taken], at=at)
 
 
 def _tell(

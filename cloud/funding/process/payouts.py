@@ -305,7 +305,7 @@ def _payable_row(
         about=payable.milestone,
         amount=payable.amount,
         left=payable.amount if is_open else ZERO,
-        tab=_tab_of(payable, holds, is_approved=payable.id in next_runs.approved),
+        tab=_tab_of(payable, facts, holds, is_approved=payable.id in next_runs.approved),
         status=_status(
             found,
             payable.run_id,
@@ -328,9 +328,11 @@ def _payable_row(
     )
 
 
-def _tab_of(payable: Payable, holds: tuple[str, ...], *, is_approved: bool) -> str:
-    """Give a payable's tab; what waits for nothing but the vendor's invoice has one of its own."""
-    if holds == (Blocked.INVOICE_NEEDED,):
+def _tab_of(
+    payable: Payable, facts: ProjectFacts | None, holds: tuple[str, ...], *, is_approved: bool
+) -> str:
+    """Give a payable's tab; what waits for nothing but the vendor's invoice has its own (F32)."""
+    if holds == (Blocked.INVOICE_NEEDED,) and facts is not None and _waits_for_invoice(facts):
         return views.INVOICE_NEEDED
     return views.payouts_tab(
         paused=bool(holds),

@@ -274,6 +274,11 @@ def test_a_timer_that_is_cancelled_and_set_in_one_change_is_set(kept):
 ELSEWHERE = {
     "telemetry.LateWindows": "late",
     "portfolio.Technician": "organisation",
+    "portfolio.Proposal": "proposals",
+    "portfolio.PartnerDocument": "papers",
+    "portfolio.PartnerPerson": "papers",
+    "portfolio.RoleHolders": "papers",
+    "portfolio.BankChange": "papers",
     "portfolio.RelationshipManager": "organisation",
     "portfolio.ServiceContact": "organisation",
     "portfolio.OptInRequest": "organisation",

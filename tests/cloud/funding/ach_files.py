@@ -9,6 +9,7 @@ from cloud.kernel.money import Money
 
 DATA = Path(__file__).parents[2] / "data" / "nacha"
 CREATED = datetime(2026, 12, 2, 14, 5, tzinfo=UTC)
+CREATED_THURSDAY = datetime(2026, 12, 3, 14, 5, tzinfo=UTC)
 THURSDAY = date(2026, 12, 3)
 FRIDAY = date(2026, 12, 4)
 ROUTING = ("011401533", "091000019", "021000021")
@@ -41,6 +42,10 @@ def payments(entries=None, **changes) -> bytes:
     facts = {"created_at": CREATED, "effective_on": THURSDAY, "run": "comfort-2026-12-03"}
     entries = [entry(1), noted(2), entry(3)] if entries is None else entries
     return ach.build(BANK, entries, **facts | {"sequence": 201} | changes)
+
+
+def same_day(entries=None, **changes) -> bytes:
+    return payments(entries, **{"is_same_day": True, "created_at": CREATED_THURSDAY} | changes)
 
 
 def prenotes(entries=None, **changes) -> bytes:

@@ -15,7 +15,7 @@ from cloud.kernel.errors import BadInput
 
 GOOD = {
     "payments": files.payments(),
-    "same day": files.payments(is_same_day=True),
+    "same day": files.same_day(),
     "prenotes": files.prenotes(),
     "reversals": files.reversal(traces=["021000022010001", "021000022010002"]),
 }
@@ -126,8 +126,10 @@ TABLE = [
         (pay(2, 54, "REVERSAL  "), 2, "Service Class Code", "payments called a reversal"),
         (back(2, 54, "INSTALLER "), 2, "Service Class Code", "reversal called a payment"),
         (pay(2, 64, "      "), 2, "Company Descriptive Date", "no descriptive date"),
-        (pay(2, 64, "SD1300"), 2, "Company Descriptive Date", "another settlement"),
+        (now(2, 64, "SD1300"), 2, "Company Descriptive Date", "another settlement"),
         (ask(2, 64, "SD1800"), 2, "Company Descriptive Date", "prenotes in a hurry"),
+        (now(2, 70, "261204"), 2, "Effective Entry Date", "same day, but the day after"),
+        (now(1, 24, "261201"), 2, "Effective Entry Date", "same day, of another day"),
         (now(2, 64, "SD1801"), 2, "Company Descriptive Date", "an hour that is none"),
         (pay(2, 64, "261225261225"), 2, "Effective Entry Date", "Christmas"),
         (pay(2, 64, "261206261206"), 2, "Effective Entry Date", "Sunday"),

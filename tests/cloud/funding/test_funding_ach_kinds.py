@@ -1,7 +1,7 @@
 """Prenotes, same-day files and reversals: written, read back, and accepted by somebody else."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import ach_files as files
 import pytest
@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from cloud.funding import ach
 from cloud.funding.policy import F03
+from cloud.kernel.calendar import eastern_day
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import Money
 
 NOTHING = Money(0)
 KEPT = {
     "payments": files.payments,
-    "same_day": lambda: files.payments(is_same_day=True, file_of_day=1),
+    "same_day": lambda: files.same_day(file_of_day=1),
     "prenotes": files.prenotes,
     "reversal": files.reversal,
 }
@@ -45,9 +46,7 @@ def test_a_file_that_a_person_has_read(name):
             files.payments([files.entry(n) for n in range(1, 301)]),
             "payments", 300, (375_045_150, 0), id="three hundred",
         ),
-        pytest.param(
-            files.payments(is_same_day=True), "payments", 3, (3_750_006, 0), id="same day"
-        ),
+        pytest.param(files.same_day(), "payments", 3, (3_750_006, 0), id="same day"),
         pytest.param(files.prenotes(), "prenotes", 3, (0, 0), id="prenotes"),
         pytest.param(files.prenotes(zeros(300)), "prenotes", 300, (0, 0), id="many prenotes"),
         pytest.param(files.reversal(), "reversals", 1, (0, 1_250_002), id="reversal"),
@@ -224,7 +223,7 @@ def test_words_of_the_network_are_not_descriptions_of_payments(word):
 @pytest.mark.rule("F03")
 @pytest.mark.rule("D33")
 def test_a_same_day_file_says_so():
-    content = files.payments(is_same_day=True)
+    content = files.same_day()
     assert files.texts(content)[1][63:75] == "SD1800261203"
     assert ach.read(content).is_same_day
     assert not ach.read(files.payments()).is_same_day
@@ -234,18 +233,44 @@ def test_a_same_day_file_says_so():
 def test_an_entry_above_the_limit_does_not_go_the_same_day():
     limit = F03.on(files.THURSDAY)
     above = [files.entry(1, amount=limit + Money(1))]
-    exact = files.payments([files.entry(1, amount=limit)], is_same_day=True)
+    exact = files.same_day([files.entry(1, amount=limit)])
     assert ach.read(exact).controls.total_credit == limit
     assert not ach.read(files.payments(above)).is_same_day
     with pytest.raises(BadInput, match=r"at most \$1,000,000.00"):
-        files.payments(above, is_same_day=True)
+        files.same_day(above)
 
 
 @pytest.mark.rule("F03")
 def test_a_file_above_the_limit_cannot_be_made_same_day_afterwards():
-    content = files.payments([files.entry(1, amount=F03.on(files.THURSDAY) + Money(1))])
+    above = [files.entry(1, amount=F03.on(files.THURSDAY) + Money(1))]
+    content = files.payments(above, created_at=files.CREATED_THURSDAY)
     with pytest.raises(BadInput, match="line 3, Amount: above"):
         ach.read(files.put(content, 2, 64, "SD1800"))
+
+
+@pytest.mark.rule("F03")
+@pytest.mark.parametrize(
+    ("created_at", "effective_on", "same_day"),
+    [
+        pytest.param("2026-10-12T14:00", "2026-10-13", True, id="on a Monday holiday"),
+        pytest.param("2026-10-13T12:00", "2026-10-13", True, id="the day after it"),
+        pytest.param("2026-10-14T03:59", "2026-10-13", True, id="before midnight, Eastern"),
+        pytest.param("2026-10-14T04:00", "2026-10-13", False, id="after midnight, Eastern"),
+        pytest.param("2026-10-09T14:00", "2026-10-13", False, id="the Friday before"),
+        pytest.param("2026-10-10T14:00", "2026-10-13", True, id="the Saturday before"),
+        pytest.param("2026-12-02T14:00", "2026-12-03", False, id="an ordinary week"),
+        pytest.param("2026-11-02T04:30", "2026-11-02", True, id="the night the clock goes back"),
+    ],
+)
+def test_when_a_file_goes_the_same_day(created_at, effective_on, same_day):
+    created, day = datetime.fromisoformat(f"{created_at}+00:00"), date.fromisoformat(effective_on)
+    assert ach.settles_same_day(eastern_day(created), day) is same_day
+    facts = {"created_at": created, "effective_on": day}
+    if same_day:
+        assert ach.read(files.same_day(**facts)).effective_on == day
+        return
+    with pytest.raises(BadInput, match="Effective Entry Date: a same-day file of"):
+        files.same_day(**facts)
 
 
 # --- reversals ----------------------------------------------------------------------------------
@@ -380,7 +405,9 @@ def test_whatever_is_written_is_read_back_and_can_be_reversed(rows, minutes, sam
         for n, (cents, account, kind, note) in enumerate(rows, start=1)
     ]
     created_at = files.CREATED + timedelta(minutes=minutes)
-    content = files.payments(entries, created_at=created_at, is_same_day=same_day)
+    content = files.payments(entries, created_at=created_at)
+    if same_day:
+        content = files.same_day(entries)
     paid = ach.read(content)
     assert [one.credit for one in paid.entries] == [
         replace(one, name=one.name.upper(), note=ach.transliterated(one.note)) for one in entries

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from direct_pay_world import CED, START, Deal, days, et
@@ -16,10 +17,10 @@ from cloud.funding.process import direct_pay
 from cloud.funding.process.equipment import APPROVE_DUE, SUBMIT_DUE
 from cloud.funding.process.verifying import partner_books
 from cloud.funding.process.writing import ATTEMPTS
-from cloud.kernel.change import Change
+from cloud.kernel.change import Change, Timer
 from cloud.kernel.errors import BadInput, Conflict, NotFound
 from cloud.kernel.money import ZERO, Money
-from cloud.portfolio.models import Milestone, Partner
+from cloud.portfolio.models import Milestone, Partner, Project
 
 SHIPPED = et("2026-10-20T12:00")
 OTHER = Vendor("V-2", "Other Dealer", "office@other.example")
@@ -497,6 +498,42 @@ def test_a_cancellation_that_races_an_invoice_looks_again():
         deal.records.commit(closing)
 
 
+@pytest.mark.rule("F25")
+def test_nothing_is_taken_of_what_a_cancellation_counts_meanwhile():
+    """The cancellation comes between the look and the write: the look is taken again."""
+
+    def settles(deal):
+        direct_pay_closed = direct_pay.closing(deal.records, project_id="J-1", at=M1_AT)[1]
+        MemoryRecords.commit(deal.records, direct_pay_closed)
+
+    def cancels(deal):
+        stored = deal.records.load(Project, "J-1")
+        gone = replace(stored.record, cancelled=True)
+        MemoryRecords.commit(deal.records, Change(saves=(stored.replaced_by(gone),)))
+
+    for happens in (settles, cancels):
+        deal = Deal()
+        deal.bill("1", 5_000_00, START)
+        deal.put(replace(deal.project, reached=((Milestone.M1, M1_AT),)))
+        deal.records.__class__ = Racing
+        deal.records.meanwhile = partial(happens, deal)
+        direct_pay.net_equipment(deal.records, project=deal.project, at=M1_AT)
+        assert deal.deduction("1") is None
+
+
+@pytest.mark.rule("F25")
+def test_what_was_taken_of_a_late_invoice_is_given_back_when_it_is_voided():
+    deal = Deal()
+    cancelled(deal, SHIPPED)
+    deal.bill("1", 700_00, SHIPPED)
+    deal.offset("X", -1_000_00)  # money of the partner's, not of this project
+    run = deal.run()
+    assert (run.net, deal.late("1").recovered) == (Money(300_00), Money(700_00))
+    deal.void("1", AT)
+    assert deal.credit("1").amount == Money(700_00)
+    agrees(deal)
+
+
 # --- killed anywhere ---------------------------------------------------------------------------
 
 
@@ -549,8 +586,6 @@ def test_killed_between_any_two_commits_and_begun_again():
 
 @pytest.mark.parametrize("wakes", [SUBMIT_DUE, APPROVE_DUE])
 def test_a_timer_of_somebody_elses_is_refused(wakes):
-    from cloud.kernel.change import Timer  # noqa: PLC0415
-
     deal = Deal()
     timer = Timer("T", "J-1", "accept_due", AT)
     with pytest.raises(BadInput, match="not about material"):

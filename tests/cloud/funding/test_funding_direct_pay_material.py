@@ -1,4 +1,4 @@
-"""Direct Pay material: two limits, and each invoice recovered once, whatever comes in which order."""
+"""Direct Pay material: two limits, and each invoice recovered once, whatever comes when."""
 
 from dataclasses import replace
 from datetime import date, time, timedelta
@@ -8,17 +8,17 @@ from direct_pay_world import Deal, days, et
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloud.funding import process
+from cloud.funding import ledger, process
 from cloud.funding.books import problems_of
 from cloud.funding.materials import Material, VendorInvoice, judge, missed_from
 from cloud.funding.models import Application, DeductionState
 from cloud.funding.netting import DeductionKind
 from cloud.funding.policy import D26, LimitEnd
 from cloud.funding.process import direct_pay
+from cloud.funding.process.booking import entry_change
 from cloud.funding.process.equipment import APPROVE_DUE, SUBMIT_DUE
 from cloud.funding.process.verifying import partner_books
 from cloud.kernel.change import Change
-from cloud.kernel.decision import Refused
 from cloud.kernel.money import ZERO, Money
 from cloud.portfolio.models import Milestone
 
@@ -305,9 +305,6 @@ class Life:
 
     def recover(self, cents):
         """Let runs take up to that much of every open deduction, in the books too."""
-        from cloud.funding import ledger  # noqa: PLC0415
-        from cloud.funding.process.booking import entry_change  # noqa: PLC0415
-
         for number in NUMBERS:
             for debt in (self.deal.deduction(number), self.deal.material(number)):
                 if debt is not None and debt.open:
@@ -373,7 +370,3 @@ def test_each_invoice_is_recovered_once_whatever_happens(steps):
             debts = (deal.deduction(one.number), deal.material(one.number))
             recovered = sum(debt.recovered.cents for debt in debts if debt)
             assert recovered == one.amount.cents
-
-
-def test_refusals_say_so():
-    assert isinstance(Deal(is_enrolled=False).choose("in", SHIPPED), Refused)
