@@ -22,14 +22,14 @@ def unusual(
     """Say what is far above the runs before (D10); nothing where all is usual.
 
     What this run pays is given by partner, and in all under `ALL`; so is what each run before
-    paid, the latest last. A partner is held against the runs that paid it; with none before,
+    paid, the latest last. A partner is held against the runs that paid it; with too few of them,
     against nothing. `on` is the day of the cut-off.
     """
     limit = D10.on(on, programme)
     told = []
     for name, amount in sorted(paid.items()):
         known = [run[name].cents for run in before[-limit.runs :] if run.get(name)]
-        if not known or amount <= limit.at_least:
+        if len(known) < limit.after or amount <= limit.at_least:
             continue
         usual = Money(median_low(known))
         if amount > usual.share_rounded_down(limit.above_bps):

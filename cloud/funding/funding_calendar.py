@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
-from cloud.funding.policy import RULES
+from cloud.funding.policy import FIRST_DAY, RULES
 from cloud.funding.schedule import (
     Alternative,
     DateSource,
@@ -16,6 +16,8 @@ from cloud.kernel.calendar import DAY, is_banking_day
 from cloud.kernel.errors import BadInput
 from cloud.kernel.policy import COMFORT
 
+BEHIND, AHEAD = timedelta(days=60), timedelta(days=400)
+"""What is shown of the time before and after today where nobody says from when to when."""
 MOST_DAYS = 800
 """The longest time that is shown at once: two years and a little."""
 _WEEKDAYS = 5
@@ -46,6 +48,12 @@ class CalendarDay:
     source: DateSource
     is_same_day: bool
     note: str
+
+
+def shown_time(first: date | None, last: date | None, *, today: date) -> tuple[date, date]:
+    """Give the time that a calendar shows: what was asked for, else from before today to after."""
+    since = first or max(FIRST_DAY, min(last or today, today) - BEHIND)
+    return since, last or max(since, today) + AHEAD
 
 
 def known_programmes() -> frozenset[str]:

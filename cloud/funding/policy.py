@@ -12,6 +12,9 @@ from cloud.kernel.money import Money
 from cloud.kernel.policy import DESIGN, FUNDING_ARTICLE, Rule, Source
 
 FIRST_DAY = date(2025, 1, 1)
+STANDARD = "standard"
+"""A second programme, by newer public values: it shows what adding one takes."""
+PACIFIC = ZoneInfo("America/Los_Angeles")
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY = range(4)
 
 _TIMING = Source(FUNDING_ARTICLE, "Details & Timing, Timing")
@@ -65,10 +68,16 @@ class WarrantyOffset:
 
 @dataclass(frozen=True, slots=True)
 class RunBreaker:
-    """What makes a run unusual: so far above the median of so many before, and not small."""
+    """What makes a run unusual: so far above the median of so many before, and not small.
+
+    Attributes:
+        runs: of how many before at most.
+        after: with fewer before, nothing is unusual.
+    """
 
     above_bps: int
     runs: int
+    after: int
     at_least: Money
 
 
@@ -98,6 +107,7 @@ F02 = Rule(
     note="The article gives minutes, so its 2:30 lasts until 2:30:59.999: windows are half-open "
     "at 02:31:00 and leave neither gap nor overlap. In the weeks of a clock change the longer "
     "window lasts 119 or 121 hours.",
+    programmes={STANDARD: {FIRST_DAY: CutOff(time(17), PACIFIC)}},
 )
 F03 = Rule(
     id="F03",
@@ -142,6 +152,7 @@ F07 = Rule(
     says="from M1 to Activation Approved there are 115 days by contract",
     values={FIRST_DAY: 115},
     note="This date is shown and reported; money moves on F08.",
+    programmes={STANDARD: {FIRST_DAY: 90}},
 )
 F08 = Rule(
     id="F08",
@@ -202,26 +213,27 @@ F13 = Rule(
     note="A pending request pauses nothing. Paused is shown from day 121; until then the clock "
     "runs. A clawback that is there already is paused at once.",
 )
+_REASON_DAYS: Mapping[str, int | None] = MappingProxyType(
+    {
+        "transformer_upgrade": 30,
+        "main_panel_upgrade": 30,
+        "utility_ahj_delay": 14,
+        "pto_approved_m2_correction": 14,
+        "customer_escalation": 14,
+        "ca_co_market": 30,
+        "other": None,
+    }
+)
+_LONGER_FOR_UTILITIES = MappingProxyType({**_REASON_DAYS, "utility_ahj_delay": 30})
 F14 = Rule(
     id="F14",
     unit="days by reason",
     source=_REASONS,
     says="each reason has its length; for other reasons the approver sets it",
-    values={
-        FIRST_DAY: MappingProxyType(
-            {
-                "transformer_upgrade": 30,
-                "main_panel_upgrade": 30,
-                "utility_ahj_delay": 14,
-                "pto_approved_m2_correction": 14,
-                "customer_escalation": 14,
-                "ca_co_market": 30,
-                "other": None,
-            }
-        )
-    },
+    values={FIRST_DAY: _REASON_DAYS},
     note="Days are added to the 115 and the 120, and separately granted ones add up: the article "
     "itself counts 30 days as a duration of 145.",
+    programmes={STANDARD: {FIRST_DAY: _LONGER_FOR_UTILITIES}},
 )
 F15 = Rule(
     id="F15",
@@ -230,6 +242,7 @@ F15 = Rule(
     says="the market reason is open to projects in California and Colorado",
     values={FIRST_DAY: frozenset({"CA", "CO"})},
     note="A reason to be asked for, not an automatic extension.",
+    programmes={STANDARD: {FIRST_DAY: frozenset({"CA", "CO", "GA", "AEP-TX"})}},
 )
 F16 = Rule(
     id="F16",
@@ -240,6 +253,7 @@ F16 = Rule(
     values={FIRST_DAY: ExposureCap(1_000, Money(500_000_00))},
     note="Both bind, so the smaller counts; equality is allowed; per partner; the amount is the "
     "M1 money whose clawback is postponed. Checked in the transaction that grants.",
+    programmes={STANDARD: {FIRST_DAY: ExposureCap(500, Money(500_000_00))}},
 )
 F17 = Rule(
     id="F17",
@@ -464,7 +478,8 @@ D04 = Rule(
     says="a returned payment is payable again; codes about the account ask for a new authorization",
     values={FIRST_DAY: frozenset({"R02", "R03", "R04", "R12", "R13", "R16", "R17", "R20", "R28"})},
     note="Nacha Operating Rules, Appendix Four. R24 (duplicate) goes to suspense; R06, R23, R24 "
-    "and R31 go to a person, and so do codes that belong to debits.",
+    "and R31 go to a person, and so do codes that belong to debits. R61 to R79 are the banks' "
+    "dispute about a return: they move nothing until a person looked.",
 )
 D05 = Rule(
     id="D05",
@@ -505,9 +520,9 @@ D10 = Rule(
     unit="basis points of the median of the runs before, and how many of those it looks at",
     source=_DESIGN,
     says="a run far above the runs before it is held until somebody looked at why",
-    values={FIRST_DAY: RunBreaker(above_bps=25_000, runs=8, at_least=Money(50_000_00))},
+    values={FIRST_DAY: RunBreaker(above_bps=25_000, runs=8, after=4, at_least=Money(50_000_00))},
     note="Of the total, and of each partner's payment. A run below the least amount, and the first "
-    "ones, are not unusual. Who lets it go on is neither its preparer nor its approver alone.",
+    "four, are not unusual. Who lets it go on is neither its preparer nor its approver alone.",
 )
 D11 = Rule(
     id="D11",
@@ -636,6 +651,7 @@ D24 = Rule(
     source=_DESIGN,
     says="runs of two programmes on one day never give two bank lines one trace number",
     values={FIRST_DAY: 0},
+    programmes={STANDARD: {FIRST_DAY: 1}},
     note="A trace number has three digits for the run and four for the line; a programme that is "
     "added begins at a thousand of its own.",
 )
@@ -650,7 +666,7 @@ D26 = Rule(
         FIRST_DAY: MappingProxyType({"material_submit": _NEXT_DAY, "material_approve": _NEXT_DAY})
     },
     programmes={
-        "standard": {
+        STANDARD: {
             FIRST_DAY: MappingProxyType(
                 {"material_submit": LimitEnd(0, time(8)), "material_approve": _NEXT_DAY}
             )
@@ -706,16 +722,6 @@ D31 = Rule(
     "later than meant, and for no other reason",
     values={FIRST_DAY: ("duplicate", "wrong_receiver", "wrong_amount", "wrong_date")},
     note="Nacha Operating Rules, Subsection 2.9.1. What a partner owes is netted, never reversed.",
-)
-D32 = Rule(
-    id="D32",
-    unit="change codes that say by themselves what to put right",
-    source=_DESIGN,
-    says="account, routing number and kind of account are put right as the bank says; other "
-    "changes go to a person",
-    values={FIRST_DAY: frozenset({"C01", "C02", "C03", "C05", "C06", "C07"})},
-    note="Nacha Operating Rules, Appendix Five. A correction that is not exactly where the code "
-    "puts it, or is no routing number, goes to a person too.",
 )
 D33 = Rule(
     id="D33",

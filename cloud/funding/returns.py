@@ -7,10 +7,11 @@ from datetime import date
 from enum import StrEnum
 
 from cloud.funding.ach.returning import Correction, ReturnedEntry, corrected, is_dispute
-from cloud.funding.policy import D04, D32
+from cloud.funding.policy import D04
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import ZERO, Money
 from cloud.kernel.policy import COMFORT
+from cloud.portfolio.papers import corrects
 
 _CODE = re.compile(r"[RC][0-9]{2}")
 _MANUAL = frozenset({"R06", "R23", "R24", "R31"})
@@ -67,7 +68,7 @@ def _checked(code: str) -> str:
 def judge_return(
     code: str, payout: Money, *, was_processed: bool = False, on: date, programme: str = COMFORT
 ) -> ReturnVerdict:
-    """Judge a return (R) or a notification of change (C) of a payment of ours (D04, D32).
+    """Judge a return (R) or a notification of change (C) of a payment of ours (D04, P-86).
 
     A change moves no money. The same return again does nothing at all. The banks' dispute about a
     return (R61 to R79) goes to a person also when the return itself was processed, and moves no
@@ -82,7 +83,7 @@ def judge_return(
     if was_processed:
         return _no_money(ReturnAction.DUPLICATE)
     if code.startswith("C"):
-        applies = code in D32.on(on, programme)
+        applies = corrects(code, on=on)
         return _no_money(ReturnAction.APPLY_NOC if applies else ReturnAction.MANUAL_REVIEW)
     if code in D04.on(on, programme):
         return ReturnVerdict(
@@ -94,7 +95,7 @@ def judge_return(
 
 
 def judge_prenote_return(code: str, *, on: date, programme: str = COMFORT) -> ReturnVerdict:
-    """Judge the bank's answer to a prenote: any return says that the account is no good (D11, D32).
+    """Judge the bank's answer to a prenote: any return says the account is no good (D11, P-86).
 
     Raises:
         BadInput: the code is neither a return's nor a change's.
@@ -126,7 +127,7 @@ def judge_entry(
     on: date,
     programme: str = COMFORT,
 ) -> Judged:
-    """Judge one entry of the bank's file against the payment that it names (D04, D32).
+    """Judge one entry of the bank's file against the payment that it names (D04, P-86).
 
     What names no payment of ours, is a debit, or brings back another amount than we paid, moves
     nothing and goes to a person: we do not guess whose money it is.

@@ -522,6 +522,8 @@ def _attempt(
         w9_on_file=True,
         bank_authorization_on_file=True,
     )
+    if records.load(Partner, partner.id) is None:
+        records.commit(Change(saves=(Save(partner),)))
     if cents:
         body = {"invoice_id": f"I-{run}", "partner_id": partner.id, "amount_cents": cents}
         body |= {"work_order_id": "", "site_id": "", "says": run}

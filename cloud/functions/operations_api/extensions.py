@@ -27,9 +27,10 @@ from cloud.functions.operations_api.extension_shapes import AnswerIn, FundingDay
 from cloud.functions.operations_api.shapes import Listed, One, ReasonIn
 from cloud.funding import process as funding
 from cloud.funding.extension import ExtensionRequest
-from cloud.funding.funding_calendar import funding_calendar
+from cloud.funding.funding_calendar import funding_calendar, shown_time
 from cloud.funding.published import PublishedDay
 from cloud.funding.tickets import Ticket
+from cloud.kernel.calendar import eastern_day
 from cloud.kernel.policy import COMFORT
 from cloud.kernel.ports import require
 from cloud.portfolio.models import Partner
@@ -123,9 +124,12 @@ def get_exposure(partner_id: Word, programme: Word = COMFORT) -> One:
 @router.get(
     "/ops/funding_calendar", responses=answers(), tags=CALENDAR, middlewares=[may(*PLANNERS)]
 )
-def get_calendar(first: date, last: date, programme: Word = COMFORT) -> Listed:
+def get_calendar(
+    first: date | None = None, last: date | None = None, programme: Word = COMFORT
+) -> Listed:
     """Give the runs of some time: cut-off, funding day, and why that day (F01 to F03)."""
-    days = funding_calendar(first, last, funding.published(RECORDS, programme), programme)
+    since, until = shown_time(first, last, today=eastern_day(CLOCK.now()))
+    days = funding_calendar(since, until, funding.published(RECORDS, programme), programme)
     return Listed(items=[codec.to_shown(day) for day in days])
 
 

@@ -1,4 +1,4 @@
-"""Routes of funding: one person prepares a run, another approves it, a third deals with the bank."""
+"""Routes of funding: one prepares a run, another approves it, a third deals with the bank."""
 
 from typing import Annotated
 
@@ -102,6 +102,14 @@ def approve_run(run_id: str, body: RunApprovalIn) -> One:
         **acting(),
     )
     return shown(run)
+
+
+@router.post(
+    "/ops/runs/<run_id>/carry_out", responses=answers(), tags=TAGS, middlewares=[may(ACCOUNTANT)]
+)
+def carry_out_run(run_id: str) -> One:
+    """Have an approved run carried out where that stopped; what is done is not done again."""
+    return shown(funding.order_carrying_out(RECORDS, run_id=run_id, **acting()))
 
 
 @router.post("/ops/runs/<run_id>/send", responses=answers(), tags=TAGS, middlewares=[may(TREASURY)])
@@ -251,9 +259,7 @@ def trial_balance(
 ) -> One:
     """Give the balance of each account as of an instant: as it was known, or as it had become."""
     at = as_of or CLOCK.now()
-    balances = funding.trial_balance_at(
-        RECORDS, partners=all_partners(RECORDS), at=at, seen=seen
-    )
+    balances = funding.trial_balance_at(RECORDS, partners=all_partners(RECORDS), at=at, seen=seen)
     cents = {account: balance.cents for account, balance in balances.items()}
     return One(item={"as_of": at.isoformat(), "seen": seen, "balances_cents": cents})
 

@@ -11,6 +11,7 @@ from cloud.adapters.api import claims_of, groups_of, resolved, resolver
 from cloud.functions.operations_api import (
     cases,
     detection,
+    direct_pay,
     disputes,
     extensions,
     funding,
@@ -43,6 +44,7 @@ for part in (
     payouts,
     reductions,
     reports,
+    direct_pay,
 ):
     app.include_router(part.router)
 

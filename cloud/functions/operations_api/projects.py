@@ -82,7 +82,7 @@ def put_payment_plan(body: PaymentPlanIn) -> One:
     "/ops/payment_plans/<payment_plan_id>",
     responses=answers(),
     tags=TAGS,
-    middlewares=[may(PROJECTS, RM, ACCOUNTANT, ACCOUNTING, ADMIN, AUDITOR)],
+    middlewares=[may(PROJECTS, ACCOUNTANT, ACCOUNTING, ADMIN, AUDITOR)],
 )
 def get_payment_plan(payment_plan_id: str) -> One:
     """Give one payment plan."""

@@ -1,7 +1,7 @@
 """Routes of extension requests, of the funding calendar and of questions about money (F11, F36)."""
 
 import os
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
@@ -27,7 +27,12 @@ from cloud.functions.partner_api.money_desk import accounting_admin, organisatio
 from cloud.functions.partner_api.uploads import FormOut, RequestedOut, UploadOut
 from cloud.funding import process
 from cloud.funding.extension import ExtensionRequest
-from cloud.funding.funding_calendar import CalendarDay, calendar_file, funding_calendar
+from cloud.funding.funding_calendar import (
+    CalendarDay,
+    calendar_file,
+    funding_calendar,
+    shown_time,
+)
 from cloud.funding.process import Unfit
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.decision import Refused
@@ -38,8 +43,6 @@ router = Router()
 EXTENSIONS, CALENDAR, TICKETS = ["Extensions"], ["Funding calendar"], ["Tickets"]
 SUPPORT = os.environ["OPERATIONS_MAIL"]
 SUBMIT, ASK = "submit_extension_request", "ask_tier2"
-BEHIND, AHEAD = timedelta(days=60), timedelta(days=400)
-"""What the calendar shows where nobody says from when to when."""
 ICS = "text/calendar; charset=utf-8"
 Organisation = Annotated[str, Query(max_length=200)]
 Programme = Annotated[str, Query(min_length=1, max_length=50)]
@@ -159,9 +162,7 @@ def get_calendar_file(
 
 
 def _days(first: date | None, last: date | None, programme: str) -> tuple[CalendarDay, ...]:
-    today = eastern_day(CLOCK.now())
-    since = first or min(last or today, today) - BEHIND
-    until = last or max(first or today, today) + AHEAD
+    since, until = shown_time(first, last, today=eastern_day(CLOCK.now()))
     return funding_calendar(since, until, process.published(RECORDS, programme), programme)
 
 

@@ -15,11 +15,12 @@ from aws_lambda_powertools.event_handler import Response
 
 from cloud.adapters.api import Forbidden, forbidden, problem, stopped_by
 from cloud.functions.partner_api.caller import caller
-from cloud.functions.partner_api.money_desk import accounting_admin, is_reached
+from cloud.functions.partner_api.money_caller import as_accounting_admin, is_reached
 from cloud.funding.exports import ExportOrder
 from cloud.funding.extension import ExtensionRequest
 from cloud.funding.tickets import Ticket
 from cloud.invoicing.models import BackBill, Dispute, Invoice
+from cloud.kernel.calendar import eastern_day
 from cloud.kernel.clock import Clock
 from cloud.kernel.ports import Records, Stored
 from cloud.portfolio.models import Project
@@ -74,6 +75,7 @@ COMMANDS = frozenset(
         ("POST", "invoices", "validate"),
         ("POST", "invoices", "drafts"),
         ("GET", "exports", "download"),
+        ("POST", "extension_requests", "proofs"),
     }
 )
 """Paths whose second part names no record, by method and collection."""
@@ -138,7 +140,8 @@ class Gate:
         if status != OK:
             return _answered(status, method, asked, record_id)
         if is_money and collection not in PUBLISHED:
-            accounting_admin()
+            today = eastern_day(self._clock.now())
+            as_accounting_admin(caller(), "view_payouts", on=today)
         if wanted and stored is not None and wanted != etag(stored):
             detail = f"{record_id} changed meanwhile: it is {etag(stored)} now, load it again"
             return problem(412, "It is another version by now", detail)

@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger
 
 from cloud.adapters.api import Once, claims_of, forbidden, resolved, resolver
 from cloud.functions.partner_api import (
+    direct_pay,
     disputes,
     exports,
     extensions,
@@ -19,6 +20,7 @@ from cloud.functions.partner_api import (
     organisation,
     payouts,
     uploads,
+    vendor,
     work_orders,
 )
 from cloud.functions.partner_api.caller import call_as, known
@@ -28,7 +30,18 @@ from cloud.functions.partner_api.gate import Gate
 
 logger = Logger()
 app = resolver()
-for part in (work_orders, uploads, invoices, disputes, organisation, payouts, exports, extensions):
+for part in (
+    work_orders,
+    uploads,
+    invoices,
+    disputes,
+    organisation,
+    payouts,
+    exports,
+    extensions,
+    direct_pay,
+    vendor,
+):
     app.include_router(part.router)
 
 

@@ -4,11 +4,10 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from cloud.adapters.api import Forbidden, answers
+from cloud.adapters.api import answers
 from cloud.functions.partner_api.caller import Caller, caller
 from cloud.functions.partner_api.desk import CLOCK
-from cloud.funding.approval import is_allowed
-from cloud.funding.policy import F27
+from cloud.functions.partner_api.money_caller import as_accounting_admin, is_reached
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.ports import Records, require
 from cloud.portfolio.models import Partner
@@ -35,11 +34,7 @@ def accounting_admin(action: str = "view_payouts") -> Caller:
     Raises:
         Forbidden: it has not the role.
     """
-    found, today = caller(), eastern_day(CLOCK.now())
-    if not is_allowed(found.roles, action, same_organisation=True, on=today):
-        msg = f"this is for programs with the role {F27.on(today)}: an Accounting Admin grants it"
-        raise Forbidden(msg)
-    return found
+    return as_accounting_admin(caller(), action, on=eastern_day(CLOCK.now()))
 
 
 def organisation_asked(records: Records, partner_id: str = "") -> str:
@@ -53,15 +48,3 @@ def organisation_asked(records: Records, partner_id: str = "") -> str:
         return mine.partner_id
     reached = records.load(Partner, partner_id) if is_reached(records, partner_id, mine) else None
     return require(reached, "organisation", partner_id).record.id
-
-
-def is_reached(records: Records, partner_id: str, mine: Caller) -> bool:
-    """Tell whether an organisation is the caller's own or a part of it, in the caller's mode."""
-    if partner_id == mine.partner_id:
-        return True
-    found = records.load(Partner, partner_id) if partner_id else None
-    return (
-        found is not None
-        and found.record.parent_id == mine.partner_id
-        and found.record.mode == mine.principal.mode
-    )

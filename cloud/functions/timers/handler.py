@@ -24,12 +24,17 @@ RECORDS = wiring.records(os.environ)
 OUTBOX = wiring.outbox(os.environ)
 CHUNKS = wiring.chunks(os.environ)
 OPERATIONS_MAIL = os.environ["OPERATIONS_MAIL"]
+OPERATIONS_MAIL = os.environ["OPERATIONS_MAIL"]
 
 Wake = Callable[..., object]
 WAKES: Mapping[str, Wake] = {
     detection.WATCH: detection.watch,
     **dict.fromkeys(portfolio.WAKES, portfolio.wake),
     **dict.fromkeys(invoicing.WAKES, invoicing.wake),
+    **dict.fromkeys(
+        funding.EXTENSION_WAKES, partial(funding.wake_extension, operations=OPERATIONS_MAIL)
+    ),
+    **dict.fromkeys(funding.PUBLISHING_WAKES, funding.wake_publishing),
     **dict.fromkeys(funding.WAKES, partial(funding.wake, operations=OPERATIONS_MAIL)),
     **dict.fromkeys(
         funding.EXTENSION_WAKES, partial(funding.wake_extension, operations=OPERATIONS_MAIL)

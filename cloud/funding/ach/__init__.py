@@ -4,12 +4,11 @@ One file holds one batch of one kind: payments, prenotes or reversals. It is unb
 bank books the offsetting side itself. What the bank sends back is read by `read_returns`.
 """
 
-from cloud.funding.ach.characters import is_routing_number, transliterated
+from cloud.funding.ach.characters import transliterated
 from cloud.funding.ach.entries import (
     MAX_ENTRIES,
     MAX_ENTRY,
     PLACES,
-    AccountKind,
     BankFile,
     Controls,
     Credit,
@@ -35,7 +34,9 @@ from cloud.funding.ach.reversing import (
     reversal_refused,
     reversible_until,
 )
-from cloud.funding.ach.writing import build, build_prenotes, settles_same_day
+from cloud.funding.ach.writing import build, build_prenotes, may_go_same_day, settles_same_day
+from cloud.kernel.routing import is_routing_number
+from cloud.portfolio.models import AccountKind
 
 __all__ = [
     "MAX_ENTRIES",
@@ -61,6 +62,7 @@ __all__ = [
     "corrected",
     "is_routing_number",
     "kind_of_trace",
+    "may_go_same_day",
     "read",
     "read_returns",
     "reversal_refused",

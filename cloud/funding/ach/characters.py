@@ -22,10 +22,3 @@ def transliterated(text: str) -> str:
 def is_text_to_the_left(field: str) -> bool:
     """Tell whether a field holds what the writer would write: capitals, one blank between words."""
     return field.rstrip(" ") == transliterated(field)
-
-
-def is_routing_number(number: str) -> bool:
-    """Tell whether nine digits end with the right check digit (weights 3, 7, 1 modulo 10)."""
-    return bool(re.fullmatch(r"[0-9]{9}", number)) and (
-        sum(int(digit) * (3, 7, 1)[place % 3] for place, digit in enumerate(number)) % 10 == 0
-    )

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from cloud.funding.ach.characters import COMPANY_ID, ORIGIN, is_routing_number, transliterated
+from cloud.funding.ach.characters import COMPANY_ID, ORIGIN, transliterated
 from cloud.funding.ach.layouts import BLOCKING_FACTOR
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import ZERO, Money, total
+from cloud.kernel.routing import is_routing_number
+from cloud.portfolio.models import AccountKind
 
 MAX_ENTRY = Money(99_999_999_99)
 
@@ -24,13 +26,6 @@ class FileKind(StrEnum):
     PAYMENTS = "payments"
     PRENOTES = "prenotes"
     REVERSALS = "reversals"
-
-
-class AccountKind(StrEnum):
-    """The two kinds of account that are paid to."""
-
-    CHECKING = "checking"
-    SAVINGS = "savings"
 
 
 CREDITS, DEBITS = "220", "225"

@@ -7,7 +7,6 @@ from cloud.funding.ach.characters import (
     ACCOUNT,
     COMPANY_ID,
     ORIGIN,
-    is_routing_number,
     is_text_to_the_left,
 )
 from cloud.funding.ach.entries import (
@@ -16,7 +15,6 @@ from cloud.funding.ach.entries import (
     REVERSAL,
     SERVICE_CLASS,
     TRANSACTION_CODE,
-    AccountKind,
     BankFile,
     Credit,
     FileKind,
@@ -41,6 +39,8 @@ from cloud.funding.policy import F03, F04, FIRST_DAY
 from cloud.kernel.calendar import is_banking_day
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import Money
+from cloud.kernel.routing import is_routing_number
+from cloud.portfolio.models import AccountKind
 
 UNCHECKED = {
     FILE_HEADER: (

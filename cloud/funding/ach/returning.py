@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from cloud.funding.ach.characters import ACCOUNT, is_routing_number
-from cloud.funding.ach.entries import CREDITS, DEBITS, AccountKind, hashed
+from cloud.funding.ach.characters import ACCOUNT
+from cloud.funding.ach.entries import CREDITS, DEBITS, hashed
 from cloud.funding.ach.layouts import (
     ADDENDA,
     BATCH_CONTROL,
@@ -29,10 +29,12 @@ from cloud.funding.ach.layouts import (
     is_time,
     split,
 )
-from cloud.funding.policy import D32
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import ZERO, Money, total
+from cloud.kernel.routing import is_routing_number
 from cloud.kernel.secret import Secret
+from cloud.portfolio.models import AccountKind
+from cloud.portfolio.papers import corrects
 
 MIXED = "200"
 CHANGES = "COR"
@@ -357,12 +359,12 @@ _STANDS = {
 
 
 def corrected(code: str, data: Secret, *, on: date) -> Correction | None:
-    """Give what a change puts right, None when a person must read it (D32).
+    """Give what a change puts right, None when a person must read it (P-86).
 
     It is read only where each part stands in its place, nothing stands beside them, a routing
     number has its check digit, and a transaction code is one of a checking or savings account.
     """
-    if code not in D32.on(on) or code not in _STANDS:
+    if code not in _STANDS or not corrects(code, on=on):
         return None
     text = f"{data.value:<29.29}"
     if len(data.value.rstrip()) > 29:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from cloud.funding.ach.characters import ACCOUNT, is_routing_number, transliterated
+from cloud.funding.ach.characters import ACCOUNT, transliterated
 from cloud.funding.ach.entries import (
     BLOCK,
     MAX_ENTRY,
@@ -12,7 +12,6 @@ from cloud.funding.ach.entries import (
     REVERSAL,
     SERVICE_CLASS,
     TRANSACTION_CODE,
-    AccountKind,
     Controls,
     Credit,
     FileKind,
@@ -37,6 +36,8 @@ from cloud.funding.policy import D33, F03, F04
 from cloud.kernel.calendar import EASTERN, eastern_day, is_banking_day, next_banking_day
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import ZERO, Money
+from cloud.kernel.routing import is_routing_number
+from cloud.portfolio.models import AccountKind
 
 MODIFIERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 """File ID Modifiers in the order of the files of a day."""
@@ -77,6 +78,17 @@ def settles_same_day(created_on: date, effective_on: date) -> bool:
     It must where no banking day lies between them: made on a holiday, it is taken on the next one.
     """
     return effective_on == next_banking_day(created_on)
+
+
+def may_go_same_day(entries: Sequence[Credit], *, created_at: datetime, effective_on: date) -> bool:
+    """Tell whether a file may ask to settle on its own day (F03).
+
+    Not when it is made too late, nor with an entry above the limit: such a file goes without the
+    mark, and banks settle what they can.
+    """
+    return settles_same_day(eastern_day(created_at), effective_on) and all(
+        one.amount <= F03.on(effective_on) for one in entries
+    )
 
 
 def sums_of(kind: FileKind, entries: Sequence[Credit]) -> Controls:

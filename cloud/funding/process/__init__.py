@@ -56,7 +56,13 @@ from cloud.funding.process.reversing import (
     propose_reversal,
     record_reversed,
 )
-from cloud.funding.process.run import approve, prepare, release
+from cloud.funding.process.run import (
+    approve,
+    load_run,
+    order_carrying_out,
+    prepare,
+    release,
+)
 from cloud.funding.process.sending import mark_not_sent, mark_sent, order_sending, send
 from cloud.funding.process.settlement import return_payment, settle
 from cloud.funding.process.tickets import (
@@ -110,12 +116,14 @@ __all__ = [
     "import_prices",
     "keep_bank_file",
     "load_request",
+    "load_run",
     "load_ticket",
     "make_reversal",
     "mark_not_sent",
     "mark_sent",
     "milestone_reached",
     "milestone_revoked",
+    "order_carrying_out",
     "order_sending",
     "own_request",
     "own_ticket",

@@ -244,7 +244,7 @@ def _chosen(
     equipment = Equipment(records, stored, about, at)
     voided = direct.standing_invoices
     for invoice in voided:
-        epc = D29.on(eastern_day(at)).upper()
+        epc = D29.on(eastern_day(at), about.record.programme).upper()
         equipment.void(invoice, says=f"invoice {invoice.number}: the vendor bills the {epc} for it")
     after = replace(
         equipment.direct,

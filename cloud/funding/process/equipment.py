@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from cloud.funding import ledger
+from cloud.funding.clawback import rule_of
 from cloud.funding.direct_pay import (
     DirectPay,
     EquipmentInvoice,
@@ -24,16 +25,16 @@ from cloud.funding.materials import (
 from cloud.funding.models import (
     CREDIT,
     Deduction,
-    DeductionState,
     LedgerEntry,
     Payable,
     Posting,
 )
 from cloud.funding.netting import DeductionKind
 from cloud.funding.policy import D27, D28, F22, F34
+from cloud.funding.process.opening import dropped, opened
 from cloud.funding.process.writing import Chain, settled, written
 from cloud.kernel.calendar import eastern_day
-from cloud.kernel.change import NEW, Change, Event, Reliance, Save, Timer
+from cloud.kernel.change import Change, Event, Reliance, Timer
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput
 from cloud.kernel.ids import derived
@@ -45,7 +46,6 @@ SUBMIT_DUE, APPROVE_DUE = f"{SUBMIT}_due", f"{APPROVE}_due"
 WAKES = frozenset({SUBMIT_DUE, APPROVE_DUE})
 """The names of the timers that are answered here."""
 _SUBMITTED = (Milestone.INSTALL_SUBMITTED, Milestone.INSTALL_APPROVED, Milestone.M1, Milestone.M2)
-BY_DIRECT_PAY = "direct_pay"
 _ID_OF = {
     DeductionKind.EQUIPMENT: equipment_id,
     DeductionKind.MATERIAL: material_id,
@@ -119,15 +119,13 @@ class Equipment:
     ) -> None:
         self._records, self._stored, self._about, self._at = records, stored, about, at
         self._chain = Chain(records, stored.record.partner_id)
-        self._saves: list[Save] = []
-        self._events: list[Event] = []
+        self._gathered = Change()
         self.direct = stored.record
 
     def change(self, more: Change | None = None) -> Change:
         """Give all of it, resting on the project and the record as they were loaded; or nothing."""
         changed = self.direct != self._stored.record
-        gathered = self._chain.change() + Change(tuple(self._saves), tuple(self._events))
-        gathered += more or Change()
+        gathered = self._chain.change() + self._gathered + (more or Change())
         if not gathered and not changed:
             return Change()
         own = Change(saves=(self._stored.replaced_by(self.direct),)) if changed else Change()
@@ -137,7 +135,8 @@ class Equipment:
 
     def tell(self, what: str, says: str, *, rule: str, by: str, causes: tuple[str, ...]) -> None:
         """Put a fact about the project's equipment in its log."""
-        self._events.append(Event(self.direct.id, what, self._at, by, rule, causes, says))
+        event = Event(self.direct.id, what, self._at, by, rule, causes, says)
+        self._gathered += Change(events=(event,))
 
     def bill(self, invoice: EquipmentInvoice) -> None:
         """Book that the owner owes a vendor, and take the cost from the project's money."""
@@ -185,10 +184,10 @@ class Equipment:
     ) -> None:
         """Ask for what is left of an invoice from any money; it keeps its place in the window."""
         left, raised_at = owed, self._at
-        dropped: tuple[Posting, ...] = ()
+        gone: tuple[Posting, ...] = ()
         if equipment is not None:
             left, raised_at = owed - equipment.record.recovered, equipment.record.raised_at
-            dropped = self._drop(equipment)
+            gone = self._drop(equipment, "it is asked for from any money")
         self.direct = replace(
             self.direct, material_taken_at=self.direct.material_taken_at or self._at
         )
@@ -199,7 +198,7 @@ class Equipment:
         kind = DeductionKind.MATERIAL
         made = self._deduction(kind, invoice, left, says=says, raised_at=raised_at)
         rule = "F19" if NOT_SUBMITTED in verdict.triggers else "F21"
-        self._open(made, (*dropped, *ledger.raising(kind, left)), rule=rule)
+        self._open(made, (*gone, *ledger.raising(kind, left)), rule=rule)
 
     def _raise_late(self, invoice: EquipmentInvoice) -> None:
         """Ask for an invoice that came after the project's cancellation was settled (F25)."""
@@ -218,20 +217,19 @@ class Equipment:
         self.direct = replace(self.direct, invoices=invoices)
         ids = (equipment_id(gone.id), material_id(gone.id), late_id(gone.id))
         found = self._records.load_all(Deduction, ids)
-        dropped = [posting for stored in found.values() for posting in self._drop(stored)]
+        because = f"the vendor's invoice {gone.number} does not hold any more"
+        undone = [one for stored in found.values() for one in self._drop(stored, because)]
         recovered = Money(sum(stored.record.recovered.cents for stored in found.values()))
         kind, back = DeductionKind.MATERIAL, recovered
         if self.direct.closed_at is not None:
             kind = DeductionKind.CANCELLATION
             back = recovered if late_id(gone.id) in found else gone.amount
         mirrored = ledger.move(gone.amount, debit=ledger.VENDOR_CASH, credit=ledger.MATERIAL_COST)
-        postings = (*mirrored, *dropped)
+        causes = (gone.id, self.direct.id, *found)
+        self._post(derived("LE", gone.id, "voided"), (*mirrored, *undone), causes, says)
         if back:
             credit = self._credit(gone, back, says)
-            self._saves.append(Save(credit, NEW))
-            postings += ledger.giving_back(kind, back)
-        causes = (gone.id, self.direct.id, *found, *((credit_id(gone.id),) if back else ()))
-        self._post(derived("LE", gone.id, "voided"), postings, causes, says)
+            self._open(credit, ledger.giving_back(kind, back), rule=rule_of(kind))
 
     def _credit(self, invoice: EquipmentInvoice, amount: Money, says: str) -> Payable:
         """Give back what was taken; it waits with the project's money while that is not closed."""
@@ -249,18 +247,11 @@ class Equipment:
             programme=self._about.record.programme,
         )
 
-    def _drop(self, stored: Stored[Deduction]) -> tuple[Posting, ...]:
+    def _drop(self, stored: Stored[Deduction], because: str) -> tuple[Posting, ...]:
         """Ask for nothing more of a deduction, and give the postings that say so."""
-        debt = stored.record
-        if not debt.open:
-            return ()
-        closed = replace(debt, dropped=debt.dropped + debt.open, state=DeductionState.CLOSED)
-        self._saves.append(stored.replaced_by(closed))
-        says = f"{debt.open} of {debt.says} is not asked for any more"
-        self._events.append(
-            Event(debt.id, "deduction_dropped", self._at, BY_DIRECT_PAY, "F22", debt.causes, says)
-        )
-        return ledger.dropping(debt.kind, debt.open)
+        posted = dropped(stored, because=because, rule="F22", at=self._at)
+        self._gathered += posted.written
+        return posted.postings
 
     def _deduction(
         self,
@@ -285,13 +276,10 @@ class Equipment:
             programme=self._about.record.programme,
         )
 
-    def _open(self, made: Deduction, postings: tuple[Posting, ...], *, rule: str) -> None:
-        self._saves.append(Save(made, NEW))
-        what = "deduction_raised"
-        self._events.append(
-            Event(made.id, what, self._at, BY_DIRECT_PAY, rule, made.causes, made.says)
-        )
-        self._post(derived("LE", made.id), postings, (made.id, *made.causes), made.says)
+    def _open(self, made: Deduction | Payable, postings: tuple[Posting, ...], *, rule: str) -> None:
+        posted = opened(made, postings, at=self._at, rule=rule)
+        self._gathered += posted.written
+        self._post(derived("LE", made.id), posted.postings, (made.id, *made.causes), made.says)
 
     def _post(
         self, entry_id: str, postings: tuple[Posting, ...], causes: tuple[str, ...], says: str
@@ -364,7 +352,10 @@ def receive_vendor_invoice(
         equipment = Equipment(records, stored, about, at)
         if known is not None:
             return _again(equipment, known, amount=amount, is_final=is_final, by=by)
-        refused = _no_invoice(records, stored.record, wanted, on=eastern_day(at))
+        programme = about.record.programme
+        refused = _no_invoice(
+            records, stored.record, wanted, on=eastern_day(at), programme=programme
+        )
         if refused is not None:
             return refused
         made = EquipmentInvoice(
@@ -397,16 +388,18 @@ def _again(
     return equipment.direct, equipment.change()
 
 
-def _no_invoice(records: Records, direct: DirectPay, wanted: str, *, on: date) -> Refused | None:
+def _no_invoice(
+    records: Records, direct: DirectPay, wanted: str, *, on: date, programme: str
+) -> Refused | None:
     """Say why a new invoice is not taken, or nothing."""
     if records.load(LedgerEntry, derived("LE", wanted)) is not None:
         because = "that invoice number was used for another project"
         return Refused(D28.id, because, "invoice_number_used")
     if not direct.is_enrolled:
-        _, epc = F34.on(on)
+        _, epc = F34.on(on, programme)
         because = f"project {direct.id} is not in Direct Pay: bill its {epc.upper()}"
         return Refused(F34.id, because, "not_enrolled")
-    if len(direct.invoices) >= D27.on(on):
+    if len(direct.invoices) >= D27.on(on, programme):
         because = f"project {direct.id} has {len(direct.invoices)} invoices: call us about more"
         return Refused(D27.id, because, "too_many_invoices")
     return None

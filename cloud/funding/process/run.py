@@ -280,3 +280,20 @@ def approve(
         )
     )
     return approved
+
+
+def order_carrying_out(
+    records: Records, *, run_id: str, by: str, at: datetime
+) -> FundingRun | Refused:
+    """Have an approved run carried out again where that stopped (D01); else nothing is asked."""
+    stored = load_run(records, run_id)
+    run = stored.record
+    if run.state is RunState.PREVIEW:
+        return Refused(D03.id, f"run {run_id} is not approved yet", "not_approved")
+    if run.state not in {RunState.APPROVED, RunState.COMMITTED}:
+        return run
+    name = f"run-approved-{run_id}-{at.isoformat()}"
+    message = Message(name, APPROVED, {"run_id": run_id}, at)
+    event = Event(run_id, "carrying_out_ordered", at, by, "D01", says=f"{by} has {run_id} go on")
+    records.commit(Change(events=(event,), messages=(message,)))
+    return run

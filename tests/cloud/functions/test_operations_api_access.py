@@ -4,9 +4,26 @@ import json
 
 import pytest
 
-ROLES = ("spc", "relationship_manager", "ams", "accounting_admin", "projects", "auditor", "admin")
+ROLES = (
+    "spc",
+    "relationship_manager",
+    "ams",
+    "accounting",
+    "accounting_admin",
+    "treasury",
+    "projects",
+    "auditor",
+    "admin",
+)
 TABLE = """
+POST /ops/accounting_admins/revoke | admin
 GET /ops/back_bills | spc relationship_manager accounting_admin auditor
+GET /ops/bank_changes | accounting accounting_admin auditor
+POST /ops/bank_changes/{change_id}/agree | accounting_admin
+POST /ops/bank_changes/{change_id}/reject | accounting accounting_admin
+GET /ops/cancellations | projects accounting accounting_admin auditor
+POST /ops/cancellations/{proposal_id}/agree | accounting_admin
+POST /ops/cancellations/{proposal_id}/reject | accounting_admin
 GET /ops/cases | spc ams auditor
 POST /ops/cases | ams spc
 GET /ops/cases/{case_id} | spc ams auditor
@@ -39,6 +56,19 @@ GET /ops/disputes | spc relationship_manager admin auditor
 GET /ops/disputes/{dispute_id} | spc relationship_manager admin auditor
 POST /ops/disputes/{dispute_id}/escalate | spc relationship_manager
 POST /ops/disputes/{dispute_id}/resolve | spc relationship_manager admin
+GET /ops/documents | projects accounting auditor
+POST /ops/documents/{document_id}/review | projects
+POST /ops/documents/{document_id}/withdraw | relationship_manager accounting
+GET /ops/extension_exposure | accounting accounting_admin relationship_manager auditor
+GET /ops/extension_requests | accounting accounting_admin relationship_manager auditor
+GET /ops/extension_requests/{request_id} | accounting accounting_admin relationship_manager auditor
+POST /ops/extension_requests/{request_id}/deny | accounting_admin
+POST /ops/extension_requests/{request_id}/grant | accounting_admin
+GET /ops/extension_requests/{request_id}/proof | accounting accounting_admin relationship_manager auditor
+POST /ops/first_accounting_admins | admin
+GET /ops/funding_calendar | accounting accounting_admin treasury auditor
+GET /ops/funding_days | accounting accounting_admin treasury auditor
+POST /ops/funding_days | accounting_admin
 GET /ops/help_requests | ams auditor
 POST /ops/help_requests/{request_id}/dismiss | ams
 POST /ops/help_requests/{request_id}/link | ams
@@ -58,14 +88,47 @@ GET /ops/opt_in_requests | relationship_manager auditor
 POST /ops/opt_in_requests/{request_id} | relationship_manager
 GET /ops/overdue_files | projects accounting_admin auditor
 GET /ops/partners/{partner_id} | spc relationship_manager admin auditor
+POST /ops/partners/{partner_id}/bank_changes | accounting
+POST /ops/partners/{partner_id}/direct_pay | accounting relationship_manager
+GET /ops/partners/{partner_id}/documents | relationship_manager accounting accounting_admin auditor
+POST /ops/partners/{partner_id}/documents | relationship_manager accounting
 POST /ops/partners/{partner_id}/licences | relationship_manager admin
+POST /ops/partners/{partner_id}/parent | admin
+POST /ops/partners/{partner_id}/payment_plan | admin
+GET /ops/partners/{partner_id}/people | relationship_manager admin auditor
+POST /ops/partners/{partner_id}/people | relationship_manager admin
+GET /ops/partners/{partner_id}/programs | relationship_manager admin auditor
+GET /ops/partners/{partner_id}/remittances | accounting_admin auditor
+GET /ops/partners/{partner_id}/risk | accounting_admin auditor
 GET /ops/partners/{partner_id}/technicians | spc relationship_manager admin auditor
 POST /ops/partners/{partner_id}/technicians | relationship_manager admin
+POST /ops/payment_plans | admin
+GET /ops/payment_plans/{payment_plan_id} | projects accounting accounting_admin admin auditor
+GET /ops/payouts | accounting_admin auditor
+POST /ops/people/{person_id}/retire | relationship_manager admin
 GET /ops/post_hold | spc ams auditor
 POST /ops/post_hold/drop | ams
 POST /ops/post_hold/release | ams
+GET /ops/projects | projects relationship_manager accounting accounting_admin auditor
+POST /ops/projects | projects
+GET /ops/projects/{project_id} | projects relationship_manager accounting accounting_admin auditor
+POST /ops/projects/{project_id}/cancellation | projects
+POST /ops/projects/{project_id}/compliance_case/close | projects
+POST /ops/projects/{project_id}/compliance_case/open | projects accounting
 POST /ops/projects/{project_id}/compliance_offset | accounting
+GET /ops/projects/{project_id}/direct_pay | accounting accounting_admin projects relationship_manager auditor
+POST /ops/projects/{project_id}/direct_pay/invoices | accounting
+POST /ops/projects/{project_id}/direct_pay/invoices/void | accounting
+POST /ops/projects/{project_id}/direct_pay/opt_in | accounting
+POST /ops/projects/{project_id}/direct_pay/opt_out | accounting
+POST /ops/projects/{project_id}/direct_pay/order | accounting
+POST /ops/projects/{project_id}/direct_pay/shipment | accounting
+POST /ops/projects/{project_id}/documents | projects accounting
 POST /ops/projects/{project_id}/milestones | projects
+POST /ops/projects/{project_id}/milestones/revoke | projects
+POST /ops/projects/{project_id}/prepaid_commission | accounting
+POST /ops/projects/{project_id}/stip/close | projects
+POST /ops/projects/{project_id}/stip/open | projects accounting
 POST /ops/regions/{region}/weather/{day} | projects
 POST /ops/relationship_managers | admin
 GET /ops/reports | spc relationship_manager ams accounting_admin auditor
@@ -92,7 +155,14 @@ POST /ops/sweep_holds/{region}/discard | spc
 POST /ops/sweep_holds/{region}/release | spc
 POST /ops/sweeps | spc
 GET /ops/threads/{thread}/mails | spc ams auditor
+GET /ops/tickets | accounting accounting_admin relationship_manager auditor
+GET /ops/tickets/{ticket_id} | accounting accounting_admin relationship_manager auditor
+POST /ops/tickets/{ticket_id}/answer | accounting
+POST /ops/tickets/{ticket_id}/close | accounting
 GET /ops/trace/{trace_number} | accounting_admin auditor
+GET /ops/vendor_invoices_to_settle | accounting accounting_admin projects relationship_manager auditor
+GET /ops/vendors | accounting accounting_admin projects relationship_manager auditor
+POST /ops/vendors | admin
 GET /ops/warranty_prices | accounting accounting_admin auditor
 POST /ops/warranty_prices | accounting
 GET /ops/watch_list | spc auditor

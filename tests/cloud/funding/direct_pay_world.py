@@ -135,7 +135,11 @@ class Deal(World):
 
     def wake_due(self, at: datetime) -> int:
         """Wake whoever is due, as the timers' function does; tell how many were."""
-        due = [one for one in self.records.timers.values() if one.due_at <= at]
+        due = [
+            one
+            for one in self.records.timers.values()
+            if one.due_at <= at and one.wakes in direct_pay.WAKES
+        ]
         for timer in due:
             self.records.timers.pop(timer.id)
             direct_pay.wake(self.records, timer=timer, at=at)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from math import ceil
 
-from funding_world import partner, project, site
+from funding_world import Killed, partner, project, site
 
 from cloud.adapters.memory import MemoryRecords
 from cloud.funding.models import (
@@ -31,11 +31,20 @@ OWNER = "P-A"
 
 
 class CountedRecords(MemoryRecords):
-    """Counts what a table would be asked: a hundred keys a request, one request an index."""
+    """Counts what a table would be asked: a hundred keys a request, one request an index.
+
+    Dying, it takes no change any more.
+    """
 
     def __init__(self):
         super().__init__()
         self.requests = 0
+        self.is_dying = False
+
+    def commit(self, change):
+        if self.is_dying:
+            raise Killed
+        super().commit(change)
 
     def load(self, kind, record_id):
         self.requests += 1

@@ -11,7 +11,7 @@ from cloud.funding import ledger, process
 from cloud.funding.models import Deduction, LedgerEntry, LedgerHead, Payable, RunPlan
 from cloud.funding.netting import DeductionKind
 from cloud.funding.schedule import window_of
-from cloud.kernel.change import Change, Save
+from cloud.kernel.change import Change
 from cloud.kernel.money import Money, total
 from cloud.portfolio.models import (
     Milestone,
@@ -48,7 +48,6 @@ class Life(World):
         self.now = START
         self.number = 0
         plan = (PlanShare(NTP, 1_000), PlanShare(M1, 7_000), PlanShare(M2, 2_000))
-        self.records.commit(Change(saves=(Save(mine),)))
         self.add_project(replace(project("J-1"), reached=(), plan=plan, **changes))
 
     # ---------------------------------------------------------------- what happens
@@ -106,6 +105,10 @@ class Life(World):
         cutoff = window_of(self.now).cut_off_at
         self.now = cutoff + HOUR
         run = self.prepare(cutoff=cutoff, at=self.now)
+        if run.unusual:
+            process.release(
+                self.records, run_id=run.id, because="it is right", by="cleo", at=self.now
+            )
         self.approve(run, at=self.now)
         return run
 
@@ -126,12 +129,23 @@ class Life(World):
         ]:
             for timer in due:
                 del self.records.timers[timer.id]
-                process.wake(
-                    self.records, timer=timer, at=self.now, operations="ops@owner.example"
-                )
+                process.wake(self.records, timer=timer, at=self.now, operations="ops@owner.example")
                 woken += 1
             assert woken < 100
         return woken
+
+    def overtake(self, when, act) -> None:
+        """Let something happen once, between a decision about such a record and its writing."""
+
+        acts = [act]
+
+        class Overtaken(type(self.records)):
+            def commit(self, change: Change) -> None:
+                if acts and any(when(one.record) for one in change.saves):
+                    acts.pop()()
+                super().commit(change)
+
+        self.records.__class__ = Overtaken
 
     # ---------------------------------------------------------------- what is there
     def put(self, record) -> None:

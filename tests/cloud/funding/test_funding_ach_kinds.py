@@ -241,6 +241,24 @@ def test_an_entry_above_the_limit_does_not_go_the_same_day():
 
 
 @pytest.mark.rule("F03")
+@pytest.mark.parametrize(
+    ("over", "created_at", "may"),
+    [
+        pytest.param(0, files.CREATED_THURSDAY, True, id="on the limit"),
+        pytest.param(1, files.CREATED_THURSDAY, False, id="a cent above"),
+        pytest.param(0, files.CREATED, False, id="a day before"),
+        pytest.param(0, files.CREATED_THURSDAY + timedelta(days=1), False, id="a day late"),
+    ],
+)
+def test_what_may_not_go_the_same_day_goes_without_the_mark(over, created_at, may):
+    rows = [files.entry(1), files.entry(2, amount=F03.on(files.THURSDAY) + Money(over))]
+    facts = {"created_at": created_at, "effective_on": files.THURSDAY}
+    assert ach.may_go_same_day(rows, **facts) is may
+    found = ach.read(files.payments(rows, is_same_day=may, **facts))
+    assert found.is_same_day is may
+
+
+@pytest.mark.rule("F03")
 def test_a_file_above_the_limit_cannot_be_made_same_day_afterwards():
     above = [files.entry(1, amount=F03.on(files.THURSDAY) + Money(1))]
     content = files.payments(above, created_at=files.CREATED_THURSDAY)
@@ -416,3 +434,17 @@ def test_whatever_is_written_is_read_back_and_can_be_reversed(rows, minutes, sam
     back = ach.read(files.reversal(content, [one.trace_number for one in paid.entries]))
     assert back.controls.total_debit == paid.controls.total_credit
     assert back.controls.entry_hash == paid.controls.entry_hash == asked.controls.entry_hash
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.text(max_size=60).filter(ach.transliterated),
+    st.text(max_size=60).filter(ach.transliterated),
+    st.text(max_size=40),
+)
+def test_whoever_sends_it(name, bank_name, run):
+    originator = replace(files.BANK, name=name, bank_name=bank_name)
+    facts = {"created_at": files.CREATED, "effective_on": files.THURSDAY, "sequence": 7}
+    found = ach.read(ach.build(originator, [files.entry(1)], run=run, **facts))
+    assert found.company_name == ach.transliterated(name)[:16].rstrip()
+    assert found.run == ach.transliterated(run)[:20].rstrip()

@@ -271,7 +271,7 @@ def test_many_returns():
 SAVINGS, CHECKING = ach.AccountKind.SAVINGS, ach.AccountKind.CHECKING
 
 
-@pytest.mark.rule("D32")
+@pytest.mark.rule("P-86")
 @pytest.mark.parametrize(
     ("code", "data", "expected"),
     [
@@ -362,7 +362,7 @@ def test_every_other_return_gives_all_of_the_money_back_once(number):
     assert (again.reversed, again.action) == (ZERO, "duplicate_ignored")
 
 
-@pytest.mark.rule("D32")
+@pytest.mark.rule("P-86")
 @pytest.mark.parametrize(
     ("code", "action"),
     [
@@ -414,7 +414,7 @@ def judged(content: bytes = ANSWER, **changes) -> dict[str, returns.Judged]:
 
 
 @pytest.mark.rule("D04")
-@pytest.mark.rule("D32")
+@pytest.mark.rule("P-86")
 def test_a_whole_answer_is_judged():
     found = judged()
     assert (found[FIRST].verdict.payable, found[FIRST].verdict.blocks_account) == (

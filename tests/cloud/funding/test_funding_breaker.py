@@ -21,12 +21,12 @@ def paid(**cents):
 @pytest.mark.parametrize(
     ("amount", "before", "held"),
     [
-        (250_000_00, [100_000_00] * 3, False),
-        (250_000_01, [100_000_00] * 3, True),
-        (50_000_00, [1_00], False),
-        (50_000_01, [1_00], True),
-        (9_000_000_00, [], False),
-        (250_000_01, [100_000_00, 100_000_00, 9_000_000_00], True),
+        (250_000_00, [100_000_00] * 4, False),
+        (250_000_01, [100_000_00] * 4, True),
+        (50_000_00, [1_00] * 4, False),
+        (50_000_01, [1_00] * 4, True),
+        (9_000_000_00, [1_00] * 3, False),
+        (250_000_01, [100_000_00] * 3 + [9_000_000_00], True),
         (900_000_00, [100_000_00] + [900_000_00] * 8, False),
     ],
     ids=[
@@ -34,7 +34,7 @@ def paid(**cents):
         "a cent above",
         "small",
         "a cent above small",
-        "the first run",
+        "the fourth run",
         "one outlier before",
         "only the last eight count",
     ],
@@ -46,24 +46,26 @@ def test_the_limit(amount, before, held):
 
 @pytest.mark.rule("D10")
 def test_what_is_said():
-    before = [{breaker.ALL: Money(100_000_00), "P-A": Money(20_000_00)}] * 2
+    before = [{breaker.ALL: Money(100_000_00), "P-A": Money(20_000_00)}] * 4
     told = breaker.unusual(
         {breaker.ALL: Money(300_000_00), "P-A": Money(60_000_00), "P-B": Money(240_000_00)},
         before,
         on=DAY,
     )
     assert told == (
-        "all partners are paid $300,000.00, where $100,000.00 is the middle of the 2 runs before",
-        "P-A is paid $60,000.00, where $20,000.00 is the middle of the 2 runs before",
+        "all partners are paid $300,000.00, where $100,000.00 is the middle of the 4 runs before",
+        "P-A is paid $60,000.00, where $20,000.00 is the middle of the 4 runs before",
     )
 
 
 def unusual_world():
     world = World([partner("P-A")])
-    world.service("INV-1", 10_000_00)
-    world.run()
-    later = FIRST + timedelta(days=5)
-    world.service("INV-2", 60_000_00, at=later - timedelta(hours=1))
+    for week in range(4):
+        cutoff = FIRST + timedelta(weeks=week)
+        world.service(f"INV-{week}", 10_000_00, at=cutoff - timedelta(hours=1))
+        world.run(cutoff=cutoff, at=cutoff)
+    later = FIRST + timedelta(weeks=4)
+    world.service("INV-LARGE", 60_000_00, at=later - timedelta(hours=1))
     return world, world.prepare(cutoff=later, at=later), later
 
 

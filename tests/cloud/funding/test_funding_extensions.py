@@ -14,7 +14,7 @@ from cloud.funding import extension, process
 from cloud.funding.extension import ExtensionExposure, RequestState
 from cloud.funding.models import Deduction, Payable, PayableState
 from cloud.funding.netting import DeductionKind
-from cloud.funding.policy import F13, F14, F15, F16, FIRST_DAY, ExposureCap
+from cloud.funding.policy import D23, F14, F15, F16, FIRST_DAY, ExposureCap
 from cloud.funding.process import Unfit
 from cloud.kernel.change import Change, Save
 from cloud.kernel.decision import Refused
@@ -235,17 +235,16 @@ def test_the_market_reason_asks_where(street, market, is_open):
 @pytest.fixture
 def southern():
     """A programme with its own reasons, markets, status and cap, as data."""
-    own = {
-        F14: {"southern_market": 45, "other": None},
-        F15: frozenset({"GA", "AEP-TX"}),
-        F16: ExposureCap(500, Money(100_000_00)),
-        F13: "approved",
-        extension.D23: frozenset({"southern_market"}),
-    }
-    for rule, value in own.items():
+    own = (
+        (F14, {"southern_market": 45, "other": None}),
+        (F15, frozenset({"GA", "AEP-TX"})),
+        (F16, ExposureCap(500, Money(100_000_00))),
+        (D23, frozenset({"southern_market"})),
+    )
+    for rule, value in own:
         rule.programmes["southern"] = {FIRST_DAY: value}
     yield
-    for rule in own:
+    for rule, _ in own:
         del rule.programmes["southern"]
 
 

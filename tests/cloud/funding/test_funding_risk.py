@@ -284,15 +284,15 @@ def test_classes_follow_each_other(one, other):
 
 
 @pytest.mark.rule("F28")
-def test_a_programme_has_its_own_limits_and_thresholds(monkeypatch):
-    """Limits of another programme are data of the rule: a clock of it follows them."""
-    other = replace(F08, programmes={"other": {FIRST_DAY: 25}})
-    monkeypatch.setattr(views, "F08", other)
-    assert views.limit_days("m1_to_m2", FIRST_DAY) == 120
-    assert views.limit_days("m1_to_m2", FIRST_DAY, "other") == 140
-    clock = views.RunningClock("PJ", "m1_to_m2", date(2026, 12, 1), programme="other")
-    (row,) = views.risk_rows([clock], datetime(2027, 3, 31, 16, tzinfo=UTC))
-    assert (row.days_left, row.is_red) == (20, False)
+@pytest.mark.parametrize("clock", ["ntp_to_m1", "material_submit", "material_approve", "m1_to_m2"])
+def test_a_programme_without_values_of_its_own_follows_the_others(clock):
+    assert views.limit_days(clock, FIRST_DAY, "standard") == views.limit_days(clock, FIRST_DAY)
+    running = [
+        views.RunningClock("PJ", clock, date(2026, 12, 1), programme=one)
+        for one in ("standard", "comfort")
+    ]
+    one, other = views.risk_rows(running, datetime(2027, 3, 31, 16, tzinfo=UTC))
+    assert one == other
 
 
 def test_reads_do_not_grow_with_the_projects():

@@ -316,9 +316,7 @@ def test_before_that_everything_may_change_but_a_step_that_is_past_brings_no_m1(
     put(records, replace(FACTS, m1_basis=APPROVED))
     changed = put(records, replace(FACTS, value=Money(2_000_000), plan=PLAN))
     assert (changed.value, changed.plan, changed.m1_basis) == (Money(2_000_000), PLAN, APPROVED)
-    process.record_milestone(
-        records, project_id="project-2", milestone=SUBMITTED, at=NOW, by="pat"
-    )
+    process.record_milestone(records, project_id="project-2", milestone=SUBMITTED, at=NOW, by="pat")
     assert put(records, replace(FACTS, m1_basis=SUBMITTED)).code == "basis_passed"
     assert sum(one.topic == "project_registered" for one in records.messages.values()) == 1
 

@@ -1,0 +1,110 @@
+"""Routes by which vendors' programs tell of orders, shipments and invoices.
+
+A vendor's program belongs to no partner: it has the scope ``sunreeve/vendor:write`` and meets the
+projects that order from its vendor, and nothing else. The routes are not in the partners'
+description of the API.
+"""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler.api_gateway import Router
+
+from cloud.adapters.api import Forbidden, allowed
+from cloud.functions.partner_api.caller import OF_VENDORS, Caller, caller
+from cloud.functions.partner_api.desk import CLOCK, RECORDS
+from cloud.functions.partner_api.direct_pay_shapes import (
+    DirectPayOut,
+    OrderIn,
+    ShipmentIn,
+    VendorInvoiceIn,
+    VoidIn,
+)
+from cloud.funding.direct_pay import DirectPay
+from cloud.funding.process import direct_pay
+from cloud.kernel.calendar import eastern_day
+from cloud.kernel.decision import Refused
+from cloud.kernel.money import Money
+from cloud.kernel.ports import require
+from cloud.portfolio.models import Partner
+
+router = Router()
+
+
+def vendor() -> Caller:
+    """Give the vendor's program that calls.
+
+    Raises:
+        Forbidden: it is a partner's, or its token lacks the scope.
+    """
+    found = caller()
+    if not found.vendor_id or OF_VENDORS - set(found.principal.scopes):
+        msg = f"this is for vendors' programs with the scope sunreeve/{min(OF_VENDORS)}"
+        raise Forbidden(msg)
+    return found
+
+
+def _common(project_id: str) -> dict[str, Any]:
+    """Give what every command of a vendor's takes: who, about which project, when.
+
+    Raises:
+        NotFound: the project does not order from this vendor, or is of another mode (T-91).
+    """
+    mine = vendor()
+    found = RECORDS.load(DirectPay, project_id)
+    partner = RECORDS.load(Partner, found.record.partner_id) if found else None
+    if partner is None or partner.record.mode != mine.principal.mode:
+        found = None
+    require(found, "Direct Pay of project", project_id)
+    return {
+        "vendor_id": mine.vendor_id,
+        "project_id": project_id,
+        "at": CLOCK.now(),
+        "by": mine.client_id,
+    }
+
+
+@router.post("/v1/vendor/orders", include_in_schema=False)
+def record_order(body: OrderIn) -> DirectPayOut:
+    """Tell that the vendor has a project's order."""
+    answer = direct_pay.record_order(
+        RECORDS,
+        order_number=body.order_number,
+        ordered_at=body.ordered_at,
+        **_common(body.project_id),
+    )
+    return _shown(answer)
+
+
+@router.post("/v1/vendor/shipments", include_in_schema=False)
+def record_shipment(body: ShipmentIn) -> DirectPayOut:
+    """Tell that the vendor shipped; nobody joins or leaves any more (F33)."""
+    answer = direct_pay.record_shipment(
+        RECORDS, shipped_at=body.shipped_at, **_common(body.project_id)
+    )
+    return _shown(answer)
+
+
+@router.post("/v1/vendor/invoices", include_in_schema=False)
+def receive_invoice(body: VendorInvoiceIn) -> DirectPayOut:
+    """Bill the owner for a project's equipment; each number once (D28)."""
+    answer = direct_pay.receive_vendor_invoice(
+        RECORDS,
+        number=body.number,
+        amount=Money(body.amount_cents),
+        is_final=body.is_final,
+        **_common(body.project_id),
+    )
+    return _shown(answer)
+
+
+@router.post("/v1/vendor/invoices/void", include_in_schema=False)
+def void_invoice(body: VoidIn) -> DirectPayOut:
+    """Take an invoice back in full (D28)."""
+    answer = direct_pay.void_vendor_invoice(
+        RECORDS, number=body.number, because=body.because, **_common(body.project_id)
+    )
+    return _shown(answer)
+
+
+def _shown(answer: DirectPay | Refused) -> DirectPayOut:
+    return DirectPayOut.of(allowed(answer), eastern_day(CLOCK.now()))
