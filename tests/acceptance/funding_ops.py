@@ -30,7 +30,7 @@ from cloud.funding import (
 from cloud.funding.models import FundingRun
 from cloud.funding.remittance import RemittanceAdvice
 from cloud.kernel.calendar import eastern_day, is_banking_day, next_banking_day
-from cloud.kernel.change import Change
+from cloud.kernel.change import Change, Save
 from cloud.kernel.errors import NotFound
 from cloud.kernel.money import ZERO, Money
 from cloud.kernel.policy import COMFORT

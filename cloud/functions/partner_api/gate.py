@@ -53,7 +53,10 @@ TYPES = {
 MONEY = "funding"
 PUBLISHED = frozenset({"funding_calendar", "funding_calendar.ics"})
 """Collections about money that are nobody's own: they ask for the scope and for no role (F27)."""
-SINGLE: Mapping[tuple[str, str], str] = {("organisation", "direct_pay"): MONEY}
+SINGLE: Mapping[tuple[str, str], str] = {
+    ("organisation", "direct_pay"): MONEY,
+    ("organisation", "accounting_admins"): MONEY,
+}
 """First two parts of a path whose scope is another than its collection's."""
 
 KINDS: Mapping[str, type[Any]] = {

@@ -23,10 +23,10 @@ def reaches(records: Records, *, of: str, other: str) -> bool:
 
     A part does not reach the organisation that it belongs to, nor the other parts.
     """
-    if of == other:
-        return True
+    if not of or of == other:
+        return bool(of)
     found = records.load(Partner, other)
-    return found is not None and bool(found.record.parent_id) and found.record.parent_id == of
+    return found is not None and found.record.parent_id == of
 
 
 def set_parent(
@@ -83,6 +83,13 @@ def _no_part(records: Records, partner: Partner, parent: Partner) -> Refused | N
 
 
 # ---------------------------------------------------------------------- people
+def people_of(records: Records, partner_id: str) -> tuple[Holder, ...]:
+    """Give a partner's people and programs, those that are gone included."""
+    people = records.find(PartnerPerson, by="partner_id", value=partner_id)
+    programs = records.find(ApiClient, by="partner_id", value=partner_id)
+    return (*(one.record for one in people), *(one.record for one in programs))
+
+
 def add_person(
     records: Records,
     *,
@@ -198,34 +205,45 @@ def revoke_role_as_owner(
     return _write(records, stored, role, gains=False, relies_on=None, at=at, by=by)
 
 
+def holder(records: Records, holder_id: str) -> Holder:
+    """Give a person or a program of a partner.
+
+    Raises:
+        NotFound: it is neither; a vendor's program is none.
+    """
+    return _holder(records, holder_id).record
+
+
 def _holder(records: Records, holder_id: str) -> Stored[Holder]:
     person = records.load(PartnerPerson, holder_id)
     if person is not None:
         return Stored(person.record, person.version)
-    program = require(records.load(ApiClient, holder_id), "person or program", holder_id)
+    found = records.load(ApiClient, holder_id)
+    ours = found if found is not None and found.record.partner_id else None
+    program = require(ours, "person or program", holder_id)
     return Stored(program.record, program.version)
 
 
-def _may_decide(records: Records, granter: Holder, holder: Holder, at: datetime) -> bool:
+def _may_decide(records: Records, granter: Holder, of: Holder, at: datetime) -> bool:
     return may_grant(
         granter_roles=granter.roles,
-        same_organisation=reaches(records, of=granter.partner_id, other=holder.partner_id),
+        same_organisation=reaches(records, of=granter.partner_id, other=of.partner_id),
         is_active=_is_active(granter),
         on=eastern_day(at),
     )
 
 
-def _is_active(holder: Holder) -> bool:
+def _is_active(one: Holder) -> bool:
     """Tell whether somebody may act; a program is until its token's issuer says otherwise."""
-    return isinstance(holder, ApiClient) or holder.is_active
+    return isinstance(one, ApiClient) or one.is_active
 
 
-def _gone(holder: Holder) -> Refused:
-    return Refused(ROLE_GRANTED_BY.id, f"person {holder.id} is gone", "person_gone")
+def _gone(one: Holder) -> Refused:
+    return Refused(ROLE_GRANTED_BY.id, f"person {one.id} is gone", "person_gone")
 
 
-def _not_yours(granter_id: str, holder: Holder) -> Refused:
-    because = f"{granter_id} is no Accounting Admin of organisation {holder.partner_id}"
+def _not_yours(granter_id: str, one: Holder) -> Refused:
+    because = f"{granter_id} is no Accounting Admin of organisation {one.partner_id}"
     return Refused(ROLE_GRANTED_BY.id, because, "not_accounting_admin")
 
 
@@ -234,9 +252,7 @@ def _roster(records: Records, partner_id: str) -> Stored[RoleHolders]:
     stored = records.load(RoleHolders, partner_id)
     if stored is not None:
         return stored
-    people = records.find(PartnerPerson, by="partner_id", value=partner_id)
-    programs = records.find(ApiClient, by="partner_id", value=partner_id)
-    everybody: list[Holder] = [*(one.record for one in people), *(one.record for one in programs)]
+    everybody = people_of(records, partner_id)
     holders = (one.id for one in everybody if PartnerRole.ACCOUNTING_ADMIN in one.roles)
     return Stored(RoleHolders(partner_id, tuple(sorted(holders))), NEW)
 
@@ -251,17 +267,17 @@ def _write(
     at: datetime,
     by: str,
 ) -> Holder:
-    holder = stored.record
+    known = stored.record
     change: Callable[[frozenset[str], frozenset[str]], frozenset[str]] = (
         frozenset.union if gains else frozenset.difference
     )
-    after = replace(holder, roles=change(holder.roles, frozenset({role.value})))
-    roster = _roster(records, holder.partner_id)
-    names = change(frozenset(roster.record.holders), frozenset({holder.id}))
+    after = replace(known, roles=change(known.roles, frozenset({role.value})))
+    roster = _roster(records, known.partner_id)
+    names = change(frozenset(roster.record.holders), frozenset({known.id}))
     what = "role_granted" if gains else "role_revoked"
-    says = f"{by} {'made' if gains else 'no longer has'} {holder.id} {role.replace('_', ' ')}"
-    event = Event(holder.id, what, at, by, ROLE_GRANTED_BY.id, (holder.partner_id,), says)
-    is_self = relies_on is not None and relies_on.record.id == holder.id
+    says = f"{by} {'made' if gains else 'no longer has'} {known.id} {role.replace('_', ' ')}"
+    event = Event(known.id, what, at, by, ROLE_GRANTED_BY.id, (known.partner_id,), says)
+    is_self = relies_on is not None and relies_on.record.id == known.id
     records.commit(
         Change(
             saves=(

@@ -17,8 +17,8 @@ def register(records: Records, record: Registered, *, at: datetime, by: str) -> 
 
     Raises:
         Conflict: another one is on record under that id.
-        BadInput: the site's gateway speaks for another site already, or a program is not of its
-            partner's mode (T-91).
+        BadInput: the site's gateway speaks for another site already, a program is not of its
+            partner's mode (T-91), or a partner is a part of one that cannot have parts (P-84).
     """
     kind = type(record)
     known = records.load(kind, record.id)
@@ -39,6 +39,14 @@ def register(records: Records, record: Registered, *, at: datetime, by: str) -> 
             msg = (
                 f"registering program {record.id}: it is {record.mode} and partner "
                 f"{record.partner_id} is {partner.record.mode}; give both the same mode"
+            )
+            raise BadInput(msg)
+    if isinstance(record, Partner) and record.parent_id:
+        parent = records.load(Partner, record.parent_id)
+        if parent is None or parent.record.parent_id or parent.record.mode != record.mode:
+            msg = (
+                f"registering partner {record.id}: {record.parent_id} is no organisation that it "
+                "can be a part of; register the whole first, in the same mode"
             )
             raise BadInput(msg)
     event = Event(

@@ -89,7 +89,7 @@ def test_it_is_approved_once_a_third_person_let_it_go_on():
 def test_what_changes_is_looked_at_anew():
     world, run, later = unusual_world()
     process.release(world.records, run_id=run.id, because="known", by="cleo", at=later)
-    world.service("INV-3", 1_00, at=later - timedelta(hours=1))
+    world.service("INV-MORE", 1_00, at=later - timedelta(hours=1))
     again = world.prepare(cutoff=later, at=later)
     assert again.unusual
     assert not again.released_by
