@@ -120,6 +120,30 @@ def balance(options: argparse.Namespace) -> int:
     return 0
 
 
+def replay(options: argparse.Namespace) -> int:
+    """Tell who would have been paid differently under another programme's rules."""
+    words = f"?programme={quote(options.programme)}"
+    if options.as_of:
+        words += f"&as_of={quote(options.as_of)}"
+    items = ask(options.folder, ACCOUNTANT, "GET", f"/ops/replay{words}")["items"]
+    if options.json:
+        print(json.dumps(items, indent=1))
+        return 0
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("partner", "project", "what", "it is", "it would be"):
+        table.add_column(name)
+    table.add_column("about", justify="right")
+    for one in items:
+        what = one["what"].replace("_", " ")
+        about = _money(one["amount"]) if one["amount"]["cents"] else ""
+        table.add_row(
+            one["partner_id"], one["project_id"], what, one["is_so"], one["would_be"], about
+        )
+    nobody = f"nobody would have been paid differently under {options.programme}"
+    Console().print(table if items else Text(nobody, style="italic"))
+    return 0
+
+
 def _list(options: argparse.Namespace) -> int:
     runs = [
         one

@@ -264,6 +264,18 @@ def trial_balance(
     return One(item={"as_of": at.isoformat(), "seen": seen, "balances_cents": cents})
 
 
+@router.get("/ops/replay", responses=answers(), tags=TAGS, middlewares=[may(*READERS)])
+def replay(programme: str, as_of: Annotated[AwareDatetime | None, Query()] = None) -> Listed:
+    """List what the rules of another programme would have changed; nothing is written."""
+    found = funding.replay(
+        RECORDS,
+        partners=paid_partners(RECORDS),
+        programme=programme,
+        as_of=as_of or CLOCK.now(),
+    )
+    return Listed(items=[codec.to_shown(one) for one in found])
+
+
 @router.get(
     "/ops/trace/<trace_number>", responses=answers(), tags=TAGS, middlewares=[may(*READERS)]
 )

@@ -9,13 +9,13 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from cloud.adapters import codec
 from cloud.adapters.api import answers
-from cloud.functions.operations_api.desk import ACCOUNTING, AUDITOR, CLOCK, RECORDS, may
+from cloud.functions.operations_api.desk import ACCOUNTANT, ACCOUNTING, AUDITOR, CLOCK, RECORDS, may
 from cloud.functions.operations_api.shapes import Listed
 from cloud.funding.process import payouts, remittances, risk
 from cloud.kernel.errors import BadInput
 
 router = Router()
-READERS = (ACCOUNTING, AUDITOR)
+READERS = (ACCOUNTANT, ACCOUNTING, AUDITOR)
 TAGS = ["Funding"]
 MOST_ROWS = 5_000
 """Rows of one answer; a row has less than a kilobyte, and an answer at most six million bytes."""

@@ -23,7 +23,7 @@ from cloud.functions.partner_api.extension_shapes import (
     TicketOut,
     TicketsOut,
 )
-from cloud.functions.partner_api.money_desk import accounting_admin, organisation_asked
+from cloud.functions.partner_api.money_desk import accounting_admin, organisation_asked, typed
 from cloud.functions.partner_api.uploads import FormOut, RequestedOut, UploadOut
 from cloud.funding import process
 from cloud.funding.extension import ExtensionRequest
@@ -151,7 +151,7 @@ def get_calendar(
     return CalendarOut(programme=programme, days=[CalendarDayOut.of(day) for day in days])
 
 
-@router.get("/v1/funding_calendar.ics", responses=answers(), tags=CALENDAR)
+@router.get("/v1/funding_calendar.ics", responses=typed("text/calendar"), tags=CALENDAR)
 def get_calendar_file(
     first: date | None = None, last: date | None = None, programme: Programme = COMFORT
 ) -> Response[str]:

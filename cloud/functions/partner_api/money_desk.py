@@ -13,10 +13,15 @@ from cloud.kernel.ports import Records, require
 from cloud.portfolio.models import Partner
 
 CSV_TYPE = "text/csv; charset=utf-8; header=present"
-CSV: dict[int, Any] = {
-    **answers(),
-    200: {"description": "Done", "content": {"text/csv": {"schema": {"type": "string"}}}},
-}
+
+
+def typed(kind: str) -> dict[int, Any]:
+    """Give what a route documents that answers with text of another type than JSON."""
+    done = {"description": "Done", "content": {kind: {"schema": {"type": "string"}}}}
+    return {**answers(), 200: done}
+
+
+CSV = typed("text/csv")
 """What a route that answers with CSV documents."""
 
 

@@ -48,6 +48,7 @@ from cloud.funding.process.reductions import (
     pause_deduction,
     propose_compliance_offset,
 )
+from cloud.funding.process.replaying import replay
 from cloud.funding.process.reversing import (
     agree_assignment,
     agree_reversal,
@@ -143,6 +144,7 @@ __all__ = [
     "release_ended",
     "release_exposure",
     "release_payable",
+    "replay",
     "request_proof",
     "return_payment",
     "run_all_after_approval",

@@ -34,8 +34,8 @@ _keys = count(1)
 class House:
     """A home's first partner with a project that waits, and its programs."""
 
-    def __init__(self, shared):
-        self.shared = shared
+    def __init__(self, shared, m1_at=M1_AT):
+        self.shared, self.m1_at = shared, m1_at
         home = shared.new_home()
         self.partner, other = home.partners
         self.site = home.site
@@ -45,7 +45,7 @@ class House:
             self.partner.id,
             Money(30_000_00),
             (PlanShare(Milestone.M1, 10_000),),
-            reached=((Milestone.M1, M1_AT),),
+            reached=((Milestone.M1, m1_at),),
         )
         paid = [
             Payable(
@@ -55,7 +55,7 @@ class House:
                 work_order_id="",
                 milestone="M1",
                 amount=Money(1_000_000_00),
-                accrued_at=M1_AT,
+                accrued_at=m1_at,
                 state=PayableState.PAID,
                 causes=(milestone_id(self.project.id, Milestone.M1), self.project.id),
             )
@@ -109,7 +109,7 @@ class House:
             "account_primary_name": self.site.customer_name,
             "eta_of_pto": "2026-09-01",
             "extension_request_deadline": "2026-09-15",
-            "install_submission_date": "2026-05-01",
+            "install_submission_date": self.m1_at.date().isoformat(),
             "reason": "utility_ahj_delay",
             "proof": f"upload:UPL-{self.project.id}",
             **changes,
@@ -305,7 +305,7 @@ def subjects(world):
 @pytest.mark.rule("D20")
 def test_timers_tell_of_late_decisions_and_published_days(world):
     asked = watched(world.runtime)
-    house = House(world)
+    house = House(world, m1_at=datetime(2026, 1, 20, 15, 0, tzinfo=UTC))
     house.kept()
     late = house.call("POST", "/v1/extension_requests", house.wish())[1]["request_id"]
     other = house.call("POST", "/v1/extension_requests", house.wish(reason="main_panel_upgrade"))
@@ -316,7 +316,7 @@ def test_timers_tell_of_late_decisions_and_published_days(world):
     world.runtime.run_due()
     partners = len(world.records.find(Partner, by="active", value="True"))
     assert subjects(world).count("Funding of 2026-06-18 is paid on 2026-06-22") == partners
-    for days in (8, 9, 150):
+    for days in (8, 9, 13):
         world.runtime.clock.move_to(MONDAY + timedelta(days=days))
         world.runtime.run_due()
     assert subjects(world).count(f"Decision overdue: extension request {late}") == 1

@@ -98,13 +98,13 @@ POST /ops/partners/{partner_id}/payment_plan | admin
 GET /ops/partners/{partner_id}/people | relationship_manager admin auditor
 POST /ops/partners/{partner_id}/people | relationship_manager admin
 GET /ops/partners/{partner_id}/programs | relationship_manager admin auditor
-GET /ops/partners/{partner_id}/remittances | accounting_admin auditor
-GET /ops/partners/{partner_id}/risk | accounting_admin auditor
+GET /ops/partners/{partner_id}/remittances | accounting accounting_admin auditor
+GET /ops/partners/{partner_id}/risk | accounting accounting_admin auditor
 GET /ops/partners/{partner_id}/technicians | spc relationship_manager admin auditor
 POST /ops/partners/{partner_id}/technicians | relationship_manager admin
 POST /ops/payment_plans | admin
 GET /ops/payment_plans/{payment_plan_id} | projects accounting accounting_admin admin auditor
-GET /ops/payouts | accounting_admin auditor
+GET /ops/payouts | accounting accounting_admin auditor
 POST /ops/people/{person_id}/retire | relationship_manager admin
 GET /ops/post_hold | spc ams auditor
 POST /ops/post_hold/drop | ams
