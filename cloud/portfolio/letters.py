@@ -8,6 +8,7 @@ from cloud.kernel.ids import derived
 from cloud.portfolio.models import Partner
 from cloud.portfolio.organisation import OptInRequest, OptInState, RelationshipManager
 from cloud.portfolio.papers import BankChange
+from cloud.portfolio.policy import BANK_CHANGE_HOLD_HOURS
 
 _SIGNED = "\n\nKind regards\nPartner Service"
 
@@ -91,10 +92,11 @@ _NOT_YOU = (
 
 def bank_change_asked(change: BankChange, *, partner: Partner, at: datetime) -> tuple[Letter, ...]:
     """Tell the addresses on record that other bank details are to count (P-81), by four digits."""
+    hours = BANK_CHANGE_HOLD_HOURS.on(at.astimezone(EASTERN).date())
     text = (
         f"Hello {partner.name},\n\n{change.asked_by} asked us to pay you to another account, whose "
         f"number ends in {change.account_number.last4}. A second person looks at this, and the "
-        f"account counts three days after that. {_NOT_YOU}"
+        f"account counts {hours} hours after that. {_NOT_YOU}"
     )
     return _to_both(partner, "Your bank details are to change", text, (change.id, "asked"), at)
 

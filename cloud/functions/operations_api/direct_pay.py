@@ -9,7 +9,6 @@ from cloud.functions.operations_api.desk import (
     ACCOUNTING,
     ADMIN,
     AUDITOR,
-    PROJECTS,
     RECORDS,
     RM,
     acting,
@@ -35,7 +34,7 @@ from cloud.portfolio.models import Project
 
 router = Router()
 TAGS = ["Direct Pay"]
-SEES = may(ACCOUNTANT, ACCOUNTING, PROJECTS, RM, AUDITOR)
+SEES = may(ACCOUNTANT, ACCOUNTING, RM, AUDITOR)
 ENTERS = may(ACCOUNTANT)
 
 

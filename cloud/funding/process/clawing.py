@@ -119,7 +119,7 @@ def _raise_clawback(records: Records, project: Project, at: datetime) -> None:
         if (now.occurrence(Milestone.M1), now.occurrence(Milestone.M2)) != (m1, m2):
             return NOTHING
         paid = records.load(Payable, payable_id(project.id, Milestone.M1, m1))
-        if paid is None:
+        if paid is None or paid.record.state not in TAKEN:
             return NOTHING
         standing = standing_of(records, now)
         rest = max(paid.record.amount - net_clawed(standing, now, m1), ZERO)

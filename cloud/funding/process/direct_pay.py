@@ -1,7 +1,7 @@
 """Who takes part in Direct Pay, what vendors are told of it, and their orders and shipments."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cloud.funding import vendor_letters
 from cloud.funding.direct_pay import DirectPay, Vendor
@@ -9,7 +9,6 @@ from cloud.funding.enrollment import OPT_IN, OPT_OUT, Choice, Enrollment, enroll
 from cloud.funding.policy import D29, F19, F30, F33, F34
 from cloud.funding.process.equipment import (
     WAKES,
-    Equipment,
     assess_material,
     closing,
     material_verdict,
@@ -17,11 +16,11 @@ from cloud.funding.process.equipment import (
     of_vendor,
     receive_vendor_invoice,
     timer_id,
-    timers_of,
     vendor_payments,
     void_vendor_invoice,
     wake,
 )
+from cloud.funding.process.taking import Equipment, timers_of
 from cloud.funding.process.writing import settled, written
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.change import NEW, Change, Event, Save
@@ -50,6 +49,8 @@ __all__ = [
     "wake",
 ]
 ENROLMENT = "direct_pay"
+LONG_AGO = timedelta(days=366)
+"""Nobody tells of an order or a shipment later than that."""
 
 
 # ------------------------------------------------------------------ vendors and organisations
@@ -296,7 +297,7 @@ def record_order(
         if not direct.is_enrolled:
             because = f"project {project_id} is not in Direct Pay: its partner orders for itself"
             return Refused(F34.id, because, "not_enrolled")
-        refused = _not_yet(ordered_at, at, "order") or _before(direct.shipped_at, ordered_at)
+        refused = _misdated(ordered_at, at, "order") or _before(direct.shipped_at, ordered_at)
         if refused is not None:
             return refused
         equipment = Equipment(records, stored, about, at)
@@ -334,7 +335,7 @@ def record_shipment(
         if direct.shipped_at is not None:
             because = f"project {project_id} was shipped to on {eastern_day(direct.shipped_at)}"
             return Refused(F19.id, because, "shipment_recorded")
-        refused = _not_yet(shipped_at, at, "shipment") or _before(shipped_at, direct.ordered_at)
+        refused = _misdated(shipped_at, at, "shipment") or _before(shipped_at, direct.ordered_at)
         if refused is not None:
             return refused
         equipment = Equipment(records, stored, about, at)
@@ -353,11 +354,15 @@ def record_shipment(
     return written(records, f"shipment to project {project_id}", decide)
 
 
-def _not_yet(told_at: datetime, at: datetime, what: str) -> Refused | None:
-    if told_at <= at:
-        return None
-    because = f"the {what} is dated {eastern_day(told_at)}, which is still to come"
-    return Refused(F19.id, because, f"{what}_in_future")
+def _misdated(told_at: datetime, at: datetime, what: str) -> Refused | None:
+    """Refuse what is still to come, or so long ago that the year must be wrong."""
+    if told_at > at:
+        because = f"the {what} is dated {told_at.date()}, which is still to come"
+        return Refused(F19.id, because, f"{what}_in_future")
+    if told_at < at - LONG_AGO:
+        because = f"the {what} is dated {told_at.date()}: check the year"
+        return Refused(F19.id, because, f"{what}_too_old")
+    return None
 
 
 def _before(shipped_at: datetime | None, ordered_at: datetime | None) -> Refused | None:

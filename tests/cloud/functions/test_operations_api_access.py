@@ -17,10 +17,13 @@ ROLES = (
 )
 TABLE = """
 POST /ops/accounting_admins/revoke | admin
+POST /ops/assignments/{proposal_id}/agree | accounting_admin
 GET /ops/back_bills | spc relationship_manager accounting_admin auditor
 GET /ops/bank_changes | accounting accounting_admin auditor
 POST /ops/bank_changes/{change_id}/agree | accounting_admin
 POST /ops/bank_changes/{change_id}/reject | accounting accounting_admin
+POST /ops/bank_files | treasury
+GET /ops/bank_files/{file_id} | accounting accounting_admin treasury auditor
 GET /ops/cancellations | projects accounting accounting_admin auditor
 POST /ops/cancellations/{proposal_id}/agree | accounting_admin
 POST /ops/cancellations/{proposal_id}/reject | accounting_admin
@@ -92,6 +95,7 @@ POST /ops/partners/{partner_id}/bank_changes | accounting
 POST /ops/partners/{partner_id}/direct_pay | accounting relationship_manager
 GET /ops/partners/{partner_id}/documents | relationship_manager accounting accounting_admin auditor
 POST /ops/partners/{partner_id}/documents | relationship_manager accounting
+GET /ops/partners/{partner_id}/ledger | accounting accounting_admin treasury auditor
 POST /ops/partners/{partner_id}/licences | relationship_manager admin
 POST /ops/partners/{partner_id}/parent | admin
 POST /ops/partners/{partner_id}/payment_plan | admin
@@ -102,8 +106,12 @@ GET /ops/partners/{partner_id}/remittances | accounting accounting_admin auditor
 GET /ops/partners/{partner_id}/risk | accounting accounting_admin auditor
 GET /ops/partners/{partner_id}/technicians | spc relationship_manager admin auditor
 POST /ops/partners/{partner_id}/technicians | relationship_manager admin
+POST /ops/payables/{payable_id}/release | accounting_admin
 POST /ops/payment_plans | admin
 GET /ops/payment_plans/{payment_plan_id} | projects accounting accounting_admin admin auditor
+POST /ops/payments/{trace_number}/reversal | accounting
+POST /ops/payments/{trace_number}/reversed | treasury
+POST /ops/payments/{trace_number}/suspense | accounting
 GET /ops/payouts | accounting accounting_admin auditor
 POST /ops/people/{person_id}/retire | relationship_manager admin
 GET /ops/post_hold | spc ams auditor
@@ -116,7 +124,7 @@ POST /ops/projects/{project_id}/cancellation | projects
 POST /ops/projects/{project_id}/compliance_case/close | projects
 POST /ops/projects/{project_id}/compliance_case/open | projects accounting
 POST /ops/projects/{project_id}/compliance_offset | accounting
-GET /ops/projects/{project_id}/direct_pay | accounting accounting_admin projects relationship_manager auditor
+GET /ops/projects/{project_id}/direct_pay | accounting accounting_admin relationship_manager auditor
 POST /ops/projects/{project_id}/direct_pay/invoices | accounting
 POST /ops/projects/{project_id}/direct_pay/invoices/void | accounting
 POST /ops/projects/{project_id}/direct_pay/opt_in | accounting
@@ -131,14 +139,22 @@ POST /ops/projects/{project_id}/stip/close | projects
 POST /ops/projects/{project_id}/stip/open | projects accounting
 POST /ops/regions/{region}/weather/{day} | projects
 POST /ops/relationship_managers | admin
+GET /ops/replay | accounting accounting_admin treasury auditor
 GET /ops/reports | spc relationship_manager ams accounting_admin auditor
 GET /ops/reports/{name} | spc relationship_manager ams accounting_admin auditor
 GET /ops/reports_to_check | spc auditor
-GET /ops/runs | accounting_admin auditor
-GET /ops/runs/{run_id} | accounting_admin auditor
+POST /ops/reversals/{proposal_id}/agree | accounting_admin
+GET /ops/runs | accounting accounting_admin treasury auditor
+GET /ops/runs/{run_id} | accounting accounting_admin treasury auditor
 POST /ops/runs/{run_id}/approve | accounting_admin
-GET /ops/runs/{run_id}/plans | accounting_admin auditor
-POST /ops/runs/{run_id}/prepare | accounting_admin
+POST /ops/runs/{run_id}/carry_out | accounting
+POST /ops/runs/{run_id}/not_sent | treasury
+GET /ops/runs/{run_id}/plans | accounting accounting_admin treasury auditor
+POST /ops/runs/{run_id}/prepare | accounting
+POST /ops/runs/{run_id}/release | accounting_admin
+POST /ops/runs/{run_id}/send | treasury
+POST /ops/runs/{run_id}/sent | treasury
+POST /ops/runs/{run_id}/settle | treasury
 GET /ops/service_contacts | spc relationship_manager auditor
 POST /ops/settlements/{proposal_id}/agree | accounting_admin
 POST /ops/settlements/{proposal_id}/reject | accounting_admin
@@ -159,9 +175,10 @@ GET /ops/tickets | accounting accounting_admin relationship_manager auditor
 GET /ops/tickets/{ticket_id} | accounting accounting_admin relationship_manager auditor
 POST /ops/tickets/{ticket_id}/answer | accounting
 POST /ops/tickets/{ticket_id}/close | accounting
-GET /ops/trace/{trace_number} | accounting_admin auditor
-GET /ops/vendor_invoices_to_settle | accounting accounting_admin projects relationship_manager auditor
-GET /ops/vendors | accounting accounting_admin projects relationship_manager auditor
+GET /ops/trace/{trace_number} | accounting accounting_admin treasury auditor
+GET /ops/trial_balance | accounting accounting_admin treasury auditor
+GET /ops/vendor_invoices_to_settle | accounting accounting_admin relationship_manager auditor
+GET /ops/vendors | accounting accounting_admin relationship_manager auditor
 POST /ops/vendors | admin
 GET /ops/warranty_prices | accounting accounting_admin auditor
 POST /ops/warranty_prices | accounting

@@ -212,3 +212,21 @@ def test_who_asks_does_not_agree_whatever_the_roles(office):
     token = office.world.person("sam.accounting", "accounting_admin")
     answer = office.world.call("POST", f"/ops/bank_changes/{asked['id']}/agree", token=token)
     assert json.loads(answer.body)["errors"][0]["code"] == "maker_is_checker"
+
+
+def test_agreed_bank_details_count_by_themselves_once_the_hold_is_over(world):
+    office = Office(world)
+    asked = office.post(
+        "accounting",
+        f"/ops/partners/{office.partner.id}/bank_changes",
+        {"routing_number": "011401533", "account_number": "444333222111"},
+    )
+    office.post("accounting_admin", f"/ops/bank_changes/{asked['id']}/agree")
+    agreed_at = world.now
+    for hours, version in ((71, 1), (73, 2)):
+        world.runtime.clock.move_to(agreed_at + hours * DAY / 24)
+        world.runtime.run_due()
+        partner = world.records.load(Partner, office.partner.id).record
+        assert partner.bank_details_version == version, hours
+    assert partner.account_number.value == "444333222111"
+    assert partner.prenote == "due"

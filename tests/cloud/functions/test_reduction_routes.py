@@ -117,7 +117,7 @@ def test_a_compliance_amount_and_its_settlement_take_two_people_each(cast_world)
     made = body["item"]["id"]
     agree = f"/ops/compliance_offsets/{made}/agree"
     status, body = asked(world, "POST", agree, by="ana", role="accounting_admin")
-    assert (status, "somebody else decides" in str(body)) == (409, True)
+    assert (status, "somebody else decides" in str(body)) == (422, True)
     status, body = asked(world, "POST", agree, by="bob", role="accounting_admin")
     assert status == 200
     debt = body["item"]["id"]

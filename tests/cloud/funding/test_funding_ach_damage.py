@@ -177,6 +177,7 @@ TABLE = [
         (pay(3, 80, "021000022018001"), 3, "Trace Number", "payment at a prenote's place"),
         (ask(3, 80, "021000022010001"), 3, "Trace Number", "prenote at a payment's place"),
         (back(3, 80, "021000022018001"), 3, "Trace Number", "reversal at a prenote's place"),
+        (ask(3, 80, "021000022018999"), 5, "Trace Number", "prenotes beyond their places"),
         (pay(4, 80, " 21000022010002"), 4, "Trace Number", "blank in the trace"),
         (swapped(PAY, 3, 6), 3, "Trace Number", "entries in another order"),
         (files.without(PAY, 6) + PAY[-95:], 6, "Entry/Addenda Count", "an entry gone"),

@@ -102,7 +102,7 @@ def test_a_dispute_has_other_dates_where_the_date_of_death_stands():
         pytest.param(ANSWER.replace(b"\n", b"\r\n")[:-2], id="Windows, last line open"),
         pytest.param(ANSWER.replace(b"9" * 94 + b"\n", b""), id="no fillers"),
         pytest.param(files.put(ANSWER, 2, 70, "000000"), id="no effective date"),
-        pytest.param(files.put(ANSWER, 2, 76, "337"), id="settlement day"),
+        pytest.param(files.put(ANSWER, 2, 76, "366"), id="settled on a leap year's last day"),
         pytest.param(files.put(ANSWER, 1, 30, "    "), id="no time"),
         pytest.param(files.put(ANSWER, 3, 77, "S "), id="discretionary data"),
         pytest.param(files.put(ANSWER, 2, 5, "The Owner, Inc. "), id="small letters"),

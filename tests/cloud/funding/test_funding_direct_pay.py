@@ -1,7 +1,7 @@
 """Direct Pay: who takes part, what vendors are told, and when money waits for an invoice."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from functools import partial
 
 import pytest
@@ -287,6 +287,23 @@ def test_orders_are_put_on_record_once():
             SHIPPED, et("2026-10-20T00:00"), SHIPPED, "", id="only the day is known, same day"
         ),
         pytest.param(None, SHIPPED, SHIPPED, "", id="the order was never told"),
+        pytest.param(
+            None, SHIPPED - days(367), SHIPPED, "shipment_too_old", id="another year than meant"
+        ),
+        pytest.param(
+            None,
+            datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+            SHIPPED,
+            "shipment_too_old",
+            id="the first instant that a computer can write",
+        ),
+        pytest.param(
+            None,
+            datetime.max.replace(tzinfo=timezone(-timedelta(hours=12))),
+            SHIPPED,
+            "shipment_in_future",
+            id="the last",
+        ),
     ],
 )
 def test_shipments_carry_the_vendors_date_and_ours(ordered, shipped, at, code):

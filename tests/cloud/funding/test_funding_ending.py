@@ -86,6 +86,27 @@ def test_what_a_clawback_took_is_not_taken_again(recovered, asked):
 
 
 @pytest.mark.rule("D08")
+def test_what_other_milestones_paid_makes_no_difference():
+    life = Life()
+    life.reach(NTP)
+    clawed(life, recovered=5_000).revoke(M1)
+    assert life.open() == {"revocation": -16_000}
+
+
+@pytest.mark.rule("D08")
+@pytest.mark.rule("F25")
+def test_what_was_revoked_and_cancelled_is_taken_back_once():
+    life = Life(inverters=TESLA)
+    life.reach(M1)
+    life.pay()
+    life.take_off(M1)
+    life.cancel()
+    process.milestone_revoked(life.records, project_id="J-1", at=life.now)
+    assert life.open() == {"cancellation": -20_400}
+    life.check()
+
+
+@pytest.mark.rule("D08")
 @pytest.mark.rule("F26")
 def test_an_activation_that_is_revoked_takes_what_it_returned_with_it():
     life = clawed(recovered=5_000)

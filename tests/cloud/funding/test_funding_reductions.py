@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from life_world import DAY, HOUR, M1, M2, NTP, TESLA, Life, et
 
 from cloud.funding import process, warranty
-from cloud.funding.models import Payable
+from cloud.funding.models import LedgerHead, Payable
 from cloud.funding.process.opening import payable_id
 from cloud.funding.warranty import WarrantyPrices, read_prices
 from cloud.kernel.decision import Refused
@@ -309,6 +309,29 @@ def test_of_two_that_are_agreed_to_at_once_the_second_sees_the_first():
     life.pay()
     first, second = proposed(life, 15_000_00), proposed(life, 15_000_00, by="dora")
     life.overtake(lambda one: getattr(one, "id", "") == second.id, lambda: agreed(life, first))
+    refused = agreed(life, second)
+    assert isinstance(refused, Refused)
+    assert life.open() == {"compliance": -15_000}
+    life.check()
+
+
+@pytest.mark.rule("D14")
+def test_books_that_move_while_it_is_decided_make_it_decide_anew():
+    life = Life()
+    life.reach(M1)
+    life.pay()
+    first, second = proposed(life, 15_000_00), proposed(life, 15_000_00, by="dora")
+    seen = []
+
+    class Slow(type(life.records)):
+        def load(self, kind, record_id):
+            if kind is LedgerHead:
+                seen.append(record_id)
+                if len(seen) == 2:  # the facts were looked at, and the entry is made
+                    agreed(life, first)
+            return super().load(kind, record_id)
+
+    life.records.__class__ = Slow
     refused = agreed(life, second)
     assert isinstance(refused, Refused)
     assert life.open() == {"compliance": -15_000}

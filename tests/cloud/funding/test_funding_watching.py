@@ -157,6 +157,16 @@ def test_what_was_not_paid_is_not_clawed_back_until_it_is():
     assert life.open() == {"clawback_m1": -21_000}
 
 
+@pytest.mark.rule("F08")
+def test_what_ntp_paid_is_not_taken_for_an_m1_that_was_not():
+    life = Life()
+    life.reach(NTP)
+    life.pay()
+    life.reach(M1)
+    life.pass_(121 * DAY).assess()
+    assert life.open() == {"M1": 21_000}
+
+
 def test_watching_many_payments_sets_each_timer_once():
     life = paid_m1()
     one = life.payables("M1")[0]

@@ -208,6 +208,15 @@ def test_a_change_is_stopped_until_it_counts(records, stops, is_agreed):
 
 
 @pytest.mark.rule("P-81")
+def test_one_address_gets_one_letter():
+    records = MemoryRecords()
+    partner = replace(PARTNER, service_email=PARTNER.remittance_email.upper())
+    records.commit(Change(saves=(Save(partner),)))
+    ask(records)
+    assert len(records.letters) == 1
+
+
+@pytest.mark.rule("P-81")
 def test_of_two_who_ask_at_once_one_is_told_to_look_again(records):
     change = ask(records)
     with pytest.raises(Conflict):
