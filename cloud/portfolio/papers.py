@@ -16,7 +16,7 @@ from cloud.portfolio.policy import (
     ROLE_GRANTED_BY,
 )
 
-_ACCOUNT = re.compile(r"[0-9A-Za-z-]+")
+_ACCOUNT = re.compile(r"[0-9A-Z][0-9A-Z-]*")
 
 
 class DocumentKind(StrEnum):

@@ -140,7 +140,7 @@ def _corrected(
     *,
     at: datetime,
 ) -> str:
-    """Take over what the bank says is right, where it can be read without doubt (D32)."""
+    """Take over what the bank says is right, where it can be read without doubt (P-86)."""
     data = entry.corrected_data
     right = ach.corrected(entry.code, data, on=eastern_day(at)) if data else None
     if right is None:

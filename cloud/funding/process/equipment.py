@@ -3,18 +3,9 @@
 from dataclasses import replace
 from datetime import date, datetime
 
-from cloud.funding.direct_pay import (
-    DirectPay,
-    EquipmentInvoice,
-    invoice_id,
-)
-from cloud.funding.materials import (
-    MaterialVerdict,
-    judge,
-)
-from cloud.funding.models import (
-    LedgerEntry,
-)
+from cloud.funding.direct_pay import DirectPay, EquipmentInvoice, invoice_id
+from cloud.funding.materials import MaterialVerdict, judge
+from cloud.funding.models import LedgerEntry
 from cloud.funding.policy import D27, D28, F34
 from cloud.funding.process.taking import (
     APPROVE_DUE,

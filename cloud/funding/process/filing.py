@@ -64,14 +64,20 @@ def _bank_file(
     Raises:
         BrokenInvariant: the file and the books do not agree.
     """
+    entries = [_credit(plan) for plan in plans]
+    created_at = run.approved_at or run.prepared_at
+    # One above the limit was approved with its flag: the file then goes without the mark (F03).
+    is_same_day = run.is_same_day and ach.may_go_same_day(
+        entries, created_at=created_at, effective_on=run.funding_date
+    )
     content = ach.build(
         originator,
-        [_credit(plan) for plan in plans],
-        created_at=run.approved_at or run.prepared_at,
+        entries,
+        created_at=created_at,
         effective_on=run.funding_date,
         run=run.id,
         sequence=run_sequence(run.regular_date, run.programme),
-        is_same_day=run.is_same_day,
+        is_same_day=is_same_day,
     )
     read_back = ach.read(content)
     names = [payment_entry_id(run.id, plan.partner_id) for plan in plans]

@@ -20,7 +20,7 @@ from cloud.funding.models import (
     Posting,
 )
 from cloud.funding.policy import D12
-from cloud.funding.process.booking import book, entry_change
+from cloud.funding.process.booking import ATTEMPTS, book, entry_change
 from cloud.funding.standing import Standing
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.change import NEW, Change, Event, Save, Timer
@@ -242,32 +242,32 @@ def post_once(
     Raises:
         Conflict: others were faster several times.
     """
-    wrote: list[bool] = []
+    is_posted: list[bool] = []
 
     def change() -> Change:
-        wrote.clear()
-        head = records.load(LedgerHead, partner_id)
-        decided = decide()
-        if not decided.postings:
-            return decided.written if decided.written else Change()
-        entry = entry_change(
-            records,
-            partner_id,
-            entry_id=entry_id,
-            postings=decided.postings,
-            event_at=event_at,
-            recorded_at=at,
-            causes=causes,
-            says=says,
-        )
-        seen = head.version if head else NEW
-        if entry.saves[1].expected_version != seen:
-            msg = f"booking {entry_id}: the books moved while it was decided"
-            raise Conflict(msg)
-        wrote.append(True)
-        return entry + decided.written
+        for _ in range(ATTEMPTS):
+            is_posted.clear()
+            head = records.load(LedgerHead, partner_id)
+            decided = decide()
+            if not decided.postings:
+                return decided.written if decided.written else Change()
+            entry = entry_change(
+                records,
+                partner_id,
+                entry_id=entry_id,
+                postings=decided.postings,
+                event_at=event_at,
+                recorded_at=at,
+                causes=causes,
+                says=says,
+            )
+            if entry.saves[1].expected_version == (head.version if head else NEW):
+                is_posted.append(True)
+                return entry + decided.written
+        msg = f"booking {entry_id}: the books moved {ATTEMPTS} times while it was decided"
+        raise Conflict(msg)
 
-    return book(records, entry_id, change) and bool(wrote)
+    return book(records, entry_id, change) and bool(is_posted)
 
 
 def milestone_causes(project: Project, occurrences: Mapping[Milestone, int]) -> tuple[str, ...]:

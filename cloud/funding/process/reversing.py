@@ -31,7 +31,7 @@ REVERSAL = "reversal_wanted"
 """Topic of the message on which the file of a reversal is made."""
 REVERSED = "reversed"
 """Stands where a bank's return code would, for a payment that was called back."""
-_REVERSALS, _RUNS = 1_000, 1_000
+_REVERSALS, _RUNS, _MODIFIERS = 1_000, 1_000, 34
 TO_PARTNER, TO_BANK = "partner", "bank"
 """Whose money in suspense turns out to be: owed to the partner, or paid twice by the bank."""
 
@@ -127,6 +127,7 @@ def make_reversal(
         created_at=decided_at,
         effective_on=_reverses_on(run, decided_at),
         sequence=run_sequence(run.regular_date, run.programme) % _RUNS,
+        file_of_day=2 + int(trace_number[-4:]) % _MODIFIERS,
         first_place=place,
     )
     documents.put(reference, content, "text/plain")

@@ -120,9 +120,9 @@ def return_payment(
     says = f"payment {trace_number} of {line.amount} to {line.partner_id}: {code}, {verdict.action}"
     event = Event(trace_number, "payment_returned", at, BANK, "D04", (line.plan_id,), says)
     if not verdict.reversed:
-        if code.startswith("C"):
-            told = replace(event, what="change_notified")
-            records.commit(Change(events=(told,)))
+        if verdict.action is not ReturnAction.DUPLICATE:
+            what = "change_notified" if code.startswith("C") else "return_disputed"
+            records.commit(Change(events=(replace(event, what=what),)))
         return verdict
     run = load_run(records, line.run_id).record
     if verdict.payable:

@@ -99,6 +99,7 @@ def timer_id(project_id: str, wakes: str) -> str:
 
 
 def has_clocks(direct: DirectPay, project: Project) -> bool:
+    """Tell whether the material of a project is asked for and judged at all."""
     return direct.is_enrolled and not project.cancelled and direct.closed_at is None
 
 

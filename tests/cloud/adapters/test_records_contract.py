@@ -284,8 +284,18 @@ ELSEWHERE = {
     "portfolio.OptInRequest": "organisation",
     "portfolio.SiteWarranties": "organisation",
     "portfolio.Equipment": "organisation",
+    "funding.WarrantyPrices": "warranty",
+    "funding.OverdueFile": "overdue",
+    "funding.Dunning": "dunning",
     "service.Upload": "uploads",
     "service.UploadRoom": "uploads",
+    "funding.ExportOrder": "exports",
+    "funding.DirectPay": "direct_pay",
+    "funding.Vendor": "direct_pay",
+    "funding.ExtensionRequest": "extension",
+    "funding.ExtensionExposure": "extension",
+    "funding.PublishedDay": "published",
+    "funding.Ticket": "tickets",
 }
 """Kinds that stand beside their own rules and not among the models of their stage."""
 

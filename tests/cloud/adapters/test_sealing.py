@@ -3,10 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import boto3
 import pytest
 from record_examples import example
 
 from cloud.adapters import wiring
+from cloud.adapters.sealing import Sealer
 from cloud.kernel.change import Change, Save
 from cloud.kernel.errors import BrokenInvariant
 from cloud.kernel.secret import Secret
@@ -73,3 +75,25 @@ def test_without_either_key_nothing_new_is_stored(dynamo):
     assert wiring.sealer(environment) is None
     with pytest.raises(BrokenInvariant, match="the key to seal it is not here"):
         wiring.records(environment).commit(Change(saves=(Save(PARTNER),)))
+
+
+class Counting:
+    """The client of KMS, which counts what it is asked."""
+
+    def __init__(self, client):
+        self.client, self.asked = client, []
+
+    def __getattr__(self, name):
+        self.asked.append(name)
+        return getattr(self.client, name)
+
+
+def test_kms_is_asked_to_make_keys_and_never_to_open_one(dynamo):
+    kms = Counting(boto3.client("kms", region_name="us-east-1"))
+    sealer = Sealer(kms, dynamo["SECRETS_KEY"], clock=wiring.clock())
+    assert kms.asked == []
+    context = {"record": "Partner#one", "last4": "7888"}
+    sealed = [sealer.seal(ACCOUNT, context=context) for _ in range(2)]
+    assert kms.asked == ["generate_data_key"] * 2
+    vault = wiring.vault(dynamo)
+    assert [vault.open(one, context=context) for one in sealed] == [ACCOUNT] * 2

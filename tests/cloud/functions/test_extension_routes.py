@@ -133,6 +133,7 @@ def test_a_request_from_the_wish_to_the_grant(house):
     listed = house.call("GET", "/v1/extension_requests")[1]
     assert [one["request_id"] for one in listed["extension_requests"]] == [asked["request_id"]]
     ops = f"/ops/extension_requests/{asked['request_id']}"
+    assert "evidence/x.pdf" in house.ops("GET", f"{ops}/proof", role="auditor")[1]["url"]
     assert house.ops("GET", ops)[1]["item"]["reason"] == "utility_ahj_delay"
     waiting = house.ops("GET", "/ops/extension_requests?state=pending")[1]["items"]
     assert asked["request_id"] in {one["id"] for one in waiting}

@@ -276,3 +276,12 @@ def test_who_asked_for_an_export_sees_it_and_not_the_organisation_above(shared, 
     assert get(shared, mine, "/v1/exports/EXP-1").status == 404
     partner = shared.records.load(Partner, part.partner_id).record
     assert partner.parent_id == mine.partner_id
+
+
+@pytest.mark.rule("F27")
+@pytest.mark.parametrize("path", [*READS, "/v1/work_orders", "/v1/projects/PJ-NOBODY/direct_pay"])
+def test_a_vendors_program_meets_nothing_of_partners(shared, path):
+    name = f"client-vendor-{len(path)}"
+    shared.save(ApiClient(name, "", roles=ADMIN, vendor_id="V-1"))
+    client = shared.records.load(ApiClient, name).record
+    assert get(shared, client, path).status == 403

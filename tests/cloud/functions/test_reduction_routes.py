@@ -133,6 +133,7 @@ def test_a_compliance_amount_and_its_settlement_take_two_people_each(cast_world)
         path = f"/ops/{kind}/{made}/reject"
         status, _ = asked(world, "POST", path, by="bob", role="accounting_admin")
         assert status == expected
+    world.runtime.clock.move_to(world.now + timedelta(minutes=1))
     wanted["reason"] = "came after all"
     path = f"/ops/deductions/{debt}/settlement"
     _, body = asked(world, "POST", path, wanted, by="ana", role="accounting")

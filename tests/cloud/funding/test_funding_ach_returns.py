@@ -368,9 +368,9 @@ def test_every_other_return_gives_all_of_the_money_back_once(number):
     [
         ("C01", "apply_noc_before_next_entry"),
         ("c07 ", "apply_noc_before_next_entry"),
-        ("C04", "manual_review"),
-        ("C13", "manual_review"),
-        ("C61", "manual_review"),
+        ("C04", "apply_noc_before_next_entry"),
+        ("C13", "apply_noc_before_next_entry"),
+        ("C61", "apply_noc_before_next_entry"),
     ],
 )
 def test_a_change_moves_no_money(code, action):
@@ -396,7 +396,7 @@ def test_a_code_that_is_none(code):
         ("R23", True, "new_bank_authorization_required"),
         ("R99", True, "new_bank_authorization_required"),
         ("C01", False, "apply_noc_before_next_entry"),
-        ("C04", False, "manual_review"),
+        ("C04", False, "apply_noc_before_next_entry"),
         ("R71", False, "manual_review"),
     ],
 )

@@ -291,6 +291,27 @@ def test_nothing_left_to_postpone(street):
     assert street.ask(at=et(date(2027, 4, 2))).code == "nothing_to_postpone"
 
 
+def test_what_was_taken_before_the_decision_is_not_postponed(street):
+    from cloud.funding.models import Application
+
+    pending = street.ask(at=et(date(2027, 4, 2)))
+    part = street.clawback(recovered=[Application("run", Money(4_000_00))])
+    assert street.ask(reason="main_panel_upgrade").amount == Money(20_000_00)
+    stored = street.records.load(Deduction, part.id)
+    whole = replace(part, applications=(Application("run", M1_MONEY),))
+    street.records.commit(Change(saves=(stored.replaced_by(whole),)))
+    assert street.grant(pending).code == "nothing_to_postpone"
+
+
+def test_what_an_activation_gave_back_can_be_taken_again(street):
+    from cloud.funding.models import REINSTATED, Application
+
+    street.clawback(recovered=[Application("run", M1_MONEY)])
+    back = Payable("BACK", "P-A", "PRJ-1", "", REINSTATED, M1_MONEY, DECIDED)
+    street.records.commit(Change(saves=(Save(back),)))
+    assert street.ask(at=et(date(2027, 4, 2))).amount == M1_MONEY
+
+
 def test_only_the_own_organisation_and_its_parent_ask():
     street = Street(
         partner("P-A", parent_id="P-UP"),

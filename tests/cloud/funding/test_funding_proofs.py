@@ -10,15 +10,19 @@ from funding_world import World, partner
 from cloud.adapters.memory import MemoryRecords
 from cloud.adapters.upload_desk import MemoryUploadDesk
 from cloud.funding import process
+from cloud.kernel.change import Change
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import Conflict, NotFound
+from cloud.service.policy import UPLOAD_FILES
 from cloud.service.uploads import (
     Announced,
     Fault,
     Inspected,
     Outside,
+    Place,
     Purpose,
     Scan,
+    UploadRoom,
     UploadState,
 )
 
@@ -157,6 +161,16 @@ class Stale(MemoryRecords):
 
     def commit(self, change):
         self._now.commit(change)
+
+
+def test_who_lost_its_room_meanwhile_is_told(desk):
+    late = desk.announce(name="late.pdf").upload
+    desk.send(late)
+    room = desk.records.load(UploadRoom, "PRJ-1")
+    taken = tuple(Place(f"UPL-{place}", 1, None) for place in range(UPLOAD_FILES.on(AT.date())))
+    full = replace(room.record, places=taken)
+    desk.records.commit(Change(saves=(room.replaced_by(full),)))
+    assert desk.complete(late).code == "too_many_files"
 
 
 def test_completed_twice_at_once(desk):

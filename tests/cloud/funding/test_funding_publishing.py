@@ -149,3 +149,6 @@ def test_timers_of_others_and_of_nothing():
         process.wake_publishing(world.records, timer=replace(timer, wakes="x"), at=EARLY)
     with pytest.raises(NotFound):
         process.wake_publishing(world.records, timer=replace(timer, subject="x"), at=EARLY)
+    world.records.commit(_as_new(replace(day, id="PUB-X", regular_date=date(2026, 12, 2))))
+    with pytest.raises(BadInput, match="no run of comfort is paid on 2026-12-02"):
+        process.wake_publishing(world.records, timer=replace(timer, subject="PUB-X"), at=EARLY)
