@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from cloud.funding.policy import D35
+from cloud.funding.policy import D35, D36
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.change import Letter
 from cloud.kernel.ids import derived
@@ -56,6 +56,11 @@ class ExportOrder:
     def document(self) -> str:
         """The reference under which the file is kept."""
         return f"exports/{self.partner_id}/{self.id}.csv"
+
+
+def link_minutes(on: date) -> int:
+    """Give how long an address works that shows an advice or an export (D36)."""
+    return D36.on(on)
 
 
 def letter_of(order: ExportOrder, to: str, *, at: datetime) -> Letter:

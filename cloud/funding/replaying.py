@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 
 from cloud.funding import clocks
 from cloud.funding.extension import Extension, ExtensionRequest, RequestState, days_of
@@ -68,31 +68,29 @@ def _differences(
     lived: Lived, programme: str, as_of: datetime, published: Sequence[Alternative]
 ) -> Iterator[Difference]:
     project = lived.project
-    who = (project.partner_id, project.id)
-    own = project.programme
+    partner_id, own = project.partner_id, project.programme
     for one in lived.payables:
         if one.milestone != SERVICE and one.accrued_at <= as_of:
-            days = [
-                window_of(one.accrued_at, published if name == own else (), name).funding_date
-                for name in (own, programme)
-            ]
-            if days[0] != days[1]:
-                yield Difference(*who, PAID_ON, *map(_day, days), one.amount)
+            is_so = window_of(one.accrued_at, published, own).funding_date
+            would = window_of(one.accrued_at, (), programme).funding_date
+            if is_so != would:
+                said = (is_so.isoformat(), would.isoformat())
+                yield Difference(partner_id, project.id, PAID_ON, *said, amount=one.amount)
     ntp_at = project.reached_at(Milestone.NTP)
     if ntp_at is not None and ntp_at <= as_of and not project.cancelled:
         m1_at = project.reached_at(Milestone.M1)
-        may = [
-            clocks.ntp_to_m1(eastern_day(ntp_at), m1_at, as_of, name).may_cancel
-            for name in (own, programme)
-        ]
-        if may[0] != may[1]:
-            yield Difference(*who, MAY_CANCEL, *(str(one).lower() for one in may))
+        ntp_on = eastern_day(ntp_at)
+        may = clocks.ntp_to_m1(ntp_on, m1_at, as_of, own).may_cancel
+        might = clocks.ntp_to_m1(ntp_on, m1_at, as_of, programme).may_cancel
+        if may != might:
+            said = (str(may).lower(), str(might).lower())
+            yield Difference(partner_id, project.id, MAY_CANCEL, *said)
     for request in lived.requests:
         if request.state is RequestState.APPROVED:
-            would = _days(request, project, programme)
-            if would != (request.days or 0):
-                is_so, would_be = str(request.days or 0), str(would)
-                yield Difference(*who, EXTENSION, is_so, would_be, request.amount)
+            days = _days(request, project, programme)
+            if days != (request.days or 0):
+                said = (str(request.days or 0), str(days))
+                yield Difference(partner_id, project.id, EXTENSION, *said, amount=request.amount)
     yield from _clawback(lived, programme, as_of)
 
 
@@ -118,9 +116,9 @@ def _clawback(lived: Lived, programme: str, as_of: datetime) -> Iterator[Differe
         for name in (project.programme, programme)
     ]
     if judged[0].clawback != judged[1].clawback:
-        said = (f"{one.status} {one.clawback}" for one in judged)
+        is_so, would_be = (f"{one.status} {one.clawback}" for one in judged)
         amount = max(one.clawback for one in judged)
-        yield Difference(project.partner_id, project.id, CLAWBACK, *said, amount)
+        yield Difference(project.partner_id, project.id, CLAWBACK, is_so, would_be, amount)
 
 
 def _extensions(lived: Lived, programme: str) -> list[Extension]:
@@ -143,7 +141,3 @@ def _days(request: ExtensionRequest, project: Project, programme: str) -> int:
         return days_of(request.reason, day, set_by_approver=request.days, programme=programme)
     except BadInput:
         return 0
-
-
-def _day(day: date) -> str:
-    return day.isoformat()

@@ -13,6 +13,8 @@ from aws_lambda_powertools import Logger
 
 from cloud.adapters import bank, remittance_pdf, wiring
 from cloud.funding import process
+from cloud.kernel.decision import Refused
+from cloud.kernel.errors import Unavailable
 from cloud.portfolio import process as portfolio
 
 logger = Logger()
@@ -96,7 +98,9 @@ def _reversal(body: Mapping[str, Any]) -> None:
 
 
 def _bank_change(body: Mapping[str, Any]) -> None:
-    portfolio.apply_bank_change(RECORDS, change_id=body["change_id"], at=CLOCK.now())
+    after = portfolio.apply_bank_change(RECORDS, change_id=body["change_id"], at=CLOCK.now())
+    if isinstance(after, Refused):  # a clock that is behind: the message comes again
+        raise Unavailable(after.because)
 
 
 TOPICS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {

@@ -15,8 +15,7 @@ from cloud.functions.partner_api.gate import here
 from cloud.functions.partner_api.money_desk import CSV, accounting_admin, as_csv, organisation_asked
 from cloud.functions.partner_api.payout_shapes import ExportIn, ExportOut, ExportsOut
 from cloud.functions.partner_api.shapes import LinkOut
-from cloud.funding.exports import ExportOrder
-from cloud.funding.policy import D36
+from cloud.funding.exports import ExportOrder, link_minutes
 from cloud.funding.process import exports
 from cloud.kernel.calendar import eastern_day
 
@@ -120,7 +119,7 @@ def get_export_file(export_id: str) -> LinkOut:
     order: ExportOrder = here()
     now = CLOCK.now()
     reference = allowed(exports.ready_document(order, at=now))
-    minutes = D36.on(eastern_day(now))
+    minutes = link_minutes(eastern_day(now))
     link = OUTSIDE.desk.link(reference, name=f"{order.report}-{export_id}.csv", minutes=minutes)
     return LinkOut(url=link)
 

@@ -30,7 +30,7 @@ from cloud.functions.partner_api.payout_shapes import (
     TabOut,
 )
 from cloud.functions.partner_api.shapes import LinkOut
-from cloud.funding.policy import D36
+from cloud.funding.exports import link_minutes
 from cloud.funding.process import payouts, remittances, risk
 from cloud.kernel.calendar import eastern_day
 
@@ -174,7 +174,7 @@ def get_advice(run_id: str, organisation: Word = "") -> LinkOut:
     accounting_admin()
     about = organisation_asked(RECORDS, organisation)
     reference = remittances.advice_document(RECORDS, run_id=run_id, partner_id=about)
-    minutes = D36.on(eastern_day(CLOCK.now()))
+    minutes = link_minutes(eastern_day(CLOCK.now()))
     name = f"remittance-{run_id}.pdf"
     return LinkOut(url=OUTSIDE.desk.link(reference, name=name, minutes=minutes))
 

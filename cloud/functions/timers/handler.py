@@ -24,7 +24,6 @@ RECORDS = wiring.records(os.environ)
 OUTBOX = wiring.outbox(os.environ)
 CHUNKS = wiring.chunks(os.environ)
 OPERATIONS_MAIL = os.environ["OPERATIONS_MAIL"]
-OPERATIONS_MAIL = os.environ["OPERATIONS_MAIL"]
 
 Wake = Callable[..., object]
 WAKES: Mapping[str, Wake] = {
@@ -36,9 +35,6 @@ WAKES: Mapping[str, Wake] = {
     ),
     **dict.fromkeys(funding.PUBLISHING_WAKES, funding.wake_publishing),
     **dict.fromkeys(funding.WAKES, partial(funding.wake, operations=OPERATIONS_MAIL)),
-    **dict.fromkeys(
-        funding.EXTENSION_WAKES, partial(funding.wake_extension, operations=OPERATIONS_MAIL)
-    ),
     **dict.fromkeys(equipment.WAKES, equipment.wake),
     **dict.fromkeys(service.WAKES, service.wake),
     **dict.fromkeys(service.CASE_WAKES, service.wake_case),

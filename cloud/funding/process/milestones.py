@@ -61,6 +61,7 @@ def milestone_revoked(records: Records, *, project_id: str, at: datetime) -> Non
     project = project_as_it_is(records, project_id).record
     if project.reached_at(Milestone.M1) is None:
         release_exposure(records, project_id=project_id, at=at)
+    assess_material(records, project_id=project_id, at=at)  # its days may be over without it
     watch(records, project_id=project_id, at=at)
 
 

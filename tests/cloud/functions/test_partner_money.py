@@ -266,6 +266,27 @@ def test_a_small_export_is_downloaded_at_once_and_harms_no_spreadsheet(shared, m
     assert get(shared, mine, "/v1/exports/download", report="secrets").status == 400
 
 
+@pytest.mark.usefixtures("money")
+def test_accounting_sees_the_same_rows(shared, home, mine):
+    token = shared.person("ann", "accounting")
+    partner_id = home.partners[0].id
+
+    def items(path):
+        return body(shared.call("GET", path, token=token))["items"]
+
+    seen = body(get(shared, mine, "/v1/payouts"))["payouts"]
+    assert [one["id"] for one in items(f"/ops/payouts?partner_id={partner_id}")] == [
+        one["id"] for one in seen
+    ]
+    queued = items(f"/ops/payouts?partner_id={partner_id}&tab=queued&category=Net+Fund%2FOffset")
+    assert [one["id"] for one in queued] == ["DED-1"]
+    assert len(items(f"/ops/partners/{partner_id}/risk")) == 2
+    (payment,) = items(f"/ops/partners/{partner_id}/remittances")
+    assert (payment["trace_number"], payment["status"]) == (TRACE, "settled")
+    unknown = shared.call("GET", "/ops/payouts?partner_id=P-NOBODY", token=token)
+    assert unknown.status == 404
+
+
 @pytest.mark.rule("F27")
 def test_who_asked_for_an_export_sees_it_and_not_the_organisation_above(shared, mine, part, money):
     order = ExportOrder(
@@ -281,7 +302,7 @@ def test_who_asked_for_an_export_sees_it_and_not_the_organisation_above(shared, 
 @pytest.mark.rule("F27")
 @pytest.mark.parametrize("path", [*READS, "/v1/work_orders", "/v1/projects/PJ-NOBODY/direct_pay"])
 def test_a_vendors_program_meets_nothing_of_partners(shared, path):
-    name = f"client-vendor-{len(path)}"
+    name = f"client-vendor{path.replace('/', '-')}"
     shared.save(ApiClient(name, "", roles=ADMIN, vendor_id="V-1"))
     client = shared.records.load(ApiClient, name).record
     assert get(shared, client, path).status == 403

@@ -14,7 +14,7 @@ from cloud.funding.direct_pay import DirectPay, EquipmentInvoice
 from cloud.funding.extension import ExtensionRequest, RequestState
 from cloud.funding.models import DeductionState, PayableState
 from cloud.funding.netting import DeductionKind
-from cloud.funding.policy import D34, F08, FIRST_DAY
+from cloud.funding.policy import D34, F08, FIRST_DAY, STANDARD
 from cloud.funding.process import risk
 from cloud.kernel.money import Money
 from cloud.portfolio.models import Milestone, milestone_id
@@ -284,15 +284,33 @@ def test_classes_follow_each_other(one, other):
 
 
 @pytest.mark.rule("F28")
-@pytest.mark.parametrize("clock", ["ntp_to_m1", "material_submit", "material_approve", "m1_to_m2"])
-def test_a_programme_without_values_of_its_own_follows_the_others(clock):
-    assert views.limit_days(clock, FIRST_DAY, "standard") == views.limit_days(clock, FIRST_DAY)
+@pytest.mark.parametrize(
+    ("clock", "limit", "standard"),
+    [
+        pytest.param("ntp_to_m1", 160, 160, id="no value of its own: the same"),
+        pytest.param("material_submit", 14, 14, id="the same days"),
+        pytest.param("material_approve", 30, 30, id="the same days again"),
+        pytest.param("m1_to_m2", 120, 95, id="90 days and the buffer"),
+    ],
+)
+def test_each_clock_has_the_limits_of_its_programme(clock, limit, standard):
     running = [
-        views.RunningClock("PJ", clock, date(2026, 12, 1), programme=one)
-        for one in ("standard", "comfort")
+        views.RunningClock("PJ-1", clock, date(2026, 12, 1)),
+        views.RunningClock("PJ-2", clock, date(2026, 12, 1), programme=STANDARD),
     ]
-    one, other = views.risk_rows(running, datetime(2027, 3, 31, 16, tzinfo=UTC))
-    assert one == other
+    rows = views.risk_rows(running, datetime(2026, 12, 11, 16, tzinfo=UTC))
+    assert {row.project: row.days_left for row in rows} == {
+        "PJ-1": limit - 10,
+        "PJ-2": standard - 10,
+    }
+
+
+@pytest.mark.rule("F07", "F08")
+def test_both_last_days_are_those_of_the_projects_programme():
+    office = Office()
+    office.project("PJ", programme=STANDARD)
+    (row,) = clocks(office, after(0))
+    assert (row.contract_due_on, row.due_on) == (date(2027, 3, 1), date(2027, 3, 6))
 
 
 def test_reads_do_not_grow_with_the_projects():
