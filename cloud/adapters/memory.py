@@ -155,7 +155,9 @@ class MemoryBank:
 
     def deliver(self, name: str, content: bytes) -> None:
         """See `Bank.deliver`."""
-        self.files[name] = content
+        if self.files.setdefault(name, content) != content:
+            msg = f"handing {name} to the bank: another file of that name lies there"
+            raise Conflict(msg)
         self.delivered.append(name)
 
     def holds(self, name: str, content: bytes) -> bool:

@@ -5,7 +5,7 @@ not ask for, its role need not allow. A variable that is missing is a `KeyError`
 """
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -29,6 +29,7 @@ from cloud.adapters.tables import MoneyRow, OperationsRow, SitesRow, bind
 from cloud.kernel.clock import Clock
 
 if TYPE_CHECKING:
+    from cloud.funding.ports import Bank
     from cloud.service.uploads import Outside
 
 Environment = Mapping[str, str]
@@ -124,8 +125,14 @@ def documents(environment: Environment) -> S3Documents:
     return S3Documents(_Later("s3"), environment["DOCUMENTS_BUCKET"])
 
 
-def bank(environment: Environment) -> S3Drop:
-    """Give where the bank takes its files from."""
+def bank(environment: Environment) -> "Bank":
+    """Give where the bank takes its files from: its own server, where the environment has one."""
+    secret = environment["BANK_SFTP_SECRET"]
+    if secret:
+        # Its library takes longer to import than all the rest, and only who has a server needs it.
+        from cloud.adapters.bank_sftp import SftpDrop, server_in  # noqa: PLC0415
+
+        return SftpDrop(partial(server_in, _Later("secretsmanager"), secret))
     return S3Drop(_Later("s3"), environment["DOCUMENTS_BUCKET"])
 
 

@@ -17,9 +17,10 @@ class Bank(Protocol):
     """Where the bank takes its files from."""
 
     def deliver(self, name: str, content: bytes) -> None:
-        """Hand a file over, whole or not at all.
+        """Hand a file over, whole or not at all; what lies there already is left as it is.
 
         Raises:
+            Conflict: another file of that name lies there.
             Unavailable: it is not sure whether the bank has it.
         """
         ...

@@ -17,7 +17,7 @@ from cloud.funding.models import (
 )
 from cloud.funding.netting import DeductionKind
 from cloud.funding.process.clawing import LOOK_AGAIN, net_clawed
-from cloud.funding.process.equipment import closing
+from cloud.funding.process.equipment import closing, credit_id
 from cloud.funding.process.opening import (
     NOTHING,
     Posted,
@@ -253,18 +253,25 @@ def _vendor(records: Records, project_id: str, at: datetime) -> tuple[Money, Cha
     Direct Pay asks by itself for what they bill later, and returns what they take back later.
     """
     found = records.load(DirectPay, project_id)
-    closed_at = found.record.closed_at if found else None
     billed, change = closing(records, project_id=project_id, at=at)
-    if found is None or closed_at is None:
+    if found is None or found.record.closed_at is None:
         return billed, change
     then = [
         one.amount
         for one in found.record.invoices
-        if one.received_at <= closed_at
-        and (one.voided_at is None or one.voided_at > closed_at)
-        and records.load(Deduction, late_id(one.id)) is None
+        if records.load(Deduction, late_id(one.id)) is None
+        and (one.voided_at is None or _is_returned(records, one.id))
     ]
     return total(then), change
+
+
+def _is_returned(records: Records, invoice: str) -> bool:
+    """Tell whether an invoice was voided after the settlement: its credit is no project's then.
+
+    Instants would not tell: an invoice may be voided at that of the settlement itself.
+    """
+    credit = records.load(Payable, credit_id(invoice))
+    return credit is not None and not credit.record.project_id
 
 
 def _debt(

@@ -17,6 +17,7 @@ from cloud.funding.models import (
 )
 from cloud.funding.ports import RemittanceRenderer
 from cloud.funding.process.committing import commit, payment_entry_id
+from cloud.funding.process.debts import assess_debts
 from cloud.funding.process.prenoting import ask_about_accounts, receiver_name
 from cloud.funding.process.run import RUN, load_plans, load_run
 from cloud.funding.process.telling import tell_of_run
@@ -29,7 +30,7 @@ from cloud.kernel.ports import Documents, Records, Stored, require
 from cloud.portfolio.models import Milestone
 
 BANK_FILE = "text/plain"
-ADVICE, TABLE = "application/pdf", "text/csv"
+ADVICE = "application/pdf"
 ADVICE_LINES = "text/csv"
 
 
@@ -139,6 +140,8 @@ def file(
             )
     for told in load_plans(records, run):
         tell_of_run(records, run, told.record, at=at)
+        if told.record.carried:
+            assess_debts(records, partner_id=told.record.partner_id, at=at)
     _watch_m1(records, run, at)
     asking = ask_about_accounts(records, documents, run, originator, at=at)
     filed = replace(
@@ -193,8 +196,6 @@ def _tell(
         documents.put(reference, renderer.render(advice), ADVICE)
     lines = remittance.csv_document_of(run.id, plan.partner_id)
     documents.put(lines, remittance.csv_of(advice), ADVICE_LINES)
-    table = remittance.csv_document_of(run.id, plan.partner_id)
-    documents.put(table, remittance.csv_of(advice), TABLE)
     line = PaymentTrace(trace, run.id, plan.partner_id, plan.id, plan.net)
     known = records.load(PaymentTrace, trace)  # of a run a thousand runs ago
     records.commit(

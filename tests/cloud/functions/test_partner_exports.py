@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from conftest import TEMPLATE
+from rights import not_allowed, watched
 
 from cloud.funding.exports import ExportOrder
 from cloud.funding.models import Payable
@@ -26,6 +28,7 @@ def payable(name, partner_id, cents, at):
 
 @pytest.mark.rule("F29", "D36")
 def test_a_large_export_is_written_by_its_function_and_announced(world):
+    done = watched(world.runtime)
     home = world.new_home()
     client = granted(world, home.clients[0])
     number = F29.on(FIRST_DAY) + 1
@@ -61,3 +64,5 @@ def test_a_large_export_is_written_by_its_function_and_announced(world):
         assert world.call("GET", path, token=world.token(stranger)).status == 404
     order = world.records.load(ExportOrder, made["export_id"]).record
     assert order.reference
+    assert not_allowed(done, TEMPLATE.read_bytes()) == []
+    assert {"ExportFunction", "PartnerApiFunction"} <= {who for who, _, _ in done.done}
