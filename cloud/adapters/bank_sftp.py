@@ -69,9 +69,12 @@ def server_in(client: Any, secret: str) -> SftpServer:
     try:
         told = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
         host_keys = tuple(line.strip() for line in told["host_key"].splitlines() if line.strip())
+        port = int(told.get("port", 22))
+        if not 0 < port < 65_536:
+            raise ValueError(port)  # noqa: TRY301 - what is told is told below
         return SftpServer(
             host=str(told["host"]),
-            port=int(told.get("port", 22)),
+            port=port,
             user=str(told["user"]),
             folder=str(told["folder"]),
             private_key=Secret(str(told["private_key"])),
@@ -148,7 +151,7 @@ class SftpDrop:
         with ExitStack() as stack:
             try:
                 files = self._logged_in(server, stack)
-            except _BROKEN as failed:
+            except (*_BROKEN, UnicodeError) as failed:  # of a host that can have no address
                 why = f"no session with its SFTP server ({type(failed).__name__})"
                 msg = f"{doing}: {why}; nothing was handed over"
                 raise Unavailable(msg) from failed

@@ -127,7 +127,7 @@ def documents(environment: Environment) -> S3Documents:
 
 def bank(environment: Environment) -> "Bank":
     """Give where the bank takes its files from: its own server, where the environment has one."""
-    secret = environment["BANK_SFTP_SECRET"]
+    secret = environment.get("BANK_SFTP_SECRET")
     if secret:
         # Its library takes longer to import than all the rest, and only who has a server needs it.
         from cloud.adapters.bank_sftp import SftpDrop, server_in  # noqa: PLC0415
