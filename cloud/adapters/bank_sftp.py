@@ -1,7 +1,7 @@
 """The bank's SFTP server: a file appears under its last name only once it is there whole.
 
-After the SSH File Transfer Protocol, version 3 (draft-ietf-secsh-filexfer-02): what is renamed never
-takes the place of another file.
+After "SSH File Transfer Protocol", version 3 (draft-ietf-secsh-filexfer-02), 6.5: a file that is
+renamed never takes the place of another.
 """
 
 import json
@@ -199,7 +199,7 @@ def _write(files: Any, path: str, content: bytes) -> None:
 
 
 def _content(files: Any, path: str, *, at_most: int) -> bytes | None:
-    """Give what lies under a path, up to a byte more than was asked for; None where nothing does."""
+    """Give what lies under a path, at most a byte more than asked for; None where nothing does."""
     try:
         with files.open(path, "r") as found:
             content: bytes = found.read(at_most + 1)

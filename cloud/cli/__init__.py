@@ -8,7 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from cloud.kernel.errors import SunreeveError, Unavailable
+from cloud.kernel.errors import BadInput, SunreeveError, Unavailable
+from cloud.kernel.money import Money
 
 DONE, NO, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
 """Exit codes: done, the answer is no, wrong use, the outside is unreachable."""
@@ -169,6 +170,15 @@ def _days(text: str) -> float:
     return days
 
 
+def _amount(text: str) -> Money:
+    """Read an amount of money."""
+    try:
+        return Money.parse(text)
+    except BadInput as wrong:
+        msg = f"{text!r} is not an amount, as 23480.00"
+        raise argparse.ArgumentTypeError(msg) from wrong
+
+
 def _folder(text: str) -> Path:
     """Read the path of a folder, which may be there or may be made."""
     folder = Path(text)
@@ -261,7 +271,9 @@ def _add_fund(commands: "argparse._SubParsersAction[_Parser]") -> None:
     again.set_defaults(module="cloud.cli.fund", function="replay")
     named["approve"].add_argument("--hash", required=True, help="of the plans, as it was shown")
     named["release"].add_argument("--by", default="abe.accounting", help="who looked at it")
-    named["settle"].add_argument("--statement", required=True, help="amount, as 23480.00")
+    named["settle"].add_argument(
+        "--statement", type=_amount, required=True, help="amount, as 23480.00"
+    )
     named["return"].add_argument("file", type=Path, help="in the Nacha format")
     named["balance"].add_argument("--as-of", default="", help="as 2026-12-03T12:00:00Z")
 

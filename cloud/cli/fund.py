@@ -3,16 +3,15 @@
 import argparse
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from cloud.cli import funding_shown as shown
 from cloud.cli.asking import ask
 from cloud.cli.local import LOOK_AGAIN_S, PATIENCE_S
 from cloud.kernel.errors import BadInput, Unavailable
@@ -21,7 +20,7 @@ from cloud.kernel.money import Money
 ACCOUNTANT, APPROVER, TREASURER = "alan.accounts", "ada.accounting", "tess.treasury"
 """Who does what on this machine; on AWS it is whoever signed in. No one does two of these."""
 STATES = ("preview", "approved", "committed", "filed", "sending", "sent", "settled")
-_STYLES = {"stale": "bold red", "committed": "green", "preview": ""}
+_AMOUNTS = frozenset({"gross", "taken", "net", "carried", "held"})
 
 
 def preview(options: argparse.Namespace) -> int:
@@ -35,17 +34,28 @@ def preview(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"run": run, "plans": plans}, indent=1))
         return 0
-    console = Console()
-    _say_run(run, console)
-    console.print(_plans(plans))
-    for line in run["flags"]:
-        console.print(Text(f"look at: {line}", style="yellow"))
-    for line in run["unusual"]:
-        held = "" if run["released_by"] else "; it is held until somebody looks (fund release)"
-        console.print(Text(f"unusual: {line}{held}", style="bold red"))
-    if run["state"] == "preview":
-        console.print(f"approve exactly this with\n  {_approval(run)}", soft_wrap=True)
+    _show(run, plans, Console())
     return 0
+
+
+def _show(run: Mapping[str, Any], plans: Sequence[Mapping[str, Any]], console: Console) -> None:
+    for line in shown.run(run, plans):
+        console.print(line)
+    if plans:
+        rows = [shown.plan(one) for one in plans]
+        console.print(shown.fitting(rows, console, numbers=_AMOUNTS))
+    for line in shown.reasons(plans):
+        console.print(line)
+    for flag in run["flags"]:
+        console.print(Text(f"look at: {flag}", "yellow"))
+    for unusual in run["unusual"]:
+        by = run["released_by"]
+        held = f"{by} looked at it" if by else "it is held until somebody looks (fund release)"
+        console.print(Text(f"unusual: {unusual}; {held}", "yellow" if by else "bold red"))
+    if run["state"] == "preview" and plans:
+        console.print("approve exactly this with")
+        line = f"  sunreeve fund approve {run['id']} --hash {run['plans_hash']}"
+        console.print(Text(line), soft_wrap=True)
 
 
 def approve(options: argparse.Namespace) -> int:
@@ -71,7 +81,15 @@ def file(options: argparse.Namespace) -> int:
 def send(options: argparse.Namespace) -> int:
     """Hand the file to the bank, once, and wait until the bank has it or must be asked."""
     _run(options, TREASURER, "POST", "/send", {})
-    return _wait(options, "sending")
+    run = _reached(options, "sent")
+    if run["state"] != "sending":
+        return _told(options, run)
+    if options.json:
+        print(json.dumps(run, indent=1))
+    else:
+        print(f"{run['id']} is sending, and nobody knows whether the bank has it: ask the bank,")
+        print(f"then say so with fund sent {run['id']}, or fund not-sent {run['id']} --because ...")
+    return 1
 
 
 def sent(options: argparse.Namespace) -> int:
@@ -86,8 +104,7 @@ def not_sent(options: argparse.Namespace) -> int:
 
 def settle(options: argparse.Namespace) -> int:
     """Book that the bank paid the run out, as its statement shows."""
-    statement = Money.parse(options.statement)
-    return _done(options, TREASURER, "/settle", {"statement_cents": statement.cents})
+    return _done(options, TREASURER, "/settle", {"statement_cents": options.statement.cents})
 
 
 def take_returns(options: argparse.Namespace) -> int:
@@ -98,7 +115,8 @@ def take_returns(options: argparse.Namespace) -> int:
         return 0
     for one in taken["done"]:
         print(f"{one['trace_number']}  {one['code']}  {one['action'].replace('_', ' ')}")
-    print(f"{taken['id']}: {taken['count']} entries")
+    left = "; some wait for a person, who was told" if taken["needs_person"] else ""
+    print(f"{taken['id']}: {taken['count']} {_entries(taken['count'])}{left}")
     return 1 if taken["needs_person"] else 0
 
 
@@ -109,14 +127,13 @@ def balance(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(item, indent=1))
         return 0
-    table = Table(box=box.SIMPLE_HEAD, title=f"as of {item['as_of']}", title_justify="left")
-    table.add_column("account")
-    table.add_column("balance", justify="right")
-    for account, cents in item["balances_cents"].items():
-        table.add_row(account, str(Money(cents)))
-    table.add_section()
-    table.add_row("sum", str(Money(sum(item["balances_cents"].values()))))
-    Console().print(table)
+    rows = [
+        {"account": account, "balance": str(Money(cents))}
+        for account, cents in item["balances_cents"].items()
+    ]
+    rows.append({"account": "sum", "balance": str(Money(sum(item["balances_cents"].values())))})
+    print(f"as of {item['as_of']}")
+    _draw(rows, numbers=frozenset({"balance"}), nothing="")
     return 0
 
 
@@ -129,18 +146,19 @@ def replay(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(items, indent=1))
         return 0
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("partner", "project", "what", "it is", "it would be"):
-        table.add_column(name)
-    table.add_column("about", justify="right")
-    for one in items:
-        what = one["what"].replace("_", " ")
-        about = _money(one["amount"]) if one["amount"]["cents"] else ""
-        table.add_row(
-            one["partner_id"], one["project_id"], what, one["is_so"], one["would_be"], about
-        )
-    nobody = f"nobody would have been paid differently under {options.programme}"
-    Console().print(table if items else Text(nobody, style="italic"))
+    rows = [
+        {
+            "partner": one["partner_id"],
+            "project": one["project_id"],
+            "what": one["what"].replace("_", " "),
+            "it is": one["is_so"],
+            "it would be": one["would_be"],
+            "about": shown.amount(one["amount"]) if one["amount"]["cents"] else "",
+        }
+        for one in items
+    ]
+    nothing = f"nobody would have been paid differently under {options.programme}"
+    _draw(rows, numbers=frozenset({"about"}), nothing=nothing)
     return 0
 
 
@@ -154,50 +172,26 @@ def _list(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(runs, indent=1))
         return 0
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("run", "paid on", "state", "gross", "net"):
-        table.add_column(name, justify="right" if name in {"gross", "net"} else "left")
-    for one in runs:
-        table.add_row(
-            one["id"], one["funding_date"], one["state"], _money(one["gross"]), _money(one["net"])
-        )
-    Console().print(table if runs else Text("no run was prepared yet", style="italic"))
+    rows = [
+        {
+            "run": one["id"],
+            "paid on": one["funding_date"],
+            "state": one["state"],
+            "gross": shown.amount(one["gross"]),
+            "net": shown.amount(one["net"]),
+        }
+        for one in runs
+    ]
+    _draw(rows, numbers=frozenset({"gross", "net"}), nothing="no run was prepared yet")
     return 0
 
 
-def _say_run(run: Mapping[str, Any], console: Console) -> None:
-    console.print(Text(f"{run['id']}: {_money(run['net'])} of {_money(run['gross'])}", "bold"))
-    console.print(f"  paid on {run['funding_date']} ({run['date_source'].replace('_', ' ')})")
-    console.print(f"  {run['state']}, prepared by {run['preparer']}", highlight=False)
-
-
-def _plans(plans: list[dict[str, Any]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("partner")
-    for name in ("gross", "taken", "net", "carried", "held"):
-        table.add_column(name, justify="right")
-    table.add_column("state")
-    for one in plans:
-        held = Money(sum(item["amount"]["cents"] for item in one["held"]))
-        taken = Money(one["gross"]["cents"] - one["net"]["cents"])
-        table.add_row(
-            one["partner_id"],
-            _money(one["gross"]),
-            str(taken),
-            _money(one["net"]),
-            _money(one["carried"]),
-            str(held),
-            Text(one["state"], style=_STYLES.get(one["state"], "")),
-        )
-    return table
-
-
-def _approval(run: Mapping[str, Any]) -> str:
-    return f"sunreeve fund approve {run['id']} --hash {run['plans_hash']}"
-
-
-def _money(amount: Mapping[str, int]) -> str:
-    return str(Money(amount["cents"]))
+def _draw(rows: Sequence[Mapping[str, str]], *, numbers: frozenset[str], nothing: str) -> None:
+    console = Console()
+    if rows:
+        console.print(shown.fitting(rows, console, numbers=numbers))
+    else:
+        console.print(Text(nothing, "italic"))
 
 
 def _path(run_id: str) -> str:
@@ -224,31 +218,47 @@ def _told(options: argparse.Namespace, run: Mapping[str, Any]) -> int:
 
 def _carried_out(options: argparse.Namespace, until: str) -> int:
     _run(options, ACCOUNTANT, "POST", "/carry_out", {})
-    return _wait(options, until)
+    return _told(options, _reached(options, until))
 
 
-def _wait(options: argparse.Namespace, until: str) -> int:
+def _reached(options: argparse.Namespace, until: str) -> dict[str, Any]:
     """Wait until a run has come so far; the stack goes on by itself when this ends.
+
+    One that is still being handed over when patience ends is given back so.
 
     Raises:
         Unavailable: it took too long.
     """
     looked = 0.0
-    while looked < PATIENCE_S:
+    while True:
         run = _run(options, ACCOUNTANT, "GET", "")
         if STATES.index(run["state"]) >= STATES.index(until):
-            return _told(options, run)
+            return run
+        if looked >= PATIENCE_S:
+            break
         time.sleep(LOOK_AGAIN_S)
         looked += LOOK_AGAIN_S
-    msg = f"waiting for {options.run} to be {until}: it is not yet; look again with fund preview"
+    if run["state"] == "sending":
+        return run
+    msg = (
+        f"waiting for {options.run} to be {until}: it is still {run['state']}; look again with "
+        f"fund preview {options.run}"
+    )
     raise Unavailable(msg)
 
 
 def _taken(options: argparse.Namespace, body: Any) -> dict[str, Any]:
-    """Hand a file in and wait until it was worked through."""
+    """Hand a file in and wait until it was worked through.
+
+    Raises:
+        Unavailable: it took too long; the stack goes on by itself.
+    """
     taken: dict[str, Any] = ask(options.folder, TREASURER, "POST", "/ops/bank_files", body)["item"]
     looked = 0.0
-    while not taken["done"] and taken["count"] and looked < PATIENCE_S:
+    while taken["count"] and not taken["done"]:
+        if looked >= PATIENCE_S:
+            msg = f"waiting for {taken['id']}: it is kept; hand the same file in again to see it"
+            raise Unavailable(msg)
         time.sleep(LOOK_AGAIN_S)
         looked += LOOK_AGAIN_S
         path = f"/ops/bank_files/{quote(taken['id'], safe='')}"
@@ -256,9 +266,14 @@ def _taken(options: argparse.Namespace, body: Any) -> dict[str, Any]:
     return taken
 
 
+def _entries(count: int) -> str:
+    return "entry" if count == 1 else "entries"
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_bytes().decode("ascii")
     except (OSError, UnicodeDecodeError) as wrong:
-        msg = f"reading the bank's file {path}: {wrong}; name a file of ASCII records"
+        why = wrong.strerror if isinstance(wrong, OSError) else "it is not ASCII"
+        msg = f"reading the bank's file {path}: {why}; name a file of records as the bank sent it"
         raise BadInput(msg) from wrong

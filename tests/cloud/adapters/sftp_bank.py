@@ -7,7 +7,6 @@ import socket
 import subprocess
 import time
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
 from getpass import getuser
 from io import StringIO
 from pathlib import Path
@@ -246,7 +245,3 @@ def _wait_for(port, process):
             break
         time.sleep(0.05)
     raise AssertionError(process.stderr.read().decode() if process.poll() is not None else "silent")
-
-
-def elsewhere(address, **changes):
-    return replace(address, **changes)

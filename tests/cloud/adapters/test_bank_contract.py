@@ -1,14 +1,7 @@
 """What every way to the bank must do: in memory, in S3, on its SFTP server."""
 
-from pathlib import Path
-
 import pytest
-from conftest import ENVIRONMENT, on_engine, on_moto
-from sftp_bank import SSHD, BankServer, openssh
 
-from cloud.adapters import wiring
-from cloud.adapters.bank_sftp import SftpDrop
-from cloud.adapters.memory import MemoryBank
 from cloud.funding.ports import Bank
 from cloud.kernel.errors import Conflict
 
@@ -19,27 +12,6 @@ FILES = {
     "bytes": bytes(range(256)),
     "large": b"6" * 300_001,
 }
-
-
-@pytest.fixture(params=["memory", "buckets", "moto", "sftp", "openssh"])
-def bank(request, tmp_path, stack):
-    if request.param == "memory":
-        yield MemoryBank()
-    elif request.param == "buckets":
-        with on_engine(stack, tmp_path):
-            yield wiring.bank({**ENVIRONMENT, "BANK_SFTP_SECRET": ""})
-    elif request.param == "moto":
-        with on_moto(stack):
-            yield wiring.bank({"DOCUMENTS_BUCKET": "documentsbucket"})
-    elif request.param == "sftp":
-        server = BankServer(tmp_path)
-        yield SftpDrop(lambda: server.address)
-        server.close()
-    else:
-        if not Path(SSHD).exists():
-            pytest.skip("OpenSSH's server is not installed")
-        with openssh(tmp_path) as address:
-            yield SftpDrop(lambda: address)
 
 
 @pytest.mark.parametrize("content", FILES.values(), ids=FILES)
