@@ -520,8 +520,6 @@ class Months(World):
         self.running.pop(name, None)
         self.count("cancelled")
         self.pump()
-        if self.chance.one_in(2):
-            self.pass_to(self.now + 2 * HOUR)
 
     def commission(self, told: Told, cents: int) -> None:
         done = self.do(

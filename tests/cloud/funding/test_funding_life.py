@@ -64,7 +64,7 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world = Months()
-        self.step = 0
+        self.step, self.is_in_run = 0, False
 
     # ---------------------------------------------------------------- setting out
     @initialize(seed=seeds)
@@ -96,6 +96,8 @@ class Life(RuleBasedStateMachine):
         """Let some time pass before the next act, with the runs that fall into it."""
         self.step += 1
         self.world.chance = Chance(seed + (self.step << 20))
+        if self.is_in_run:
+            return
         pause = self.world.chance.pick((0 * HOUR, HOUR, DAY, 3 * DAY, 6 * DAY, 14 * DAY))
         self._until(self.world.now + pause)
 
@@ -245,7 +247,9 @@ class Life(RuleBasedStateMachine):
             "offset": lambda: self.offset("P-A", 150_00, 1, seed + 1),
             "reach": lambda: self.reach(seed + 1),
         }
+        self.is_in_run = True
         self.world.run(between=acts.get(between), send=send, settle=settle)
+        self.is_in_run = False
 
     @rule(seed=seeds)
     def send_and_settle(self, seed: int) -> None:
