@@ -17,6 +17,8 @@ DONE, NO, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
 LONGEST_JUMP_DAYS = 3660
 """Ten years: a longer jump is a slip of the finger."""
 
+LONGEST_WAIT_S = 86_400
+
 EXTRA_OF = dict.fromkeys(("pvlib", "numpy", "pandas"), "baseline")
 """Library -> the extra that brings it, where it is not one that every command needs."""
 
@@ -170,6 +172,18 @@ def _days(text: str) -> float:
     return days
 
 
+def _seconds(text: str) -> float:
+    """Read how long is waited."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= LONGEST_WAIT_S:
+        msg = f"{text!r} is not a number of seconds from 0 to {LONGEST_WAIT_S}"
+        raise argparse.ArgumentTypeError(msg)
+    return seconds
+
+
 def _amount(text: str) -> Money:
     """Read an amount of money."""
     try:
@@ -259,6 +273,10 @@ def _add_fund(commands: "argparse._SubParsersAction[_Parser]") -> None:
             action.add_argument("run", help="as comfort-2026-12-03")
         if name in {"release", "not-sent"}:
             action.add_argument("--because", required=True, help="why, in words")
+        if name in {"preview", "commit", "file", "send", "return"}:
+            action.add_argument(
+                "--wait", metavar="SECONDS", type=_seconds, default=30.0, help="at most; 30"
+            )
         action.add_argument("--folder", type=_folder, default="var/up", help="the stack's files")
         action.add_argument("--json", action="store_true", help="as JSON")
         function = {"not-sent": "not_sent", "return": "take_returns"}.get(name, name)
@@ -317,7 +335,7 @@ def _add_of_running(commands: "argparse._SubParsersAction[_Parser]") -> None:
 
     logs = commands.add_parser("logs", help="what the functions of a running stack wrote")
     logs.add_argument("--follow", action="store_true", help="and what they write, until Ctrl-C")
-    logs.add_argument("--function", help="only of this one")
+    logs.add_argument("--function", dest="of_function", metavar="NAME", help="only of this one")
     logs.add_argument("--level", help="only of this level: INFO, WARNING, ERROR")
     logs.set_defaults(module="cloud.cli.local", function="logs")
 

@@ -42,4 +42,4 @@ def _refusal(problem: dict[str, Any]) -> str:
         for one in problem.get("errors", ())
         if "pointer" in one
     ]
-    return "; ".join(places) or str(problem.get("detail") or problem)
+    return "; ".join(places) or str(problem.get("detail") or problem.get("message") or problem)

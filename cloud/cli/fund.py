@@ -13,7 +13,7 @@ from rich.text import Text
 
 from cloud.cli import funding_shown as shown
 from cloud.cli.asking import ask
-from cloud.cli.local import LOOK_AGAIN_S, PATIENCE_S
+from cloud.cli.local import LOOK_AGAIN_S
 from cloud.kernel.errors import BadInput, Unavailable
 from cloud.kernel.money import Money
 
@@ -29,7 +29,7 @@ def preview(options: argparse.Namespace) -> int:
         return _list(options)
     run = _run(options, ACCOUNTANT, "GET", "")
     if run["state"] == "preview":
-        run = _run(options, ACCOUNTANT, "POST", "/prepare", {})
+        run = _prepared(options)
     plans = ask(options.folder, ACCOUNTANT, "GET", f"{_path(run['id'])}/plans")["items"]
     if options.json:
         print(json.dumps({"run": run, "plans": plans}, indent=1))
@@ -38,12 +38,31 @@ def preview(options: argparse.Namespace) -> int:
     return 0
 
 
+def _prepared(options: argparse.Namespace) -> dict[str, Any]:
+    """Give a run as it is prepared from what is known now.
+
+    Raises:
+        Unavailable: it took too long; the stack goes on by itself.
+    """
+    asked = _run(options, ACCOUNTANT, "POST", "/prepare", {})
+    is_current, looked = asked.pop("is_current"), 0.0
+    run = asked
+    while not is_current and run["prepared_at"] == asked["prepared_at"]:
+        if looked >= options.wait:
+            msg = f"waiting for {options.run} to be prepared anew: it is not yet; look again"
+            raise Unavailable(msg)
+        time.sleep(LOOK_AGAIN_S)
+        looked += LOOK_AGAIN_S
+        run = _run(options, ACCOUNTANT, "GET", "")
+    return run
+
+
 def _show(run: Mapping[str, Any], plans: Sequence[Mapping[str, Any]], console: Console) -> None:
     for line in shown.run(run, plans):
         console.print(line)
     if plans:
         rows = [shown.plan(one) for one in plans]
-        console.print(shown.fitting(rows, console, numbers=_AMOUNTS))
+        shown.draw(rows, console, numbers=_AMOUNTS)
     for line in shown.reasons(plans):
         console.print(line)
     for flag in run["flags"]:
@@ -112,7 +131,7 @@ def take_returns(options: argparse.Namespace) -> int:
     taken = _taken(options, {"content": _read(options.file)})
     if options.json:
         print(json.dumps(taken, indent=1))
-        return 0
+        return 1 if taken["needs_person"] else 0
     for one in taken["done"]:
         print(f"{one['trace_number']}  {one['code']}  {one['action'].replace('_', ' ')}")
     left = "; some wait for a person, who was told" if taken["needs_person"] else ""
@@ -189,7 +208,7 @@ def _list(options: argparse.Namespace) -> int:
 def _draw(rows: Sequence[Mapping[str, str]], *, numbers: frozenset[str], nothing: str) -> None:
     console = Console()
     if rows:
-        console.print(shown.fitting(rows, console, numbers=numbers))
+        shown.draw(rows, console, numbers=numbers)
     else:
         console.print(Text(nothing, "italic"))
 
@@ -234,7 +253,7 @@ def _reached(options: argparse.Namespace, until: str) -> dict[str, Any]:
         run = _run(options, ACCOUNTANT, "GET", "")
         if STATES.index(run["state"]) >= STATES.index(until):
             return run
-        if looked >= PATIENCE_S:
+        if looked >= options.wait:
             break
         time.sleep(LOOK_AGAIN_S)
         looked += LOOK_AGAIN_S
@@ -256,7 +275,7 @@ def _taken(options: argparse.Namespace, body: Any) -> dict[str, Any]:
     taken: dict[str, Any] = ask(options.folder, TREASURER, "POST", "/ops/bank_files", body)["item"]
     looked = 0.0
     while taken["count"] and not taken["done"]:
-        if looked >= PATIENCE_S:
+        if looked >= options.wait:
             msg = f"waiting for {taken['id']}: it is kept; hand the same file in again to see it"
             raise Unavailable(msg)
         time.sleep(LOOK_AGAIN_S)

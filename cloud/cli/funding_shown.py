@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -21,12 +21,12 @@ def amount(shown: Mapping[str, int]) -> str:
     return str(Money(shown["cents"]))
 
 
-def fitting(
+def draw(
     rows: Sequence[Mapping[str, Text | str]], console: Console, *, numbers: frozenset[str]
-) -> RenderableType:
-    """Give rows as a table, or one below another where that is wider than the terminal.
+) -> None:
+    """Draw rows as a table, or one below another where that is wider than the terminal.
 
-    An amount is never broken. What others wrote is shown as it is, and is no markup.
+    An amount is never broken and never cut. What others wrote is shown as it is, and is no markup.
     """
     names = list(rows[0])
     cells = [[_text(row[name]) for name in names] for row in rows]
@@ -35,13 +35,16 @@ def fitting(
         for place, name in enumerate(names)
     ]
     if sum(widths) + 3 * len(names) + 1 > console.width:
-        return Group(*(_card(names, line) for line in cells))
+        for line in cells:
+            for told in _card(names, line):
+                console.print(told, soft_wrap=True)
+        return
     table = Table(box=box.SIMPLE_HEAD)
     for name in names:
         table.add_column(name, justify="right" if name in numbers else "left", no_wrap=True)
     for line in cells:
         table.add_row(*line)
-    return table
+    console.print(table)
 
 
 def run(shown: Mapping[str, Any], plans: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
@@ -92,12 +95,10 @@ def _text(cell: Text | str) -> Text:
     return cell if isinstance(cell, Text) else Text(cell)
 
 
-def _card(names: Sequence[str], line: Sequence[Text]) -> RenderableType:
+def _card(names: Sequence[str], line: Sequence[Text]) -> Iterator[Text]:
     """Give one row by itself: its first cell, and the others below it."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold")
+    longest = max(len(name) for name in names[1:])
+    yield Text(line[0].plain, "bold")
     for name, cell in zip(names[1:], line[1:], strict=True):
         if cell:
-            table.add_row(f"  {name}", cell)
-    return Group(Text.assemble((line[0].plain, "bold")), table)
+            yield Text.assemble(f"  {name:<{longest}}  ", cell)

@@ -8,6 +8,7 @@ class Blocked(StrEnum):
     """Why money is held; it stays accrued and goes with the first run after the reason is gone."""
 
     BANK_ACCOUNT_BLOCKED = "bank_account_blocked"
+    BANK_DETAILS_MISSING = "bank_details_missing"
     BANK_AUTHORIZATION_MISSING = "bank_authorization_missing"
     COMPLIANCE_HOLD = "compliance_hold"
     INVOICE_NEEDED = "invoice_needed"
@@ -26,6 +27,7 @@ class PartnerGate:
     bank_authorization_on_file: bool
     bank_account_blocked: bool
     prenote_pending: bool = False
+    bank_details_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ def partner_blocks(partner: PartnerGate) -> tuple[Blocked, ...]:
     held = {
         Blocked.BANK_ACCOUNT_BLOCKED: partner.bank_account_blocked,
         Blocked.BANK_AUTHORIZATION_MISSING: not partner.bank_authorization_on_file,
+        Blocked.BANK_DETAILS_MISSING: partner.bank_details_missing,
         Blocked.PRENOTE_PENDING: partner.prenote_pending,
         Blocked.W9_MISSING: not partner.w9_on_file,
     }

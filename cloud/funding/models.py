@@ -208,6 +208,9 @@ class FundingRun:
         released_by: who looked at what is unusual and let the run go on.
         is_same_day: its file leaves on the day on which it is paid (F03).
         sent_at, settled_at: when the bank had the file, and when it had paid.
+        left_out: partners of whom something changed after the approval; gross and net are without
+            them from the commit on.
+        delivered: names of its files that the bank took.
         prenotes: the partners whose accounts the bank is asked about, each with the version of the
             bank details; pinned at the commit.
         prenote_reference: the file that asks, sent beside the other.
@@ -237,6 +240,8 @@ class FundingRun:
     is_same_day: bool = False
     sent_at: datetime | None = None
     settled_at: datetime | None = None
+    left_out: tuple[str, ...] = ()
+    delivered: tuple[str, ...] = ()
     prenotes: tuple[tuple[str, int], ...] = ()
     prenote_reference: str = ""
 
@@ -313,6 +318,7 @@ class PaymentTrace:
         return_code: why it came back, or empty.
         settled_at: when the bank had paid it out; None while it is on its way.
         reversal: id of the proposal by which two people called it back.
+        returned_in: id of the bank's file that said so, where it was one.
     """
 
     id: str
@@ -323,6 +329,7 @@ class PaymentTrace:
     return_code: str = ""
     settled_at: datetime | None = None
     reversal: str = ""
+    returned_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +364,7 @@ class BankFileTaken:
     Attributes:
         reference: where it is kept.
         count: entries in it.
+        agreed_by: who else looked at it; None of it is done before.
         done: what became of them, in their order; empty until it was worked through.
         needs_person: some of them are for a person to look at.
     """
@@ -366,5 +374,28 @@ class BankFileTaken:
     by: str
     at: datetime
     count: int
+    agreed_by: str = ""
     done: tuple[BankEntry, ...] = ()
     needs_person: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BooksCheck:
+    """One recomputing of everything, and what it found.
+
+    Attributes:
+        done_at: None until it was done.
+        differences: how many things do not agree; of these `problems` holds the first.
+    """
+
+    id: str
+    by: str
+    at: datetime
+    done_at: datetime | None = None
+    partners: int = 0
+    entries: int = 0
+    items: int = 0
+    runs: int = 0
+    balances: tuple[tuple[str, Money], ...] = ()
+    differences: int = 0
+    problems: tuple[str, ...] = ()

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from cloud.funding import gates, netting
+from cloud.funding import ach, gates, netting
 from cloud.funding.direct_pay import DirectPay
 from cloud.funding.models import Deduction, Payable, PlannedDeduction, PlannedPayable, RunPlan
 from cloud.funding.prenotes import prenote_pending
@@ -28,6 +29,20 @@ class ProjectFacts:
     direct_pay: DirectPay | None = None
 
 
+def has_bank_details(partner: Partner) -> bool:
+    """Tell whether a bank file can name a partner and its bank, as far as may be seen here.
+
+    The account number may be locked; whoever builds the file looks at the whole of it before the
+    partner's part is committed.
+    """
+    last4 = partner.account_number.last4
+    return bool(
+        ach.is_routing_number(partner.routing_number)
+        and re.fullmatch(r"[0-9A-Z-]+", last4)
+        and ach.transliterated(partner.name)
+    )
+
+
 def held_for(
     payable: Payable, partner: Partner, about: ProjectFacts | None, *, on: date
 ) -> tuple[str, ...]:
@@ -41,6 +56,7 @@ def held_for(
             bank_authorization_on_file=partner.bank_authorization_on_file,
             bank_account_blocked=partner.bank_account_blocked,
             prenote_pending=prenote_pending(partner, on=on),
+            bank_details_missing=not has_bank_details(partner),
         )
     )
     hold = (payable.hold,) if payable.hold else ()
@@ -123,12 +139,14 @@ def plan_of(
         net=netted.net,
         carried=netted.carried,
     )
-    digest = _digest(plan)
+    digest = digest_of(plan)
     return replace(plan, id=f"{run_id}.{partner.id}.{digest[:12]}", hash=digest)
 
 
-def _digest(plan: RunPlan) -> str:
+def digest_of(plan: RunPlan) -> str:
     """Give what stands for a plan; whatever an approver relies on is in it.
+
+    What becomes of the plan afterwards, its state and its trace number, is not.
 
     The account number is not: a digest is shown beside its last digits, and could be searched for
     the rest. The version of the bank details stands for it, which rises with every change of them.

@@ -703,6 +703,26 @@ D29 = Rule(
     note="What a run took for them already is paid back. A shipment of which the vendor tells us "
     "after the choice leaves the choice as it is, and is pointed out in the log.",
 )
+D42 = Rule(
+    id="D42",
+    unit="basis points of a project's value that vendors may bill for it in all",
+    source=_DESIGN,
+    says="equipment costs no more than the whole project pays; a larger invoice is refused",
+    values={FIRST_DAY: 10_000},
+    note="It is taken from the partner by itself, so that a slip of the pen would be. Exactly the "
+    "value is taken in. Where the bill is right the project's value is corrected first; what was "
+    "voided does not count.",
+)
+D43 = Rule(
+    id="D43",
+    unit="days after the regular date",
+    source=_DESIGN,
+    says="a run is paid at most a week after its regular date, whatever is announced",
+    values={FIRST_DAY: 7},
+    note="The seventh day may still be announced. A wrong month or year is a later day than that, "
+    "and would be written to every partner. Until the cut-off an announcement can be replaced or "
+    "withdrawn; withdrawn, all of them for that run are, and partners are written to again.",
+)
 
 D30 = Rule(
     id="D30",

@@ -26,6 +26,7 @@ class ReturnAction(StrEnum):
     APPLY_NOC = "apply_noc_before_next_entry"
     DUPLICATE = "duplicate_ignored"
     UNKNOWN_TRACE = "unknown_trace_manual_review"
+    NOT_SENT = "not_sent_manual_review"
     AMOUNT_DIFFERS = "amount_differs_manual_review"
 
 

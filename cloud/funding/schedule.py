@@ -31,6 +31,7 @@ class DateSource(StrEnum):
     REGULAR = "regular"
     PUBLISHED = "published"
     NEXT_BANKING_DAY = "next_banking_day"
+    LATE = "late"
 
 
 @dataclass(frozen=True, slots=True)

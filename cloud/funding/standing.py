@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from cloud.funding.models import SERVICE, Deduction, DeductionState, Payable, PayableState
+from cloud.funding.models import CREDIT, SERVICE, Deduction, DeductionState, Payable, PayableState
 from cloud.funding.netting import DeductionKind
 from cloud.funding.policy import D14
 from cloud.kernel.errors import BrokenInvariant
@@ -67,7 +67,9 @@ class Standing:
             msg = f"nothing is known of the limit {D14.on(on, programme)!r}"
             raise BrokenInvariant(msg)
         back = total(asked(one) for one in self.deductions if one.kind in TAKES_BACK)
-        return max(self.paid - back, ZERO)
+        # A cost that was given back was the partner's own money, not paid for the project.
+        given = total(one.amount for one in self.taken if one.milestone == CREDIT)
+        return max(self.paid - given - back, ZERO)
 
     @property
     def replaced_by_cancelling(self) -> tuple[Deduction, ...]:

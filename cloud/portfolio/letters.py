@@ -7,7 +7,7 @@ from cloud.kernel.change import Letter
 from cloud.kernel.ids import derived
 from cloud.portfolio.models import Partner
 from cloud.portfolio.organisation import OptInRequest, OptInState, RelationshipManager
-from cloud.portfolio.papers import BankChange
+from cloud.portfolio.papers import BankChange, PartnerDocument
 from cloud.portfolio.policy import BANK_CHANGE_HOLD_HOURS
 
 _SIGNED = "\n\nKind regards\nPartner Service"
@@ -133,6 +133,21 @@ def bank_change_stopped(
         "the account that we paid before."
     )
     return _to_both(partner, "Your bank details stay", text, (change.id, change.state.value), at)
+
+
+def document_refused(
+    document: PartnerDocument, *, partner: Partner, at: datetime
+) -> tuple[Letter, ...]:
+    """Tell why a paper does not count (F05, F18)."""
+    named = "W-9" if document.kind == "w9" else document.kind.replace("_", " ")
+    belongs = f" for project {document.project_id}" if document.project_id else ""
+    text = (
+        f"Hello {partner.name},\n\nwe cannot accept the {named} document that you sent"
+        f"{belongs}: {document.because}\n\nPlease send another one over the partner API."
+    )
+    return _to_both(
+        partner, f"Your {named} document was refused", text, (document.id, "refused"), at
+    )
 
 
 def bank_details_corrected(

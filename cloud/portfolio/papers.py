@@ -31,13 +31,26 @@ REVIEW = "review_document"
 """The task of whoever looks at what was sent for a compliance case (F18)."""
 
 
+class DocumentState(StrEnum):
+    """Where a paper stands; only one that is on file opens a gate."""
+
+    ANNOUNCED = "announced"
+    WAITING = "waiting"
+    ON_FILE = "on_file"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
 @dataclass(frozen=True, slots=True)
 class PartnerDocument:
     """A paper of a partner; the file lies in the document store.
 
     Attributes:
+        reference: the document that is kept; empty while it is only announced.
         project_id: which project's case it is for, where it is for one.
         task: ``review_document`` until somebody looked at it, else empty.
+        upload_id: the upload that it came by, empty where the owner's people put it there.
+        because: why it was refused, for the partner to read.
     """
 
     id: str
@@ -52,6 +65,14 @@ class PartnerDocument:
     reviewed_at: datetime | None = None
     withdrawn_by: str = ""
     withdrawn_at: datetime | None = None
+    state: DocumentState = DocumentState.ON_FILE
+    upload_id: str = ""
+    because: str = ""
+
+    @property
+    def is_on_file(self) -> bool:
+        """Tell whether it counts (F05)."""
+        return self.state is DocumentState.ON_FILE and self.withdrawn_at is None
 
 
 class PartnerRole(StrEnum):
@@ -115,6 +136,7 @@ class BankChange:
     """New bank details of a partner, until they count (P-81).
 
     Attributes:
+        authorization_id: the paper in which the partner allows payments to this very account (F05).
         takes_effect_at: the end of the hold; None until somebody agreed.
         ended_by, because: who stopped it, and why.
     """
@@ -132,6 +154,7 @@ class BankChange:
     state: BankChangeState = BankChangeState.ASKED
     ended_by: str = ""
     because: str = ""
+    authorization_id: str = ""
 
 
 def takes_effect(agreed_at: datetime) -> datetime:

@@ -14,6 +14,7 @@ class ProposalState(StrEnum):
     PENDING = "pending"
     AGREED = "agreed"
     REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,13 +28,16 @@ PREPARER = "funding_run"
 
 
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Prepare when the schedule fires at a cut-off; else do what the messages ask for."""
+    """Prepare a run at its cut-off, check the books at night; else do what messages ask for."""
     if "Records" in event:
         for record in event["Records"]:
             body = json.loads(record["body"])
             TOPICS[body["topic"]](body)
             logger.info("carried out", topic=body["topic"], id=body["id"])
         return {"batchItemFailures": []}
+    if event.get("check"):
+        process.order_check(RECORDS, by=PREPARER, at=CLOCK.now())
+        return {}
     return _prepare(event)
 
 
@@ -47,11 +50,36 @@ def _prepare(event: Mapping[str, Any]) -> dict[str, Any]:
         published=process.published(RECORDS, programme),
         partners=portfolio.paid_partners(RECORDS),
         at=CLOCK.now(),
-        by=PREPARER,
+        by=event.get("by", PREPARER),
         programme=programme,
     )
     logger.info("prepared", run=run.id, net_cents=run.net.cents)
     return {"run_id": run.id}
+
+
+def _prepare_anew(body: Mapping[str, Any]) -> None:
+    known = process.load_run(RECORDS, body["run_id"]).record
+    run = process.prepare(
+        RECORDS,
+        cutoff=known.cut_off_at,
+        published=process.published(RECORDS, known.programme),
+        partners=portfolio.paid_partners(RECORDS),
+        at=CLOCK.now(),
+        by=body["by"],
+        programme=known.programme,
+    )
+    logger.info("prepared anew", run=run.id, net_cents=run.net.cents)
+
+
+def _open(body: Mapping[str, Any]) -> None:
+    _prepare(body)
+
+
+def _check(body: Mapping[str, Any]) -> None:
+    done = process.check_books(
+        RECORDS, DOCUMENTS, check_id=body["check_id"], operations=OPERATIONS, at=CLOCK.now()
+    )
+    logger.info("checked", check=done.id, entries=done.entries, differences=done.differences)
 
 
 def _carry_out(body: Mapping[str, Any]) -> None:
@@ -81,7 +109,12 @@ def _send(body: Mapping[str, Any]) -> None:
 
 def _bank_file(body: Mapping[str, Any]) -> None:
     taken = process.take_bank_file(
-        RECORDS, DOCUMENTS, file_id=body["file_id"], operations=OPERATIONS, at=CLOCK.now()
+        RECORDS,
+        DOCUMENTS,
+        file_id=body["file_id"],
+        company=ORIGINATOR.company_identification,
+        operations=OPERATIONS,
+        at=CLOCK.now(),
     )
     logger.info("worked through", file=taken.id, entries=taken.count)
 
@@ -104,9 +137,12 @@ def _bank_change(body: Mapping[str, Any]) -> None:
 
 
 TOPICS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+    "run_prepare": _prepare_anew,
+    "run_open": _open,
     "run_approved": _carry_out,
     "run_send": _send,
     "bank_file": _bank_file,
     "reversal_wanted": _reversal,
     "bank_change_due": _bank_change,
+    "books_check": _check,
 }

@@ -14,6 +14,7 @@ from cloud.functions.operations_api.desk import (
     AUDITOR,
     CLOCK,
     DOCUMENTS,
+    PROJECTS,
     RECORDS,
     TREASURY,
     acting,
@@ -25,6 +26,8 @@ from cloud.functions.operations_api.desk import (
 from cloud.functions.operations_api.run_shapes import (
     AssignmentIn,
     BankFileIn,
+    OpeningIn,
+    ReleaseIn,
     ReversalIn,
     RunApprovalIn,
     SettlementIn,
@@ -35,7 +38,9 @@ from cloud.funding.books import Seen
 from cloud.funding.models import FundingRun, LedgerEntry, RunPlan
 from cloud.kernel.money import Money
 from cloud.kernel.ports import require
+from cloud.portfolio import process as portfolio
 from cloud.portfolio.process import all_partners, paid_partners
+from cloud.portfolio.proposals import ProposalState
 
 router = Router()
 TAGS = ["Funding"]
@@ -67,25 +72,39 @@ def list_plans(run_id: str) -> Listed:
     "/ops/runs/<run_id>/prepare", responses=answers(), tags=TAGS, middlewares=[may(ACCOUNTANT)]
 )
 def prepare_run(run_id: str) -> One:
-    """Prepare a run again, after something changed; who does that cannot approve it (D03)."""
+    """Have a run prepared anew where something changed; who does that cannot approve it (D03).
+
+    With `is_current` false it is being prepared: it is shown again with a later `prepared_at`.
+    """
     run = require(RECORDS.load(FundingRun, run_id), "funding run", run_id).record
-    prepared = funding.prepare(
+    asked = funding.order_preparing(
         RECORDS,
-        cutoff=run.cut_off_at,
+        run_id=run_id,
         published=funding.published(RECORDS, run.programme),
         partners=paid_partners(RECORDS),
-        programme=run.programme,
         **acting(),
     )
-    return shown(prepared)
+    return One(item={**codec.to_shown(asked.run), "is_current": asked.is_current})
+
+
+@router.post("/ops/runs", responses=answers(), tags=TAGS, middlewares=[may(ACCOUNTANT)])
+def open_run(body: OpeningIn) -> One:
+    """Have the run of a cut-off prepared that the schedule missed."""
+    run_id = funding.order_opening(
+        RECORDS, cutoff=body.cut_off_at, programme=body.programme, **acting()
+    )
+    return One(item={"id": run_id})
 
 
 @router.post(
     "/ops/runs/<run_id>/release", responses=answers(), tags=TAGS, middlewares=[may(ACCOUNTING)]
 )
-def release_run(run_id: str, body: ReasonIn) -> One:
+def release_run(run_id: str, body: ReleaseIn) -> One:
     """Let a run go on that is far above the runs before (D10); its approver is somebody else."""
-    return shown(funding.release(RECORDS, run_id=run_id, because=body.reason, **acting()))
+    run = funding.release(
+        RECORDS, run_id=run_id, plans_hash=body.plans_hash, because=body.reason, **acting()
+    )
+    return shown(run)
 
 
 @router.post(
@@ -154,6 +173,17 @@ def take_bank_file(body: BankFileIn) -> One:
 def get_bank_file(file_id: str) -> One:
     """Tell what became of each entry of a file of the bank's."""
     return shown(funding.bank_file(RECORDS, file_id))
+
+
+@router.post(
+    "/ops/bank_files/<file_id>/agree",
+    responses=answers(),
+    tags=TAGS,
+    middlewares=[may(ACCOUNTING)],
+)
+def agree_bank_file(file_id: str) -> One:
+    """Agree that a file is the bank's; its entries are then done (D09)."""
+    return shown(funding.agree_bank_file(RECORDS, file_id=file_id, **acting()))
 
 
 @router.post(
@@ -227,11 +257,67 @@ def agree_assignment(proposal_id: str) -> One:
     return shown(funding.agree_assignment(RECORDS, proposal_id=proposal_id, **acting()))
 
 
+@router.get("/ops/proposals", responses=answers(), tags=TAGS, middlewares=[may(*READERS)])
+def list_proposals(state: ProposalState = ProposalState.PENDING) -> Listed:
+    """List what one person proposed and another decides, the oldest first (D09)."""
+    found = portfolio.proposals_in(RECORDS, state)
+    return Listed(items=[codec.to_shown(one) for one in found])
+
+
+@router.post(
+    "/ops/proposals/<proposal_id>/reject",
+    responses=answers(),
+    tags=TAGS,
+    middlewares=[may(ACCOUNTING)],
+)
+def reject_proposal(proposal_id: str) -> One:
+    """Reject what another proposed; nothing of it is done (D09)."""
+    return shown(portfolio.reject(RECORDS, proposal_id=proposal_id, **acting()))
+
+
+@router.post(
+    "/ops/proposals/<proposal_id>/withdraw",
+    responses=answers(),
+    tags=TAGS,
+    middlewares=[may(ACCOUNTANT, PROJECTS)],
+)
+def withdraw_proposal(proposal_id: str) -> One:
+    """Take one's own proposal back (D09)."""
+    return shown(portfolio.withdraw(RECORDS, proposal_id=proposal_id, **acting()))
+
+
+@router.get(
+    "/ops/payments/<trace_number>/reversal",
+    responses=answers(),
+    tags=TAGS,
+    middlewares=[may(TREASURY)],
+)
+def get_reversal(trace_number: str) -> One:
+    """Give the file that calls a payment back, to be handed to the bank by hand."""
+    reference = funding.reversal_reference(trace_number)
+    content = DOCUMENTS.get(reference).decode("ascii")
+    return One(item={"reference": reference, "content": content})
+
+
+@router.post("/ops/books/checks", responses=answers(), tags=TAGS, middlewares=[may(*READERS)])
+def order_check() -> One:
+    """Have all books recomputed: chains, accounts, items, plans and bank files."""
+    return shown(funding.order_check(RECORDS, **acting()))
+
+
+@router.get(
+    "/ops/books/checks/<check_id>", responses=answers(), tags=TAGS, middlewares=[may(*READERS)]
+)
+def get_check(check_id: str) -> One:
+    """Give what a check of the books found; `done_at` is empty until it was done."""
+    return shown(funding.books_check(RECORDS, check_id))
+
+
 @router.post(
     "/ops/payables/<payable_id>/release",
     responses=answers(),
     tags=TAGS,
-    middlewares=[may(ACCOUNTING)],
+    middlewares=[may(ACCOUNTANT)],
 )
 def release_payable(payable_id: str) -> One:
     """Free money that waits for a person, after looking at why; it goes with the next run."""

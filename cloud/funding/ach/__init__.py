@@ -6,6 +6,7 @@ bank books the offsetting side itself. What the bank sends back is read by `read
 
 from cloud.funding.ach.characters import transliterated
 from cloud.funding.ach.entries import (
+    BLOCK,
     MAX_ENTRIES,
     MAX_ENTRY,
     PLACES,
@@ -34,11 +35,18 @@ from cloud.funding.ach.reversing import (
     reversal_refused,
     reversible_until,
 )
-from cloud.funding.ach.writing import build, build_prenotes, may_go_same_day, settles_same_day
+from cloud.funding.ach.writing import (
+    build,
+    build_prenotes,
+    fault_of,
+    may_go_same_day,
+    settles_same_day,
+)
 from cloud.kernel.routing import is_routing_number
 from cloud.portfolio.models import AccountKind
 
 __all__ = [
+    "BLOCK",
     "MAX_ENTRIES",
     "MAX_ENTRY",
     "PLACES",
@@ -60,6 +68,7 @@ __all__ = [
     "build_reversal",
     "controls",
     "corrected",
+    "fault_of",
     "is_routing_number",
     "kind_of_trace",
     "may_go_same_day",

@@ -101,7 +101,11 @@ class ReturnedEntry:
 
 @dataclass(frozen=True, slots=True)
 class ReturnFile:
-    """A file of the bank that was found right: its entries in order, and its sums."""
+    """A file of the bank that was found right: its entries in order, and its sums.
+
+    Attributes:
+        companies: whose payments its batches speak of, by Company Identification.
+    """
 
     created_on: date
     file_id_modifier: str
@@ -109,6 +113,7 @@ class ReturnFile:
     total_credit: Money
     total_debit: Money
     batch_count: int
+    companies: frozenset[str] = frozenset()
 
     @property
     def returns(self) -> tuple[ReturnedEntry, ...]:
@@ -334,6 +339,9 @@ def read_returns(content: bytes) -> ReturnFile:
         total_credit=sums.credit,
         total_debit=sums.debit,
         batch_count=count,
+        companies=frozenset(
+            line["Company Identification"].strip() for line in body if line.kind == BATCH_HEADER
+        ),
     )
 
 

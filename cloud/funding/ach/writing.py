@@ -107,7 +107,7 @@ def totals_of(sums: Controls) -> dict[str, str | int]:
     }
 
 
-def _fault(kind: FileKind, credit: Credit, most: Money) -> str:
+def fault_of(kind: FileKind, credit: Credit, most: Money = MAX_ENTRY) -> str:
     """Name the field of an entry that cannot be, and why; empty when all can."""
     if not is_routing_number(credit.routing_number):
         return "Receiving DFI Identification: not nine digits with their check digit"
@@ -153,7 +153,7 @@ def _check(kind: FileKind, entries: Sequence[Credit], envelope: Envelope, first:
     most = min(MAX_ENTRY, F03.on(effective_on)) if envelope.is_same_day else MAX_ENTRY
     seen = set()
     for credit in entries:
-        wrong = _fault(kind, credit, most)
+        wrong = fault_of(kind, credit, most)
         identification = transliterated(credit.identification)
         if not wrong and identification in seen:
             wrong = "it is in the file twice"

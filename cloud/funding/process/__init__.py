@@ -1,7 +1,14 @@
 """Load, decide, save, tell: accruing money, running a funding date, settling it, tracing it."""
 
 from cloud.funding.process.accrual import accrue_milestone, accrue_service, withdraw_service
-from cloud.funding.process.bank_files import bank_file, keep_bank_file, take_bank_file
+from cloud.funding.process.bank_files import (
+    agree_bank_file,
+    bank_file,
+    keep_bank_file,
+    take_bank_file,
+)
+from cloud.funding.process.carrying_out import run_all_after_approval
+from cloud.funding.process.checking import books_check, check_books, order_check
 from cloud.funding.process.clawing import assess_clawback, clock_of, reinstate
 from cloud.funding.process.committing import commit
 from cloud.funding.process.debts import (
@@ -29,11 +36,20 @@ from cloud.funding.process.extensions import (
     wake_extension,
     withdraw_extension,
 )
-from cloud.funding.process.filing import file, run_all_after_approval
+from cloud.funding.process.filing import file
 from cloud.funding.process.milestones import (
     milestone_reached,
     milestone_revoked,
     project_cancelled,
+)
+from cloud.funding.process.papers import (
+    AnnouncedDocument,
+    SentDocument,
+    complete_document,
+    documents_of,
+    link_to_document,
+    own_document,
+    request_document,
 )
 from cloud.funding.process.proofs import complete_proof, request_proof
 from cloud.funding.process.publishing import (
@@ -56,11 +72,14 @@ from cloud.funding.process.reversing import (
     propose_assignment,
     propose_reversal,
     record_reversed,
+    reversal_reference,
 )
 from cloud.funding.process.run import (
     approve,
     load_run,
     order_carrying_out,
+    order_opening,
+    order_preparing,
     prepare,
     release,
 )
@@ -84,7 +103,9 @@ __all__ = [
     "EXTENSION_WAKES",
     "PUBLISHING_WAKES",
     "WAKES",
+    "AnnouncedDocument",
     "ExposureStanding",
+    "SentDocument",
     "TraceStep",
     "Unfit",
     "Verified",
@@ -92,6 +113,7 @@ __all__ = [
     "accrue_offset",
     "accrue_service",
     "agree_assignment",
+    "agree_bank_file",
     "agree_compliance_offset",
     "agree_reversal",
     "agree_settlement",
@@ -102,12 +124,16 @@ __all__ = [
     "assess_debts",
     "assess_ntp",
     "bank_file",
+    "books_check",
+    "check_books",
     "clock_of",
     "close_ticket",
     "commit",
+    "complete_document",
     "complete_proof",
     "debts",
     "deny_extension",
+    "documents_of",
     "exposure_of",
     "extensions_of",
     "extensions_of_projects",
@@ -116,6 +142,7 @@ __all__ = [
     "grant_extension",
     "import_prices",
     "keep_bank_file",
+    "link_to_document",
     "load_request",
     "load_run",
     "load_ticket",
@@ -125,7 +152,11 @@ __all__ = [
     "milestone_reached",
     "milestone_revoked",
     "order_carrying_out",
+    "order_check",
+    "order_opening",
+    "order_preparing",
     "order_sending",
+    "own_document",
     "own_request",
     "own_ticket",
     "pause_deduction",
@@ -145,8 +176,10 @@ __all__ = [
     "release_exposure",
     "release_payable",
     "replay",
+    "request_document",
     "request_proof",
     "return_payment",
+    "reversal_reference",
     "run_all_after_approval",
     "send",
     "settle",

@@ -17,16 +17,19 @@ from cloud.funding.returns import ReturnAction
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.change import NEW, Change, Event, Letter, Message, Save
 from cloud.kernel.decision import Refused
+from cloud.kernel.errors import BadInput
 from cloud.kernel.ids import derived
 from cloud.kernel.ports import Documents, Records, Stored, require
 from cloud.portfolio import process as portfolio
 from cloud.portfolio.models import AccountKind
+from cloud.portfolio.policy import TWO_PEOPLE
 
 CAME = "bank_file"
 """Topic of the message on which a file of the bank's is worked through."""
 _PLAIN = "text/plain"
 NOT_OURS = "unknown_trace_manual_review"
 OTHER_AMOUNT = "other_amount_manual_review"
+OTHER_COMPANY = "other_company_manual_review"
 BLOCKED = "prenote_returned_account_blocked"
 CORRECTED = "details_corrected"
 READ_BY_PERSON = "correction_manual_review"
@@ -35,9 +38,11 @@ _FOR_PERSONS = frozenset(
     {
         NOT_OURS,
         OTHER_AMOUNT,
+        OTHER_COMPANY,
         READ_BY_PERSON,
         REVERSAL_RETURNED,
         str(ReturnAction.MANUAL_REVIEW),
+        str(ReturnAction.NOT_SENT),
         str(ReturnAction.UNEXPECTED),
     }
 )
@@ -48,7 +53,9 @@ def keep_bank_file(
 ) -> BankFileTaken:
     """Take a file of the bank's in, whole; the same file again is the same (D04).
 
-    It is worked through on a message, by whoever holds the key of the accounts.
+    It is worked through on a message, by whoever holds the key of the accounts, once a second
+    person agreed that it is the bank's (D09): 94 columns are easily typed. Agreed to again before
+    it was worked through, that is asked for again.
 
     Raises:
         BadInput: it contradicts itself; the message names the line and the Nacha field.
@@ -62,9 +69,35 @@ def keep_bank_file(
     documents.put(taken.reference, content, _PLAIN)
     says = f"{by} brought a file of the bank's with {len(found.entries)} entries"
     event = Event(taken.id, "bank_file_came", at, by, "D04", says=says)
-    message = Message(derived("MSG", taken.id), CAME, {"file_id": taken.id}, at)
-    records.commit(Change(saves=(Save(taken, NEW),), events=(event,), messages=(message,)))
+    records.commit(Change(saves=(Save(taken, NEW),), events=(event,)))
     return taken
+
+
+def agree_bank_file(
+    records: Records, *, file_id: str, at: datetime, by: str
+) -> BankFileTaken | Refused:
+    """Agree as a second person that a file is the bank's; it is then worked through (D09)."""
+    stored = require(records.load(BankFileTaken, file_id), "bank file", file_id)
+    taken = stored.record
+    if len({taken.by, by}) < TWO_PEOPLE.on(eastern_day(at)):
+        because = f"{by} brought file {file_id}, so somebody else says that it is the bank's"
+        return Refused(TWO_PEOPLE.id, because, "maker_is_checker")
+    if taken.done or not taken.count:
+        return taken
+    if taken.agreed_by:
+        records.commit(Change(messages=(_wanted(taken, at),)))
+        return taken
+    after = replace(taken, agreed_by=by)
+    says = f"{taken.by} brought file {file_id}, and {by} agrees that it is the bank's"
+    event = Event(file_id, "bank_file_agreed", at, by, TWO_PEOPLE.id, says=says)
+    saves = (stored.replaced_by(after),)
+    records.commit(Change(saves=saves, events=(event,), messages=(_wanted(after, at),)))
+    return after
+
+
+def _wanted(taken: BankFileTaken, at: datetime) -> Message:
+    """Ask for a file to be worked through; an order that was lost is given under another name."""
+    return Message(derived("MSG", taken.id, at.isoformat()), CAME, {"file_id": taken.id}, at)
 
 
 def bank_file(records: Records, file_id: str) -> BankFileTaken:
@@ -77,21 +110,41 @@ def bank_file(records: Records, file_id: str) -> BankFileTaken:
 
 
 def take_bank_file(
-    records: Records, documents: Documents, *, file_id: str, operations: str, at: datetime
+    records: Records,
+    documents: Documents,
+    *,
+    file_id: str,
+    company: str,
+    operations: str,
+    at: datetime,
 ) -> BankFileTaken:
     """Do what each entry of a file asks for: money back, details corrected, accounts blocked (D04).
 
     Each entry is done once, however often the file is worked through. What is not understood stays
-    for a person, who is told at the address of operations.
+    for a person, who is told at the address of operations, and so does all of a file that speaks
+    of another company's payments than ours.
+
+    Raises:
+        BadInput: nobody else agreed yet that it is the bank's.
     """
     stored: Stored[BankFileTaken] = require(
         records.load(BankFileTaken, file_id), "bank file", file_id
     )
     if stored.record.done or not stored.record.count:
         return stored.record
-    entries = ach.read_returns(documents.get(stored.record.reference)).entries
+    if not stored.record.agreed_by:
+        msg = f"working through bank file {file_id}: a second person has not agreed to it yet"
+        raise BadInput(msg)
+    found = ach.read_returns(documents.get(stored.record.reference))
+    entries = found.entries
+    is_ours = found.companies == {company}
     done = tuple(
-        BankEntry(one.original_trace, one.code, _done(records, one, at=at)) for one in entries
+        BankEntry(
+            one.original_trace,
+            one.code,
+            _done(records, one, file_id=file_id, at=at) if is_ours else OTHER_COMPANY,
+        )
+        for one in entries
     )
     for_persons = [one for one in done if one.action in _FOR_PERSONS]
     after = replace(stored.record, done=done, needs_person=bool(for_persons))
@@ -102,7 +155,7 @@ def take_bank_file(
     return after
 
 
-def _done(records: Records, entry: ach.ReturnedEntry, *, at: datetime) -> str:
+def _done(records: Records, entry: ach.ReturnedEntry, *, file_id: str, at: datetime) -> str:
     kind = ach.kind_of_trace(entry.original_trace)
     if kind is ach.FileKind.REVERSALS:
         return REVERSAL_RETURNED
@@ -121,7 +174,7 @@ def _done(records: Records, entry: ach.ReturnedEntry, *, at: datetime) -> str:
         return _blocked(records, entry, line, at=at)
     if entry.amount != line.amount or entry.is_debit:
         return OTHER_AMOUNT
-    verdict = return_payment(records, trace_number=line.id, code=entry.code, at=at)
+    verdict = return_payment(records, trace_number=line.id, code=entry.code, at=at, file_id=file_id)
     return str(verdict.action)
 
 

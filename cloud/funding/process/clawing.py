@@ -1,6 +1,5 @@
 """M1 money is clawed back when a system is not activated in time, and returned when it is."""
 
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 
 from cloud.funding import clocks, ledger
@@ -27,6 +26,7 @@ from cloud.funding.process.opening import (
     standing_of,
 )
 from cloud.funding.process.reductions import pause_deduction
+from cloud.funding.process.writing_off import written_off
 from cloud.funding.standing import TAKEN, Standing, asked
 from cloud.kernel.calendar import DAY, EASTERN, eastern_day, wall_time
 from cloud.kernel.change import Change, Timer
@@ -34,15 +34,12 @@ from cloud.kernel.ids import derived
 from cloud.kernel.money import ZERO, Money, total
 from cloud.kernel.ports import Records, Stored
 from cloud.portfolio.models import Milestone, Project, milestone_id
-from cloud.portfolio.proposals import Proposal
 
 CLAWBACK_DUE = "clawback_due"
 """What wakes the look at a project that waits for its activation."""
 LOOK_AGAIN = timedelta(hours=1)
 """After what another decision of the same moment is sure to be seen."""
 BY_CLOCK = "funding clock"
-WRITTEN_OFF = "written_off"
-"""The way of settling a debt by hand in which nothing was taken (D13)."""
 
 
 def first_instant(day: date) -> datetime:
@@ -189,7 +186,7 @@ def reinstate(records: Records, *, project: Project, at: datetime) -> Payable | 
         if now.cancelled or now.occurrence(Milestone.M2) != m2:
             return NOTHING
         debts, given = _clawed_and_given(records, now, m1)
-        off = _written_off(records, [one.record for one in debts])
+        off = written_off(records, [one.record for one in debts])
         verdict = reinstatement(
             [
                 Reduction(
@@ -248,15 +245,3 @@ def _clawed_and_given(
     names = [*clawback_ids(project, m1_occurrence), *(revocation_id(one.id) for one in given)]
     debts = records.load_all(Deduction, names)
     return [debts[name] for name in names if name in debts], given
-
-
-def _written_off(records: Records, debts: Iterable[Deduction]) -> dict[str, Money]:
-    """Give what was written off of deductions: it was settled, and not taken from the partner."""
-    parts = [(debt.id, part) for debt in debts for part in debt.applications]
-    acts = records.load_all(Proposal, sorted({part.run_id for _, part in parts}))
-    off = {name for name, act in acts.items() if act.record.fact("how") == WRITTEN_OFF}
-    found: dict[str, Money] = {}
-    for debt_id, part in parts:
-        if part.run_id in off:
-            found[debt_id] = found.get(debt_id, ZERO) + part.amount
-    return found

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from cloud.funding import ledger, planning
+from cloud.funding import ach, ledger, planning
 from cloud.funding.direct_pay import DirectPay
 from cloud.funding.models import (
     Application,
@@ -18,13 +18,15 @@ from cloud.funding.models import (
     RunState,
 )
 from cloud.funding.netting import DeductionKind
+from cloud.funding.planning import has_bank_details
 from cloud.funding.process.booking import book, entry_change
+from cloud.funding.process.lines import asking, credit_of
 from cloud.funding.process.run import RUN, load_plans, load_run
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.change import Change, Event, Reliance, Save
 from cloud.kernel.errors import BadInput, Conflict
 from cloud.kernel.ids import derived
-from cloud.kernel.money import ZERO, Money
+from cloud.kernel.money import ZERO, Money, total
 from cloud.kernel.ports import Records, Stored, require
 from cloud.portfolio.models import Partner, Prenote, Project
 from cloud.portfolio.process import paid_partners
@@ -58,7 +60,16 @@ def commit(records: Records, *, run_id: str, at: datetime) -> FundingRun:
     for plan in load_plans(records, run):
         if plan.record.state is PlanState.PREVIEW:
             _commit_partner(records, run, plan, at)
-    committed = replace(run, state=RunState.COMMITTED, prenotes=_to_be_asked_about(records))
+    plans = [stored.record for stored in load_plans(records, run)]
+    kept = [one for one in plans if one.state is PlanState.COMMITTED]
+    committed = replace(
+        run,
+        state=RunState.COMMITTED,
+        gross=total(one.gross for one in kept),
+        net=total(one.net for one in kept),
+        left_out=tuple(one.partner_id for one in plans if one.state is PlanState.STALE),
+        prenotes=_to_be_asked_about(records),
+    )
     event = Event(run_id, "run_committed", at, RUN, "D01", says=f"{run_id} stands in the books")
     records.commit(Change(saves=(stored.replaced_by(committed),), events=(event,)))
     return committed
@@ -66,7 +77,13 @@ def commit(records: Records, *, run_id: str, at: datetime) -> FundingRun:
 
 def _to_be_asked_about(records: Records) -> tuple[tuple[str, int], ...]:
     """Give the partners whose accounts the bank is asked about with this run's file (D11)."""
-    due = [one for one in paid_partners(records) if one.prenote is Prenote.DUE]
+    due = [
+        one
+        for one in paid_partners(records)
+        if one.prenote is Prenote.DUE
+        and has_bank_details(one)
+        and not ach.fault_of(ach.FileKind.PRENOTES, asking(one))
+    ]
     due.sort(key=lambda one: one.id)
     return tuple((one.id, one.bank_details_version) for one in due[:MOST_PRENOTES])
 
@@ -134,6 +151,9 @@ def _takings(run: FundingRun, plan: RunPlan, items: _Items) -> Iterator[_Taking]
     if partner.bank_details_version != plan.bank_details_version:
         msg = f"the bank details of {partner.id}"
         raise _Stale(msg)
+    wrong = ach.fault_of(ach.FileKind.PAYMENTS, credit_of(plan)) if plan.net else ""
+    if wrong:
+        raise _Stale(wrong)
     for offset in plan.deductions:
         debt = require(items.deductions.get(offset.id), "deduction", offset.id)
         if offset.applied and run.id not in {one.run_id for one in debt.record.applications}:

@@ -85,11 +85,18 @@ def enrol_organisation(
 
     Projects that are under way stay as they are. The vendor is told, and so is one that is left.
     """
-    vendor = vendor_of(records, vendor_id).record
-    if not vendor.is_active:
-        because = f"vendor {vendor.name} does not take part in Direct Pay any more"
-        return Refused(F30.id, because, "vendor_inactive")
+    refused = _gone(vendor_of(records, vendor_id).record)
+    if refused is not None:
+        return refused
     return _organisation(records, partner_id, vendor_id, at=at, by=by)
+
+
+def _gone(vendor: Vendor) -> Refused | None:
+    """Refuse a vendor with which nothing new begins any more."""
+    if vendor.is_active:
+        return None
+    because = f"vendor {vendor.name} does not take part in Direct Pay any more"
+    return Refused(F30.id, because, "vendor_inactive")
 
 
 def leave_organisation(records: Records, *, partner_id: str, at: datetime, by: str) -> Partner:
@@ -124,7 +131,10 @@ def _organisation(
 
 
 def enrol_new_project(records: Records, *, project_id: str, at: datetime) -> DirectPay:
-    """Put on record how a new project starts: enrolled where its organisation is (F30); once."""
+    """Put on record how a new project starts: enrolled where its organisation is (F30); once.
+
+    Where its vendor does not take part any more, it starts outside.
+    """
 
     def decide() -> tuple[DirectPay, Change]:
         known = records.load(DirectPay, project_id)
@@ -133,7 +143,8 @@ def enrol_new_project(records: Records, *, project_id: str, at: datetime) -> Dir
         about = require(records.load(Project, project_id), "project", project_id)
         partner_id = about.record.partner_id
         partner = require(records.load(Partner, partner_id), "partner", partner_id)
-        vendor_id = partner.record.direct_pay_vendor_id
+        vendor = _ordered_from(records, partner.record)
+        vendor_id = vendor.record.id if vendor is not None else ""
         start = enrollment(
             (),
             organisation_opted_in=bool(vendor_id),
@@ -143,11 +154,20 @@ def enrol_new_project(records: Records, *, project_id: str, at: datetime) -> Dir
         made = DirectPay(project_id, partner_id, vendor_id, start.is_enrolled, at)
         says = f"project {project_id} starts {'in' if made.is_enrolled else 'outside'} Direct Pay"
         event = Event(project_id, "direct_pay_started", at, ENROLMENT, F30.id, (partner_id,), says)
+        rests_on = [partner.relied_on()] + ([vendor.relied_on()] if vendor is not None else [])
         return made, Change(
-            saves=(Save(made, NEW),), events=(event,), relies_on=(partner.relied_on(),)
+            saves=(Save(made, NEW),), events=(event,), relies_on=tuple(rests_on)
         )
 
     return settled(records, f"Direct Pay of project {project_id}", decide)
+
+
+def _ordered_from(records: Records, partner: Partner) -> Stored[Vendor] | None:
+    """Give the vendor that an organisation's new projects order from, if it still takes part."""
+    if not partner.direct_pay_vendor_id:
+        return None
+    vendor = vendor_of(records, partner.direct_pay_vendor_id)
+    return vendor if vendor.record.is_active else None
 
 
 def standing_of(records: Records, project: Project, *, at: datetime) -> Stored[DirectPay]:
@@ -162,7 +182,7 @@ def opt_in(
 ) -> DirectPay | Refused:
     """Let a project take part, until the vendor ships (F33, F34).
 
-    Its organisation must take part, for it is its vendor that delivers.
+    Its organisation must take part, for it is its vendor that delivers; and so must the vendor.
 
     Raises:
         NotFound: the project is not this partner's.
@@ -241,7 +261,11 @@ def _chosen(
     if not vendor_id:
         because = "the organisation does not take part in Direct Pay: enrol it first"
         return Refused(F30.id, because, "organisation_not_enrolled")
-    vendor = vendor_of(records, vendor_id).record
+    stored_vendor = vendor_of(records, vendor_id)
+    vendor = stored_vendor.record
+    refused = _gone(vendor) if verdict.is_enrolled else None
+    if refused is not None:
+        return refused
     equipment = Equipment(records, stored, about, at)
     voided = direct.standing_invoices
     for invoice in voided:
@@ -266,7 +290,13 @@ def _chosen(
     over = tuple(
         one for one in (timer_id(direct.id, wakes) for wakes in sorted(WAKES)) if one not in set_now
     )
-    return after, equipment.change(Change(letters=(letter,), timers=timers, cancelled_timers=over))
+    more = Change(
+        letters=(letter,),
+        timers=timers,
+        cancelled_timers=over,
+        relies_on=(stored_vendor.relied_on(),),
+    )
+    return after, equipment.change(more)
 
 
 # ------------------------------------------------------------------ orders and shipments

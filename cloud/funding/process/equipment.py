@@ -1,12 +1,12 @@
 """What vendors bill the owner for projects' equipment, and how partners' money pays it back."""
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 
 from cloud.funding.direct_pay import DirectPay, EquipmentInvoice, invoice_id
 from cloud.funding.materials import MaterialVerdict, judge
 from cloud.funding.models import LedgerEntry
-from cloud.funding.policy import D27, D28, F34
+from cloud.funding.policy import D27, D28, D42, F34
 from cloud.funding.process.taking import (
     APPROVE_DUE,
     SUBMIT_DUE,
@@ -84,7 +84,7 @@ def receive_vendor_invoice(
     by: str,
     document: str = "",
 ) -> DirectPay | Refused:
-    """Take in what a vendor billed for a project, once for each number (D27, D28, F20, F31).
+    """Take in what a vendor billed for a project, once for each number (D27, D28, D42, F20).
 
     What it costs is booked, taken from the project's money where M1 was reached, and the clock of
     its 14 days starts again, in one change: no run sees the money free without the reduction.
@@ -104,15 +104,12 @@ def receive_vendor_invoice(
         equipment = Equipment(records, stored, about, at)
         if known is not None:
             return _again(equipment, known, amount=amount, is_final=is_final, by=by)
-        programme = about.record.programme
-        refused = _no_invoice(
-            records, stored.record, wanted, on=eastern_day(at), programme=programme
-        )
-        if refused is not None:
-            return refused
         made = EquipmentInvoice(
             wanted, amount, at, is_final, number=number.strip(), document=document
         )
+        refused = _no_invoice(records, stored.record, made, about.record)
+        if refused is not None:
+            return refused
         equipment.bill(made)
         says = f"vendor's invoice {made.number} over {amount} came for project {project_id}"
         equipment.tell("vendor_invoice_received", says, rule="F31", by=by, causes=(wanted,))
@@ -141,10 +138,11 @@ def _again(
 
 
 def _no_invoice(
-    records: Records, direct: DirectPay, wanted: str, *, on: date, programme: str
+    records: Records, direct: DirectPay, made: EquipmentInvoice, project: Project
 ) -> Refused | None:
-    """Say why a new invoice is not taken, or nothing."""
-    if records.load(LedgerEntry, derived("LE", wanted)) is not None:
+    """Say why a new invoice is not taken, or nothing (D27, D28, D42, F34)."""
+    on, programme = eastern_day(made.received_at), project.programme
+    if records.load(LedgerEntry, derived("LE", made.id)) is not None:
         because = "that invoice number was used for another project"
         return Refused(D28.id, because, "invoice_number_used")
     if not direct.is_enrolled:
@@ -154,6 +152,13 @@ def _no_invoice(
     if len(direct.invoices) >= D27.on(on, programme):
         because = f"project {direct.id} has {len(direct.invoices)} invoices: call us about more"
         return Refused(D27.id, because, "too_many_invoices")
+    most = project.value.share_rounded_down(D42.on(on, programme))
+    if direct.billed + made.amount > most:
+        because = (
+            f"{made.amount} besides {direct.billed} for project {direct.id} is above {most}: "
+            "correct the amount, or have the project's value corrected first"
+        )
+        return Refused(D42.id, because, "above_project_value")
     return None
 
 

@@ -16,9 +16,10 @@ from cloud.funding.models import (
     RunState,
 )
 from cloud.funding.ports import RemittanceRenderer
-from cloud.funding.process.committing import commit, payment_entry_id
+from cloud.funding.process.committing import payment_entry_id
 from cloud.funding.process.debts import assess_debts
-from cloud.funding.process.prenoting import ask_about_accounts, receiver_name
+from cloud.funding.process.lines import credit_of, file_of_day
+from cloud.funding.process.prenoting import ask_about_accounts
 from cloud.funding.process.run import RUN, load_plans, load_run
 from cloud.funding.process.telling import tell_of_run
 from cloud.funding.process.watching import watch_paid
@@ -43,20 +44,6 @@ def paid_plans(records: Records, run: FundingRun) -> list[Stored[RunPlan]]:
     ]
 
 
-def _credit(plan: RunPlan) -> ach.Credit:
-    """Give the line of the bank file; its addenda is the RMR segment of ANSI X12 820."""
-    amount = f"{plan.net.cents // 100}.{plan.net.cents % 100:02d}"
-    return ach.Credit(
-        routing_number=plan.routing_number,
-        account_number=plan.account_number.value,
-        amount=plan.net,
-        identification=receiver_name(plan.partner_id),
-        name=plan.partner_name,
-        account_kind=ach.AccountKind(plan.account_kind),
-        note=f"RMR*IV*{plan.run_id}**{amount}\\",
-    )
-
-
 def _bank_file(
     records: Records, run: FundingRun, plans: Sequence[RunPlan], originator: ach.Originator
 ) -> bytes:
@@ -65,19 +52,21 @@ def _bank_file(
     Raises:
         BrokenInvariant: the file and the books do not agree.
     """
-    entries = [_credit(plan) for plan in plans]
+    entries = [credit_of(plan) for plan in plans]
     created_at = run.approved_at or run.prepared_at
     # One above the limit was approved with its flag: the file then goes without the mark (F03).
     is_same_day = run.is_same_day and ach.may_go_same_day(
         entries, created_at=created_at, effective_on=run.funding_date
     )
+    sequence = run_sequence(run.regular_date, run.programme)
     content = ach.build(
         originator,
         entries,
         created_at=created_at,
         effective_on=run.funding_date,
         run=run.id,
-        sequence=run_sequence(run.regular_date, run.programme),
+        sequence=sequence,
+        file_of_day=file_of_day(ach.FileKind.PAYMENTS, sequence),
         is_same_day=is_same_day,
     )
     read_back = ach.read(content)
@@ -143,7 +132,7 @@ def file(
         if told.record.carried:
             assess_debts(records, partner_id=told.record.partner_id, at=at)
     _watch_m1(records, run, at)
-    asking = ask_about_accounts(records, documents, run, originator, at=at)
+    asking = ask_about_accounts(records, documents, run, originator)
     filed = replace(
         run,
         state=RunState.FILED,
@@ -207,17 +196,3 @@ def _tell(
             letters=(remittance.letter_of(advice, plan.remittance_email, at=at),),
         )
     )
-
-
-def run_all_after_approval(
-    records: Records,
-    documents: Documents,
-    *,
-    run_id: str,
-    originator: ach.Originator,
-    renderer: RemittanceRenderer,
-    at: datetime,
-) -> FundingRun:
-    """Commit and file an approved run."""
-    commit(records, run_id=run_id, at=at)
-    return file(records, documents, run_id=run_id, originator=originator, renderer=renderer, at=at)

@@ -59,6 +59,8 @@ def milestone_revoked(records: Records, *, project_id: str, at: datetime) -> Non
     """Take in that a milestone was revoked; its clocks run again (D08)."""
     take_back_revoked(records, project_id=project_id, at=at)
     project = project_as_it_is(records, project_id).record
+    if project.reached_at(Milestone.M2) is not None and not project.cancelled:
+        reinstate(records, project=project, at=at)  # it was reached anew before we heard of this
     if project.reached_at(Milestone.M1) is None:
         release_exposure(records, project_id=project_id, at=at)
     assess_material(records, project_id=project_id, at=at)  # its days may be over without it

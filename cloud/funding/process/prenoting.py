@@ -1,20 +1,19 @@
 """Asking the bank about new accounts, in a file beside that of a run's payments."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from cloud.funding import ach
 from cloud.funding.models import FundingRun, PrenoteTrace
+from cloud.funding.process.lines import asking, file_of_day, receiver_name
 from cloud.funding.process.run import RUN
 from cloud.funding.schedule import run_sequence
-from cloud.kernel.change import Change, Event, Save
+from cloud.kernel.calendar import DAY, eastern_day, next_banking_day
+from cloud.kernel.change import Change, Save
 from cloud.kernel.errors import NotFound
-from cloud.kernel.ids import derived
-from cloud.kernel.money import ZERO
-from cloud.kernel.ports import Documents, Records, require
+from cloud.kernel.ports import Documents, Records
 from cloud.portfolio.models import Partner, Prenote
+from cloud.portfolio.process import mark_prenote_sent
 
-_BLOCK = 1_000
 _PLACES = 250
 """Places of one programme's questions among those that bank files keep for them."""
 _PLAIN = "text/plain"
@@ -25,10 +24,8 @@ def ask_about_accounts(
     documents: Documents,
     run: FundingRun,
     originator: ach.Originator,
-    *,
-    at: datetime,
 ) -> str:
-    """Make the file that asks about the accounts pinned at the commit, and note what it asks (D11).
+    """Make the file that asks about the accounts pinned at the commit, and keep what it asks (D11).
 
     The first file that was kept stays, so that a second attempt asks the same. An account that
     changed since is not asked about, and waits for the next run.
@@ -51,13 +48,8 @@ def ask_about_accounts(
     for entry in ach.read(content).entries:
         partner_id, version = by_name[entry.credit.identification]
         line = PrenoteTrace(entry.trace_number, run.id, partner_id, version)
-        _note(records, run, line, at)
+        _note(records, run, line)
     return reference
-
-
-def receiver_name(partner_id: str) -> str:
-    """Give what names a partner in a bank file, also where its id is too long for the field."""
-    return partner_id if len(partner_id) <= 15 else derived("P", partner_id)
 
 
 def _asked(records: Records, run: FundingRun) -> list[Partner]:
@@ -73,42 +65,44 @@ def _asked(records: Records, run: FundingRun) -> list[Partner]:
 
 def _file(run: FundingRun, originator: ach.Originator, asked: list[Partner]) -> bytes:
     sequence = run_sequence(run.regular_date, run.programme)
-    first = ach.PLACES[ach.FileKind.PRENOTES].start + sequence // _BLOCK * _PLACES
+    first = ach.PLACES[ach.FileKind.PRENOTES].start + sequence // ach.BLOCK * _PLACES
     return ach.build_prenotes(
         originator,
-        [
-            ach.Credit(
-                routing_number=one.routing_number,
-                account_number=one.account_number.value,
-                amount=ZERO,
-                identification=receiver_name(one.id),
-                name=one.name,
-                account_kind=ach.AccountKind(one.account_kind),
-            )
-            for one in asked
-        ],
+        [asking(one) for one in asked],
         created_at=run.approved_at or run.prepared_at,
         effective_on=run.funding_date,
         run=run.id,
-        sequence=sequence % _BLOCK,
-        file_of_day=1,
+        sequence=sequence % ach.BLOCK,
+        file_of_day=file_of_day(ach.FileKind.PRENOTES, sequence),
         first_place=first,
     )
 
 
-def _note(records: Records, run: FundingRun, line: PrenoteTrace, at: datetime) -> None:
-    """Put on record what was asked, and that the partner waits for the answer; once."""
+def _note(records: Records, run: FundingRun, line: PrenoteTrace) -> None:
+    """Put on record what is asked, so that the bank's answer is understood; once."""
     known = records.load(PrenoteTrace, line.id)
-    if known is not None and known.record.run_id == run.id:
+    if known is None or known.record.run_id != run.id:
+        save = known.replaced_by(line) if known else Save(line)  # of a run a thousand runs ago
+        records.commit(Change(saves=(save,)))
+
+
+def note_questions(records: Records, run: FundingRun, *, at: datetime) -> None:
+    """Note that the bank was asked about the accounts in a run's file, once it has the file (D11).
+
+    The days until money may follow begin with the question's settlement: the run's own day, or
+    where the file left later, the first banking day after that.
+    """
+    if not run.prenote_reference:
         return
-    stored = require(records.load(Partner, line.partner_id), "partner", line.partner_id)
-    partner = stored.record
-    saves: tuple[Save, ...] = (known.replaced_by(line) if known else Save(line),)
-    if partner.prenote is Prenote.DUE and (
-        partner.bank_details_version == line.bank_details_version
-    ):
-        sent = replace(partner, prenote=Prenote.SENT, prenote_sent_on=run.funding_date)
-        saves += (stored.replaced_by(sent),)
-    says = f"the bank is asked about partner {partner.id}'s account, settled on {run.funding_date}"
-    event = Event(partner.id, "prenote_sent", at, RUN, "D11", (line.id,), says)
-    records.commit(Change(saves=saves, events=(event,)))
+    sent_on = eastern_day(at)
+    is_late = sent_on > run.funding_date
+    settles_on = next_banking_day(sent_on + DAY) if is_late else run.funding_date
+    for line in records.find(PrenoteTrace, by="run_id", value=run.id):
+        mark_prenote_sent(
+            records,
+            partner_id=line.record.partner_id,
+            bank_details_version=line.record.bank_details_version,
+            on=settles_on,
+            at=at,
+            by=RUN,
+        )

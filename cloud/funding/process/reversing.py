@@ -15,6 +15,7 @@ from cloud.funding.models import (
 )
 from cloud.funding.policy import D41
 from cloud.funding.process.booking import book, entry_change
+from cloud.funding.process.lines import file_of_day
 from cloud.funding.process.run import load_run
 from cloud.funding.schedule import run_sequence
 from cloud.kernel.calendar import DAY, eastern_day, next_banking_day
@@ -31,7 +32,7 @@ REVERSAL = "reversal_wanted"
 """Topic of the message on which the file of a reversal is made."""
 REVERSED = "reversed"
 """Stands where a bank's return code would, for a payment that was called back."""
-_REVERSALS, _RUNS, _MODIFIERS = 1_000, 1_000, 34
+_REVERSALS, _RUNS = 1_000, 1_000
 TO_PARTNER, TO_BANK = "partner", "bank"
 """Whose money in suspense turns out to be: owed to the partner, or paid twice by the bank."""
 
@@ -79,24 +80,49 @@ def agree_reversal(
     Nothing is booked before the bank gives the money back; then `record_reversed` is told.
     """
     proposed = portfolio.proposal(records, proposal_id)
+    if proposed.record.kind != REVERSE:
+        return _another_kind(proposed.record, REVERSE)
     stored = _line(records, proposed.record.subject)
     agreed = portfolio.agreeing(proposed, by=by, at=at)
-    if isinstance(agreed, Refused) or stored.record.reversal == proposal_id:
-        return agreed if isinstance(agreed, Refused) else stored.record
+    if isinstance(agreed, Refused):
+        return agreed
     after, change = agreed
+    if stored.record.reversal == proposal_id:
+        # Agreed already: the file is asked for once more, for a message that was lost.
+        records.commit(Change(messages=(_wanted(stored.record, by, at),)))
+        return stored.record
+    run = load_run(records, stored.record.run_id).record
     if stored.record.return_code or stored.record.reversal:
         because = f"payment {stored.record.id} came back or is called back already"
         return Refused(D41.id, because, "conflict")
+    late = ach.reversal_refused(
+        reason=after.fact("reason"), settled_on=run.funding_date, effective_on=_reverses_on(run, at)
+    )
+    if late is not None:
+        return late
     called = replace(stored.record, reversal=proposal_id)
     says = f"{after.by} and {by} call payment {called.id} of {called.amount} back: {after.because}"
     event = Event(called.id, "reversal_ordered", at, by, D41.id, (proposal_id,), says)
-    message = Message(
-        derived("REV", called.id), REVERSAL, {"trace_number": called.id, "by": by}, at
-    )
-    records.commit(
-        change + Change(saves=(stored.replaced_by(called),), events=(event,), messages=(message,))
-    )
+    messages = (_wanted(called, by, at),)
+    saves = (stored.replaced_by(called),)
+    records.commit(change + Change(saves=saves, events=(event,), messages=messages))
     return called
+
+
+def _wanted(line: PaymentTrace, by: str, at: datetime) -> Message:
+    name = derived("REV", line.id, at.isoformat())
+    return Message(name, REVERSAL, {"trace_number": line.id, "by": by}, at)
+
+
+def _another_kind(proposal: Proposal, wanted: str) -> Refused:
+    """Refuse a proposal of something else: what was agreed there is not agreed here."""
+    because = f"proposal {proposal.id} is about {proposal.kind}, not {wanted}"
+    return Refused(D41.id, because.replace("_", " "), "conflict")
+
+
+def reversal_reference(trace_number: str) -> str:
+    """Give where the file of a reversal is kept."""
+    return f"ach/reversals/{trace_number}.ach"
 
 
 def make_reversal(
@@ -116,7 +142,7 @@ def make_reversal(
     run = load_run(records, line.run_id).record
     proposed = portfolio.proposal(records, line.reversal).record
     decided_at = proposed.decided_at or at
-    reference = f"ach/reversals/{trace_number}.ach"
+    reference = reversal_reference(trace_number)
     place = ach.PLACES[ach.FileKind.REVERSALS].start + int(trace_number[-4:]) % _REVERSALS
     content = ach.build_reversal(
         originator,
@@ -127,7 +153,7 @@ def make_reversal(
         created_at=decided_at,
         effective_on=_reverses_on(run, decided_at),
         sequence=run_sequence(run.regular_date, run.programme) % _RUNS,
-        file_of_day=2 + int(trace_number[-4:]) % _MODIFIERS,
+        file_of_day=file_of_day(ach.FileKind.REVERSALS, 0, int(trace_number[-4:])),
         first_place=place,
     )
     documents.put(reference, content, "text/plain")
@@ -215,6 +241,8 @@ def agree_assignment(
 ) -> PaymentTrace | Refused:
     """Agree whose money in suspense is, and book it so, once (D41)."""
     proposed = portfolio.proposal(records, proposal_id)
+    if proposed.record.kind != ASSIGN:
+        return _another_kind(proposed.record, ASSIGN)
     line = _line(records, proposed.record.subject).record
     agreed = portfolio.agreeing(proposed, by=by, at=at)
     if isinstance(agreed, Refused):

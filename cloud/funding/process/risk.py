@@ -13,6 +13,7 @@ from cloud.funding.models import Deduction, DeductionState, Payable, PayableStat
 from cloud.funding.netting import DeductionKind
 from cloud.funding.planning import ProjectFacts
 from cloud.funding.process.payouts import Holdings, account_names, holdings
+from cloud.funding.process.taking import running_limits
 from cloud.funding.views import RunningClock
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.money import ZERO, Money, total
@@ -175,8 +176,8 @@ def running_clocks(
 ) -> Iterator[RunningClock]:
     """Give a project's clocks that have begun and not stopped (F06, F08, F19, F21).
 
-    A cancelled project has none. The material clocks are those of Direct Pay, and have done their
-    work once the material was asked for.
+    A cancelled project has none. The material clocks are those that Direct Pay judges by, and have
+    done their work once the material was asked for.
     """
     project, direct = facts.project, facts.direct_pay
     if project.cancelled:
@@ -188,13 +189,8 @@ def running_clocks(
 
     if Milestone.NTP in reached and Milestone.M1 not in reached:
         yield clock("ntp_to_m1", reached[Milestone.NTP])
-    if direct is not None and direct.is_enrolled and direct.material_taken_at is None:
-        submitted_at = reached.get(Milestone.INSTALL_SUBMITTED) or reached.get(Milestone.M1)
-        is_approved = {Milestone.INSTALL_APPROVED, Milestone.M2} & set(reached)
-        if submitted_at is None and direct.shipped_at is not None:
-            yield clock("material_submit", _material_since(direct, direct.shipped_at))
-        elif submitted_at is not None and not is_approved and direct.shipped_at is not None:
-            yield clock("material_approve", submitted_at)
+    for limit in running_limits(direct, project, at) if direct is not None else ():
+        yield RunningClock(project.id, limit.clock, limit.started_on, 0, project.programme)
     if Milestone.M1 in reached and Milestone.M2 not in reached:
         granted = extensions.get(_m1_of(project), ())
         extra = sum(one.days for one in granted if one.holds_at(at))
@@ -247,9 +243,13 @@ def _m1_of(project: Project) -> str:
     return milestone_id(project.id, Milestone.M1, project.occurrence(Milestone.M1))
 
 
-def _material_since(direct: DirectPay, shipped_at: datetime) -> datetime:
-    """Give when the 14 days began: with the shipment, or with the last invoice after it (F20)."""
-    return max([shipped_at, *(one.received_at for one in direct.standing_invoices)])
+def _material_left(direct: DirectPay | None, debts: Iterable[Deduction]) -> Money:
+    """Give what of the standing invoices was not taken; what a voided one took went back (F22)."""
+    standing = {one.id for one in direct.standing_invoices} if direct is not None else set()
+    recovered = total(
+        one.recovered for one in debts if one.kind in _MATERIAL and standing & set(one.causes)
+    )
+    return max(direct.billed - recovered, ZERO) if direct is not None else ZERO
 
 
 def _contract_due(
@@ -290,9 +290,7 @@ def _at_risk(
     """
     taken = list(debts)
     if clock.clock in {"material_submit", "material_approve"}:
-        billed = facts.direct_pay.billed if facts.direct_pay is not None else ZERO
-        recovered = total(one.recovered for one in taken if one.kind in _MATERIAL)
-        return max(billed - recovered, ZERO)
+        return _material_left(facts.direct_pay, taken)
     paid = [one for one in payables if one.state in _TAKEN]
     if clock.clock == "ntp_to_m1":
         back = total(one.recovered for one in taken if one.kind is DeductionKind.REVOCATION)

@@ -5,7 +5,7 @@ done is seen to be done.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -23,8 +23,14 @@ from cloud.funding.models import (
     RunState,
 )
 from cloud.funding.policy import D03, D10, F27
-from cloud.funding.schedule import Alternative, needs_same_day_file, window_ending
-from cloud.kernel.calendar import eastern_day
+from cloud.funding.schedule import (
+    Alternative,
+    DateSource,
+    Window,
+    needs_same_day_file,
+    window_ending,
+)
+from cloud.kernel.calendar import DAY, eastern_day, next_banking_day
 from cloud.kernel.change import Change, Event, Message, Save
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput, BrokenInvariant
@@ -38,6 +44,8 @@ CHUNK = 80
 RUN = "funding run"
 APPROVED = "run_approved"
 """Topic of the message on which an approved run is carried out."""
+PREPARE = "run_prepare"
+"""Topic of the message on which a run is prepared anew."""
 _PAID = frozenset(
     {RunState.COMMITTED, RunState.FILED, RunState.SENDING, RunState.SENT, RunState.SETTLED}
 )
@@ -67,10 +75,17 @@ def load_plans(records: Records, run: FundingRun) -> list[Stored[RunPlan]]:
     """
     found = records.load_all(RunPlan, run.plan_ids)
     plans = [require(found.get(one), "plan", one) for one in run.plan_ids]
-    if planning.plans_hash([stored.record for stored in plans]) != run.plans_hash:
+    records_ = [stored.record for stored in plans]
+    is_changed = any(planning.digest_of(one) != one.hash for one in records_)
+    if is_changed or planning.plans_hash(records_) != run.plans_hash:
         msg = f"run {run.id}: its plans are not the ones that were approved; nothing was written"
         raise BrokenInvariant(msg)
     return plans
+
+
+def references_of(run: FundingRun) -> tuple[str, ...]:
+    """Give what of a run goes to the bank: the payments, and the questions about new accounts."""
+    return tuple(one for one in (run.file_reference, run.prenote_reference) if one)
 
 
 def project_facts(records: Records, project_ids: Iterable[str]) -> dict[str, planning.ProjectFacts]:
@@ -134,6 +149,56 @@ def _paid_before(
     ]
 
 
+def _previewed(
+    records: Records,
+    window: Window,
+    partners: Sequence[Partner],
+    *,
+    at: datetime,
+    by: str,
+    programme: str,
+) -> tuple[FundingRun, list[RunPlan]]:
+    """Work out a window's run and its plans from what is known now; nothing is written."""
+    cutoff, run_id = window.cut_off_at, window.run_id(programme)
+    plans = _plans(records, run_id, cutoff, partners, programme)
+    day = eastern_day(cutoff)
+    is_same_day = needs_same_day_file(window) and eastern_day(at) <= window.funding_date
+    net = total(plan.net for plan in plans)
+    # A file cannot be dated in the past: a run that is late is paid on the next banking day.
+    is_late = eastern_day(at) > window.funding_date
+    funding_date = next_banking_day(eastern_day(at) + DAY) if is_late else window.funding_date
+    paid = {breaker.ALL: net} | {plan.partner_id: plan.net for plan in plans if plan.net}
+    before = _paid_before(records, programme=programme, cutoff=cutoff)
+    run = FundingRun(
+        id=run_id,
+        programme=programme,
+        regular_date=window.regular_date,
+        funding_date=funding_date,
+        date_source=DateSource.LATE if is_late else window.date_source,
+        opens_at=window.opens_at,
+        cut_off_at=cutoff,
+        state=RunState.PREVIEW,
+        plan_ids=tuple(plan.id for plan in plans),
+        plans_hash=planning.plans_hash(plans),
+        gross=total(plan.gross for plan in plans),
+        net=net,
+        flags=planning.flags(plans, is_same_day=is_same_day, on=day, programme=programme),
+        preparer=by,
+        prepared_at=at,
+        unusual=breaker.unusual(paid, before, on=day, programme=programme),
+        is_same_day=is_same_day,
+    )
+    return run, plans
+
+
+def _shows_the_same(shown: FundingRun, now: FundingRun) -> bool:
+    return (shown.plans_hash, shown.funding_date, shown.unusual) == (
+        now.plans_hash,
+        now.funding_date,
+        now.unusual,
+    )
+
+
 def prepare(
     records: Records,
     *,
@@ -160,37 +225,8 @@ def prepare(
     stored = records.load(FundingRun, run_id)
     if stored and stored.record.state is not RunState.PREVIEW:
         return stored.record
-    plans = _plans(records, run_id, cutoff, partners, programme)
-    day = eastern_day(cutoff)
-    is_same_day = needs_same_day_file(window)
-    net = total(plan.net for plan in plans)
-    paid = {breaker.ALL: net} | {plan.partner_id: plan.net for plan in plans if plan.net}
-    before = _paid_before(records, programme=programme, cutoff=cutoff)
-    run = FundingRun(
-        id=run_id,
-        programme=programme,
-        regular_date=window.regular_date,
-        funding_date=window.funding_date,
-        date_source=window.date_source,
-        opens_at=window.opens_at,
-        cut_off_at=window.cut_off_at,
-        state=RunState.PREVIEW,
-        plan_ids=tuple(plan.id for plan in plans),
-        plans_hash=planning.plans_hash(plans),
-        gross=total(plan.gross for plan in plans),
-        net=net,
-        flags=planning.flags(plans, is_same_day=is_same_day, on=day, programme=programme),
-        preparer=by,
-        prepared_at=at,
-        unusual=breaker.unusual(paid, before, on=day, programme=programme),
-        is_same_day=is_same_day,
-    )
-    if (
-        stored
-        and stored.record.plans_hash == run.plans_hash
-        and stored.record.funding_date == run.funding_date
-        and stored.record.unusual == run.unusual
-    ):
+    run, plans = _previewed(records, window, partners, at=at, by=by, programme=programme)
+    if stored and _shows_the_same(stored.record, run):
         return stored.record
     known = records.load_all(RunPlan, run.plan_ids)
     for some in chunks([plan for plan in plans if plan.id not in known], CHUNK):
@@ -203,18 +239,59 @@ def prepare(
     return run
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A run as it was prepared, and whether it still shows what is known."""
+
+    run: FundingRun
+    is_current: bool
+
+
+def order_preparing(
+    records: Records,
+    *,
+    run_id: str,
+    published: Sequence[Alternative] = (),
+    partners: Sequence[Partner],
+    by: str,
+    at: datetime,
+) -> Shown:
+    """Have a run prepared anew where something changed since; who asks cannot approve it (D03).
+
+    A plan keeps the account that it pays to, so that it is written where accounts can be opened:
+    the order leaves as a message. Asked again it is ordered again, and done once.
+    """
+    stored = load_run(records, run_id)
+    run = stored.record
+    if run.state is not RunState.PREVIEW:
+        return Shown(run, is_current=True)
+    window = window_ending(run.cut_off_at, published, programme=run.programme)
+    now, _ = _previewed(records, window, partners, at=at, by=by, programme=run.programme)
+    if _shows_the_same(run, now):
+        return Shown(run, is_current=True)
+    name = f"run-prepare-{run_id}-{at.isoformat()}"
+    message = Message(name, PREPARE, {"run_id": run_id, "by": by}, at)
+    says = f"{by} has {run_id} prepared anew"
+    event = Event(run_id, "preparing_ordered", at, by, "D03", says=says)
+    records.commit(Change(events=(event,), messages=(message,), relies_on=(stored.relied_on(),)))
+    return Shown(run, is_current=False)
+
+
 def release(
-    records: Records, *, run_id: str, because: str, by: str, at: datetime
+    records: Records, *, run_id: str, plans_hash: str, because: str, by: str, at: datetime
 ) -> FundingRun | Refused:
     """Let an unusual run go on after somebody looked at why it is unusual (D10).
 
-    Whoever prepared it does not, and whoever does will not approve it. What is prepared anew with
-    other plans is looked at anew.
+    What was looked at is named by its hash, as in an approval: what is prepared anew with other
+    plans is looked at anew. Whoever prepared it does not, and whoever does will not approve it.
     """
     stored = load_run(records, run_id)
     run = stored.record
     if not run.unusual or run.state is not RunState.PREVIEW:
         return Refused("D10", f"run {run_id} is not held", "conflict")
+    if plans_hash != run.plans_hash:
+        because = f"run {run_id} was prepared anew since: look at what it pays now"
+        return Refused("D10", because, "stale_preview")
     if run.released_by:
         return run
     if not because.strip():
@@ -267,6 +344,9 @@ def approve(
         return Refused(D03.id, because, problems[0])
     if run.state is not RunState.PREVIEW:
         return run
+    if eastern_day(at) > run.funding_date:
+        because = f"run {run_id} was to be paid on {run.funding_date}: prepare it anew, it is late"
+        return Refused("F03", because, "stale_preview")
     if run.unusual and run.released_by in {"", by}:
         because = f"run {run_id} is held until somebody else looked: {'; '.join(run.unusual)}"
         return Refused(D10.id, because, "breaker")
@@ -297,3 +377,27 @@ def order_carrying_out(
     event = Event(run_id, "carrying_out_ordered", at, by, "D01", says=f"{by} has {run_id} go on")
     records.commit(Change(events=(event,), messages=(message,)))
     return run
+
+
+OPEN = "run_open"
+"""Topic of the message on which the run of a cut-off is prepared by hand."""
+
+
+def order_opening(
+    records: Records, *, cutoff: datetime, programme: str, by: str, at: datetime
+) -> str:
+    """Have the run of a cut-off prepared that the schedule missed, and give its id (F01).
+
+    Raises:
+        BadInput: no window of the programme ends then, or it has not passed yet.
+    """
+    window = window_ending(cutoff, programme=programme)
+    if at < cutoff:
+        msg = f"preparing the run of {cutoff.isoformat()}: its window is still open"
+        raise BadInput(msg)
+    run_id = window.run_id(programme)
+    body = {"scheduled_for": cutoff.isoformat(), "programme": programme, "by": by}
+    message = Message(f"run-open-{run_id}-{at.isoformat()}", OPEN, body, at)
+    event = Event(run_id, "opening_ordered", at, by, "F01", says=f"{by} has {run_id} prepared")
+    records.commit(Change(events=(event,), messages=(message,)))
+    return run_id

@@ -17,14 +17,22 @@ from cloud.funding.models import (
 )
 from cloud.funding.process.booking import book, entry_change
 from cloud.funding.process.filing import paid_plans
-from cloud.funding.process.run import CHUNK, RUN, chunks, load_plans, load_run
+from cloud.funding.process.run import (
+    CHUNK,
+    RUN,
+    chunks,
+    load_plans,
+    load_run,
+    references_of,
+)
 from cloud.funding.process.telling import tell_of_return
 from cloud.funding.returns import ReturnAction, ReturnVerdict, judge_return
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.change import Change, Event, Save
+from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput
 from cloud.kernel.ids import derived
-from cloud.kernel.money import Money
+from cloud.kernel.money import ZERO, Money
 from cloud.kernel.ports import Records, Stored, require
 from cloud.portfolio.models import Partner
 
@@ -33,10 +41,12 @@ BANK = "bank"
 
 def settle(
     records: Records, *, run_id: str, at: datetime, by: str = RUN, statement: Money | None = None
-) -> FundingRun:
+) -> FundingRun | Refused:
     """Book what the bank has paid out, without what came back before; once for each partner.
 
-    The amount on the bank's statement, where one is given, must be the net of the run.
+    The amount on the bank's statement, where one is given, must be the net of the run. Whoever
+    approved the run does not say what the bank did (D40). A run that has no file, because
+    deductions took everything, is settled as it is.
 
     Raises:
         BadInput: the file was not sent yet, or the statement shows another amount.
@@ -48,7 +58,11 @@ def settle(
         raise BadInput(f"{msg} the bank which entry is missing")
     if run.state is RunState.SETTLED:
         return run
-    if run.state is not RunState.SENT:
+    if by in {run.approver, run.preparer} and by != RUN:
+        because = f"{by} prepared or approved run {run_id}, so somebody else says what the bank did"
+        return Refused("D40", because, "maker_is_checker")
+    is_without_file = run.state is RunState.FILED and not references_of(run)
+    if run.state is not RunState.SENT and not is_without_file:
         msg = f"settling run {run_id}: it is {run.state}, its file was not sent"
         raise BadInput(msg)
     for plan in paid_plans(records, run):
@@ -100,9 +114,12 @@ def _mark_paid(records: Records, plans: Sequence[RunPlan]) -> None:
 
 
 def return_payment(
-    records: Records, *, trace_number: str, code: str, at: datetime
+    records: Records, *, trace_number: str, code: str, at: datetime, file_id: str = ""
 ) -> ReturnVerdict:
     """Take a payment back that the bank returned, or note a change of details (D04).
+
+    Only what the bank has can come back: a return of a file that was not sent, or of one that
+    nobody knows of whether it was, moves nothing and goes to a person.
 
     What is payable again opens as a new payable. Where the account is to blame it waits for new
     bank details, as all of the partner's money does; else a person looks at it first. The same
@@ -114,9 +131,12 @@ def return_payment(
     """
     line = _line(records, trace_number).record
     code = code.strip().upper()
-    verdict = judge_return(
-        code, line.amount, was_processed=bool(line.return_code), on=eastern_day(at)
-    )
+    # What the same file did before it was interrupted is told again, and done no more.
+    is_same = bool(file_id) and line.returned_in == file_id
+    was_processed = bool(line.return_code) and not is_same
+    verdict = judge_return(code, line.amount, was_processed=was_processed, on=eastern_day(at))
+    if is_same and verdict.reversed:
+        return verdict
     says = f"payment {trace_number} of {line.amount} to {line.partner_id}: {code}, {verdict.action}"
     event = Event(trace_number, "payment_returned", at, BANK, "D04", (line.plan_id,), says)
     if not verdict.reversed:
@@ -125,6 +145,18 @@ def return_payment(
             records.commit(Change(events=(replace(event, what=what),)))
         return verdict
     run = load_run(records, line.run_id).record
+    if run.state not in {RunState.SENT, RunState.SETTLED}:
+        says = f"payment {trace_number} came back, and run {run.id} is {run.state}: ask the bank"
+        doubted = replace(event, what="return_doubted", says=says)
+        records.commit(Change(events=(doubted,)))
+        return replace(
+            verdict,
+            reversed=ZERO,
+            payable=ZERO,
+            suspense=ZERO,
+            blocks_account=False,
+            action=ReturnAction.NOT_SENT,
+        )
     if verdict.payable:
         # Before the books: interrupted here, the return comes again and finds all of it to do.
         tell_of_return(records, run, line, code=code, at=at)
@@ -150,7 +182,7 @@ def return_payment(
         )
         return entry + Change(
             saves=(
-                stored.replaced_by(replace(stored.record, return_code=code)),
+                stored.replaced_by(replace(stored.record, return_code=code, returned_in=file_id)),
                 *_payable_again(run, line, verdict, says, at),
                 *_account_blocked(records, line, verdict),
             ),

@@ -1,5 +1,6 @@
 """One change to a project's equipment: what is asked for an invoice, and what is returned of it."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -16,10 +17,12 @@ from cloud.funding.materials import (
     APPROVE,
     NOT_SUBMITTED,
     SUBMIT,
+    Limit,
     Material,
     MaterialVerdict,
     VendorInvoice,
     judge,
+    running,
 )
 from cloud.funding.models import (
     CREDIT,
@@ -31,10 +34,11 @@ from cloud.funding.netting import DeductionKind
 from cloud.funding.policy import F22
 from cloud.funding.process.opening import dropped, opened
 from cloud.funding.process.writing import Chain
+from cloud.funding.process.writing_off import written_off
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.change import Change, Event, Reliance, Timer
 from cloud.kernel.ids import derived
-from cloud.kernel.money import ZERO, Money
+from cloud.kernel.money import ZERO, Money, total
 from cloud.kernel.ports import Records, Stored
 from cloud.portfolio.models import Milestone, Project
 
@@ -76,20 +80,19 @@ def material_of(direct: DirectPay, project: Project) -> Material:
     )
 
 
+def running_limits(direct: DirectPay, project: Project, at: datetime) -> tuple[Limit, ...]:
+    """Give the material limits of a project that may still be missed, be they over already."""
+    if not has_clocks(direct, project):
+        return ()
+    return running(material_of(direct, project), at, project.programme)
+
+
 def timers_of(direct: DirectPay, project: Project, at: datetime) -> tuple[Timer, ...]:
     """Give the timers of the limits that may still be missed, be they over already."""
-    material = material_of(direct, project)
-    if not has_clocks(direct, project) or direct.material_taken_at is not None:
-        return ()
-    verdict = judge(material, at, project.programme)
-    waits = {
-        SUBMIT_DUE: None if material.m1_submitted_at else verdict.submit_missed_from,
-        APPROVE_DUE: None if material.install_approved_at else verdict.approve_missed_from,
-    }
+    names = {SUBMIT: SUBMIT_DUE, APPROVE: APPROVE_DUE}
     return tuple(
-        Timer(timer_id(project.id, wakes), project.id, wakes, due)
-        for wakes, due in waits.items()
-        if due is not None
+        Timer(timer_id(project.id, names[one.clock]), project.id, names[one.clock], one.missed_from)
+        for one in running_limits(direct, project, at)
     )
 
 
@@ -216,17 +219,30 @@ class Equipment:
         found = self._records.load_all(Deduction, ids)
         because = f"the vendor's invoice {gone.number} does not hold any more"
         undone = [one for stored in found.values() for one in self._drop(stored, because)]
-        recovered = Money(sum(stored.record.recovered.cents for stored in found.values()))
+        recovered = self._recovered(stored.record for stored in found.values())
         kind, back = DeductionKind.MATERIAL, recovered
         if self.direct.closed_at is not None:
             kind = DeductionKind.CANCELLATION
-            back = recovered if late_id(gone.id) in found else gone.amount
+            back = recovered if late_id(gone.id) in found else self._settled(gone.amount)
         mirrored = ledger.move(gone.amount, debit=ledger.VENDOR_CASH, credit=ledger.MATERIAL_COST)
         causes = (gone.id, self.direct.id, *found)
         self._post(derived("LE", gone.id, "voided"), (*mirrored, *undone), causes, says)
         if back:
             credit = self._credit(gone, back, says)
             self._open(credit, ledger.giving_back(kind, back), rule=rule_of(kind))
+
+    def _recovered(self, debts: Iterable[Deduction]) -> Money:
+        """Give what was really taken of debts: what was written off was taken from nobody (D13)."""
+        known = list(debts)
+        off = total(written_off(self._records, known).values())
+        return total(one.recovered for one in known) - off
+
+    def _settled(self, amount: Money) -> Money:
+        """Give what of an invoice the project's cancellation took, or still asks for."""
+        about = self._records.find(Deduction, by="project_id", value=self.direct.id)
+        asked = [one.record for one in about if one.record.kind is DeductionKind.CANCELLATION]
+        off = total(written_off(self._records, asked).values())
+        return max(amount - off, ZERO)
 
     def _credit(self, invoice: EquipmentInvoice, amount: Money, says: str) -> Payable:
         """Give back what was taken; it waits with the project's money while that is not closed."""

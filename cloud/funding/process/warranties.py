@@ -98,8 +98,19 @@ def _tables(records: Records, programme: str) -> list[WarrantyPrices]:
     return [one.record for one in found]
 
 
-def release_payable(records: Records, *, payable_id: str, by: str, at: datetime) -> Payable:
-    """Take the hold off a payable; it goes with the next run. Without a hold nothing happens."""
+def release_payable(
+    records: Records, *, payable_id: str, by: str, at: datetime
+) -> Payable | Refused:
+    """Take the hold off a payable; it goes with the next run. Without a hold nothing happens.
+
+    One that waits for a price is freed by the price alone, so that its offset is never a silent
+    zero (F24).
+    """
+    if by != ACCRUAL:
+        item = require(records.load(Payable, payable_id), "payable", payable_id).record
+        if item.hold == Blocked.UNPRICED_INVERTER:
+            because = f"payable {payable_id} waits for the price of an inverter: import the table"
+            return Refused("F24", because, "unpriced_inverter")
     stored = require(records.load(Payable, payable_id), "payable", payable_id)
     if not stored.record.hold or stored.record.state is not PayableState.OPEN:
         return stored.record

@@ -15,11 +15,15 @@ from cloud.portfolio.papers import (
     WAITING,
     BankChange,
     BankChangeState,
+    DocumentKind,
+    DocumentState,
+    PartnerDocument,
     corrects,
     takes_effect,
     wrong_bank_details,
 )
 from cloud.portfolio.policy import BANK_CHANGE_HOLD_HOURS, CORRECTED_BY_BANK, TWO_PEOPLE
+from cloud.portfolio.process.documents import taking_the_place
 
 BANK_CHANGE_DUE = "bank_change_due"
 BANK = "bank"
@@ -33,6 +37,7 @@ def ask_bank_change(
     partner_id: str,
     routing_number: str,
     account_number: Secret,
+    authorization_id: str,
     at: datetime,
     by: str,
     account_kind: AccountKind = AccountKind.CHECKING,
@@ -40,7 +45,18 @@ def ask_bank_change(
     """Ask for other bank details (P-81, P-85); the addresses on record are told at once.
 
     Nothing changes until another person agreed and the hold is over. While one change waits, there
-    is no other: asking for the same one again gives it as it stands.
+    is no other: asking for the same one again gives it as it stands, where the account can be
+    compared. Where it lies sealed, a second request is another one, and is refused.
+
+    Args:
+        records: where everything is kept.
+        partner_id: who is paid.
+        routing_number: of the bank.
+        account_number: at that bank.
+        authorization_id: the partner's bank authorization for this account, which waits (F05).
+        at: when.
+        by: who asks.
+        account_kind: what kind of account it is.
     """
     on = at.astimezone(UTC).date()
     wrong = wrong_bank_details(routing_number=routing_number, account_number=account_number, on=on)
@@ -56,26 +72,54 @@ def ask_bank_change(
         account_kind,
         by,
         at,
+        authorization_id=authorization_id,
     )
     if last is not None and last.record.state in WAITING:
         return _same_or_refused(last.record, made)
+    paper = _authorization(records, made)
+    if isinstance(paper, Refused):
+        return paper
     says = f"{by} asks to pay partner {partner_id} to an account ending in {account_number.last4}"
     event = Event(partner_id, "bank_change_asked", at, by, _HOLD, (made.id,), says)
     told = letters.bank_change_asked(made, partner=partner, at=at)
-    records.commit(Change(saves=(Save(made, NEW),), events=(event,), letters=told))
+    change = Change(saves=(Save(made, NEW),), events=(event,), letters=told)
+    records.commit(change + Change(relies_on=(paper.relied_on(),)))
     return made
 
 
 def _same_or_refused(known: BankChange, made: BankChange) -> BankChange | Refused:
-    """Compare by what may be seen here: an account that lies sealed shows four digits."""
+    """Give the change that waits, where what is asked for is the same to the last digit."""
 
-    def seen(one: BankChange) -> tuple[str, ...]:
-        return (one.routing_number, one.account_number.last4, one.account_kind, one.asked_by)
+    def wanted(one: BankChange) -> tuple[object, ...]:
+        told = (one.routing_number, one.account_kind, one.authorization_id, one.asked_by)
+        return (*told, one.account_number)
 
-    if seen(known) == seen(made):
+    if wanted(known) == wanted(made):
         return known
     because = f"change {known.id} of these bank details waits already: stop it first"
     return Refused(_HOLD, because, "change_waits")
+
+
+def _authorization(records: Records, change: BankChange) -> Stored[PartnerDocument] | Refused:
+    """Give the paper that allows payments to the new account (F05).
+
+    One that is on file already was given for the account that is paid now.
+    """
+    stored = records.load(PartnerDocument, change.authorization_id)
+    if (
+        stored is None
+        or stored.record.partner_id != change.partner_id
+        or stored.record.kind is not DocumentKind.BANK_AUTHORIZATION
+    ):
+        because = "name the bank authorization for the new account, which was sent before"
+        return Refused("F05", because, "authorization_missing")
+    if stored.record.state is not DocumentState.WAITING:
+        because = (
+            f"document {stored.record.id} is {stored.record.state}: send a bank authorization for "
+            "the new account"
+        )
+        return Refused("F05", because, "authorization_not_new")
+    return stored
 
 
 def _latest(records: Records, partner_id: str) -> tuple[int, Stored[BankChange] | None]:
@@ -100,6 +144,12 @@ def bank_change(records: Records, change_id: str) -> Stored[BankChange]:
     return require(records.load(BankChange, change_id), "change of bank details", change_id)
 
 
+def bank_changes_of(records: Records, partner_id: str) -> tuple[BankChange, ...]:
+    """Give all changes of a partner's bank details, the oldest first; a new one may be late."""
+    found = records.find(BankChange, by="partner_id", value=partner_id)
+    return tuple(sorted((one.record for one in found), key=lambda one: (one.asked_at, one.id)))
+
+
 def agree_bank_change(
     records: Records, *, change_id: str, at: datetime, by: str
 ) -> BankChange | Refused:
@@ -113,6 +163,10 @@ def agree_bank_change(
     if len({change.asked_by, by}) < TWO_PEOPLE.on(at.astimezone(UTC).date()):
         because = f"{by} asked for this, so somebody else agrees"
         return Refused(TWO_PEOPLE.id, because, "maker_is_checker")
+    paper = _still_standing(records, change)
+    if paper is None:
+        because = f"the bank authorization of change {change_id} was withdrawn or refused"
+        return Refused("F05", because, "authorization_missing")
     partner = require(records.load(Partner, change.partner_id), "partner", change.partner_id)
     counts_from = takes_effect(at)
     after = replace(
@@ -127,7 +181,13 @@ def agree_bank_change(
     timer = Timer(_timer(change_id), change_id, BANK_CHANGE_DUE, counts_from)
     told = letters.bank_change_agreed(after, partner=partner.record, at=at)
     records.commit(
-        Change(saves=(stored.replaced_by(after),), events=(event,), letters=told, timers=(timer,))
+        Change(
+            saves=(stored.replaced_by(after),),
+            events=(event,),
+            letters=told,
+            timers=(timer,),
+            relies_on=(paper.relied_on(),),
+        )
     )
     return after
 
@@ -179,7 +239,7 @@ def _stop(
 def wake(records: Records, *, timer: Timer, at: datetime) -> None:
     """Hand a change whose hold is over to whoever may open its account (P-81).
 
-    It is told every time that the timer rings; that it counts is decided there, once.
+    It is told every time that a timer rings; that it counts is decided there, once.
 
     Raises:
         BadInput: the timer is another stage's.
@@ -187,13 +247,44 @@ def wake(records: Records, *, timer: Timer, at: datetime) -> None:
     if timer.wakes not in WAKES:
         msg = f"timer {timer.id} wakes {timer.wakes!r}, which is not a change of bank details"
         raise BadInput(msg)
-    message = Message(
-        id=derived("MSG", timer.subject, BANK_CHANGE_DUE),
+    records.commit(Change(messages=(_due(timer.subject, rings=timer.due_at, at=at),)))
+
+
+def tell_bank_change_due(
+    records: Records, *, change_id: str, at: datetime, by: str
+) -> BankChange | Refused:
+    """Hand a change over once more whose hold is over and that did not come to count (P-81).
+
+    For a person who sees that its message was lost; telling twice lets it count once.
+    """
+    stored = bank_change(records, change_id)
+    change = stored.record
+    if change.state is BankChangeState.EFFECTIVE:
+        return change
+    if change.state is not BankChangeState.AGREED or change.takes_effect_at is None:
+        return Refused(_HOLD, f"change {change_id} is {change.state}", "conflict")
+    if at < change.takes_effect_at:
+        return _too_early(change_id, change.takes_effect_at)
+    says = f"{by} has change {change_id} of bank details applied, whose hold is over"
+    event = Event(change.partner_id, "bank_change_told", at, by, _HOLD, (change_id,), says)
+    message = _due(change_id, rings=at, at=at)
+    records.commit(Change(events=(event,), messages=(message,), relies_on=(stored.relied_on(),)))
+    return change
+
+
+def _due(change_id: str, *, rings: datetime, at: datetime) -> Message:
+    """Give the message that a hold is over; each ring has its own, as delivered ones are kept."""
+    return Message(
+        id=derived("MSG", change_id, BANK_CHANGE_DUE, rings.astimezone(UTC).isoformat()),
         topic=BANK_CHANGE_DUE,
         at=at,
-        body={"change_id": timer.subject},
+        body={"change_id": change_id},
     )
-    records.commit(Change(messages=(message,)))
+
+
+def _too_early(change_id: str, counts_from: datetime) -> Refused:
+    because = f"change {change_id} counts from {counts_from.isoformat()}"
+    return Refused(_HOLD, because, "hold_not_over")
 
 
 WAKES = frozenset({BANK_CHANGE_DUE})
@@ -203,8 +294,10 @@ WAKES = frozenset({BANK_CHANGE_DUE})
 def apply_bank_change(records: Records, *, change_id: str, at: datetime) -> BankChange | Refused:
     """Let agreed bank details count once their hold is over (P-81).
 
-    Payments wait until the bank was asked about the account (a prenote). One that was stopped
-    meanwhile stays stopped, and applying again changes nothing.
+    Payments wait until the bank was asked about the account (a prenote). The authorization that
+    names this account takes the place of the one before (F05); where it was withdrawn or refused
+    meanwhile, the change is stopped instead. One that was stopped stays stopped, and applying again
+    changes nothing.
 
     Raises:
         BrokenInvariant: the key that opens the account is not here.
@@ -214,8 +307,11 @@ def apply_bank_change(records: Records, *, change_id: str, at: datetime) -> Bank
     if change.state is not BankChangeState.AGREED or change.takes_effect_at is None:
         return change
     if at < change.takes_effect_at:
-        because = f"change {change_id} counts from {change.takes_effect_at.isoformat()}"
-        return Refused(_HOLD, because, "hold_not_over")
+        return _too_early(change_id, change.takes_effect_at)
+    paper = _still_standing(records, change)
+    if paper is None:
+        because = "its bank authorization was withdrawn or refused before it counted"
+        return _stop(records, change_id, (BankChangeState.REJECTED, BANK_CHANGE_DUE, because), at)
     known = require(records.load(Partner, change.partner_id), "partner", change.partner_id)
     partner = known.record
     after = replace(change, state=BankChangeState.EFFECTIVE)
@@ -226,21 +322,34 @@ def apply_bank_change(records: Records, *, change_id: str, at: datetime) -> Bank
         account_kind=change.account_kind,
         bank_details_version=partner.bank_details_version + 1,
         bank_account_blocked=False,
+        bank_authorization_on_file=True,
         prenote=Prenote.DUE,
         prenote_sent_on=None,
     )
     says = f"partner {partner.id} is paid to the account ending in {change.account_number.last4}"
-    causes = (change_id, change.asked_by, change.agreed_by)
+    causes = (change_id, change.asked_by, change.agreed_by, change.authorization_id)
     event = Event(partner.id, "bank_change_effective", at, BANK_CHANGE_DUE, _HOLD, causes, says)
     told = letters.bank_change_effective(after, partner=partner, at=at)
     records.commit(
         Change(
-            saves=(stored.replaced_by(after), known.replaced_by(paid_to)),
+            saves=(
+                stored.replaced_by(after),
+                known.replaced_by(paid_to),
+                *taking_the_place(records, paper, at=at, by=change.agreed_by),
+            ),
             events=(event,),
             letters=told,
         )
     )
     return after
+
+
+def _still_standing(records: Records, change: BankChange) -> Stored[PartnerDocument] | None:
+    """Give the authorization of a change unless it was withdrawn or refused since."""
+    stored = records.load(PartnerDocument, change.authorization_id)
+    if stored is None or stored.record.state in {DocumentState.WITHDRAWN, DocumentState.REFUSED}:
+        return None
+    return stored
 
 
 def _timer(change_id: str) -> str:

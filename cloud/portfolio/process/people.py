@@ -158,12 +158,13 @@ def grant_first_role(
 ) -> Holder | Refused:
     """Let the owner's administrator make the first Accounting Admin of an organisation (P-80).
 
-    Refused: it has one already, who makes any other.
+    Refused: it has one already, who makes any other. While only persons hold the role, who call no
+    API, the first program is made here too.
     """
     stored = _holder(records, holder_id)
     if role in stored.record.roles:
         return stored.record
-    others = _roster(records, stored.record.partner_id).record.holders
+    others = _who_grants(records, stored.record)
     if others:
         because = (
             f"organisation {stored.record.partner_id} has an Accounting Admin ({others[0]}), "
@@ -173,6 +174,14 @@ def grant_first_role(
     if not _is_active(stored.record):
         return _gone(stored.record)
     return _write(records, stored, role, gains=True, relies_on=None, at=at, by=by)
+
+
+def _who_grants(records: Records, gains: Holder) -> tuple[str, ...]:
+    """Give the Accounting Admins that the organisation has for it: for a program, the programs."""
+    holders = _roster(records, gains.partner_id).record.holders
+    if not isinstance(gains, ApiClient):
+        return holders
+    return tuple(sorted(records.load_all(ApiClient, list(holders))))
 
 
 def revoke_role(

@@ -29,6 +29,7 @@ from cloud.portfolio.process.proposing import agreeing, proposal, propose
 from cloud.portfolio.proposals import Proposal, ProposalState
 
 CANCEL_PROJECT = "cancel_project"
+PREPAID_COMMISSION = "prepaid_commission"
 
 
 class CancellationReason(StrEnum):
@@ -195,31 +196,76 @@ def _no_programme(programme: str) -> Refused:
     return Refused(PROGRAMMES.id, f"no programme {programme!r} is funded", "unknown_programme")
 
 
-def set_prepaid_commission(
-    records: Records, *, project_id: str, amount: Money, at: datetime, by: str
-) -> Project | Refused:
-    """Note what was paid before the installation (F10), until M1 or the end of the project.
+# ---------------------------------------------------------------------- paid beforehand
+def propose_prepaid_commission(
+    records: Records, *, project_id: str, amount: Money, because: str, at: datetime, by: str
+) -> Proposal | Refused:
+    """Propose to note what was paid before the installation (F10, D09), in place of what stands.
 
     Raises:
+        NotFound: there is no such project.
         BadInput: it is below nothing.
     """
-    stored = require(records.load(Project, project_id), "project", project_id)
-    project = stored.record
+    project = require(records.load(Project, project_id), "project", project_id).record
     if amount < ZERO:
         msg = f"prepaid commission of project {project_id}: {amount} is below nothing"
         raise BadInput(msg)
-    if project.prepaid_commission == amount:
-        return project
-    if project.cancelled:
-        return Refused("F10", f"project {project_id} is cancelled", "project_cancelled")
-    if project.reached_at(Milestone.M1) is not None or project.occurrence(Milestone.M1):
-        because = f"project {project_id} reached M1: nothing is prepaid after the installation"
-        return Refused("F10", because, "already_installed")
-    after = replace(project, prepaid_commission=amount)
-    says = f"{amount} of commission was paid before project {project_id} is installed"
-    event = Event(project_id, "commission_prepaid", at, by, "F10", says=says)
-    records.commit(Change(saves=(stored.replaced_by(after),), events=(event,)))
+    wrong = _against_prepaying(project, amount)
+    if wrong is not None:
+        return wrong
+    return propose(
+        records,
+        kind=PREPAID_COMMISSION,
+        subject=project_id,
+        facts={"amount": str(amount.cents)},
+        because=because,
+        at=at,
+        by=by,
+    )
+
+
+def agree_prepaid_commission(
+    records: Records, *, proposal_id: str, at: datetime, by: str
+) -> Project | Refused:
+    """Note what another person proposed as prepaid (D09, F10); agreeing again changes nothing.
+
+    Raises:
+        NotFound: there is no such proposal.
+    """
+    asked = proposal(records, proposal_id)
+    wanted = asked.record
+    if wanted.kind != PREPAID_COMMISSION:
+        because = f"proposal {proposal_id} is of no prepaid commission"
+        return Refused(TWO_PEOPLE.id, because, "other_proposal")
+    stored = require(records.load(Project, wanted.subject), "project", wanted.subject)
+    decided = agreeing(asked, by=by, at=at)
+    if isinstance(decided, Refused):
+        return decided
+    if wanted.state is ProposalState.AGREED:
+        return stored.record
+    amount = Money(int(wanted.fact("amount")))
+    wrong = _against_prepaying(stored.record, amount)
+    if wrong is not None:
+        return wrong
+    after = replace(stored.record, prepaid_commission=amount)
+    says = f"{amount} of commission was paid before project {after.id} is installed"
+    event = Event(after.id, "commission_prepaid", at, by, "F10", (wanted.id,), says)
+    act = Change(saves=(stored.replaced_by(after),), events=(event,))
+    records.commit(act + decided[1])
     return after
+
+
+def _against_prepaying(project: Project, amount: Money) -> Refused | None:
+    """Say why no such commission may be noted (F10): from M1 on, or more than the project pays."""
+    if project.cancelled:
+        return Refused("F10", f"project {project.id} is cancelled", "project_cancelled")
+    if project.reached_at(Milestone.M1) is not None or project.occurrence(Milestone.M1):
+        because = f"project {project.id} reached M1: nothing is prepaid after the installation"
+        return Refused("F10", because, "already_installed")
+    if amount > project.value:
+        because = f"project {project.id} pays {project.value} in all, and {amount} is more"
+        return Refused("F10", because, "above_value")
+    return None
 
 
 # ---------------------------------------------------------------------- milestones

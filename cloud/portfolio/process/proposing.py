@@ -1,6 +1,7 @@
 """Proposals of acts that take two people: put on record, and decided by another."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from cloud.kernel.change import NEW, Change, Event, Save
@@ -21,23 +22,25 @@ def propose(
     at: datetime,
     by: str,
 ) -> Proposal | Refused:
-    """Put a proposal on record (D09); the same one again changes nothing.
+    """Put a proposal on record (D09); while the same one waits, that one is given.
 
-    Who proposes the same thing anew after it was decided makes another proposal.
+    Proposed anew after it was decided, it is another proposal. Ids count up, so that of two who
+    propose the same at once only one can write: an index would lag.
     """
     if not because.strip():
         return Refused(TWO_PEOPLE.id, "a proposal says why", "reason_missing")
     known = tuple(sorted(facts.items()))
-    pending = [
-        one.record
-        for one in records.find(Proposal, by="subject", value=subject)
-        if (one.record.kind, one.record.facts, one.record.by) == (kind, known, by)
-        and one.record.state is ProposalState.PENDING
-    ]
-    if pending:
-        return pending[0]
+    number = 0
+    while True:
+        name = derived("PRO", kind, subject, str(known), number)
+        found = records.load(Proposal, name)
+        if found is None:
+            break
+        if found.record.state is ProposalState.PENDING:
+            return found.record
+        number += 1
     made = Proposal(
-        derived("PRO", kind, subject, str(known), by, at.isoformat()),
+        name,
         kind,
         subject,
         known,
@@ -45,6 +48,9 @@ def propose(
         by,
         at,
     )
+    again = records.load(Proposal, made.id)  # the index may not show it yet
+    if again is not None:
+        return again.record
     says = f"{by} proposes {kind.replace('_', ' ')} of {subject}: {made.because}"
     event = Event(made.id, f"{kind}_proposed", at, by, TWO_PEOPLE.id, (subject,), says)
     records.commit(Change(saves=(Save(made, NEW),), events=(event,)))
@@ -65,6 +71,31 @@ def agreeing(
 ) -> tuple[Proposal, Change] | Refused:
     """Give the agreed proposal and the change that says so, to be written with the act itself."""
     return _deciding(stored, ProposalState.AGREED, by=by, at=at)
+
+
+def proposals_in(records: Records, state: ProposalState) -> list[Proposal]:
+    """Give the proposals in a state, the oldest first."""
+    found = [one.record for one in records.find(Proposal, by="state", value=state)]
+    return sorted(found, key=lambda one: (one.at, one.id))
+
+
+def withdraw(records: Records, *, proposal_id: str, at: datetime, by: str) -> Proposal | Refused:
+    """Take one's own proposal back; nothing of it is done."""
+    stored = proposal(records, proposal_id)
+    made = stored.record
+    if made.by != by:
+        because = f"{made.by} proposed this, and alone takes it back; others reject it"
+        return Refused(TWO_PEOPLE.id, because, "not_yours")
+    if made.state is ProposalState.WITHDRAWN:
+        return made
+    if made.state is not ProposalState.PENDING:
+        because = f"proposal {made.id} was {made.state} by {made.decided_by} already"
+        return Refused(TWO_PEOPLE.id, because, "conflict")
+    after = replace(made, state=ProposalState.WITHDRAWN, decided_by=by, decided_at=at)
+    says = f"{by} takes back what it proposed: {made.kind.replace('_', ' ')}"
+    event = Event(made.id, f"{made.kind}_withdrawn", at, by, TWO_PEOPLE.id, (made.subject,), says)
+    records.commit(Change(saves=(stored.replaced_by(after),), events=(event,)))
+    return after
 
 
 def reject(records: Records, *, proposal_id: str, at: datetime, by: str) -> Proposal | Refused:

@@ -53,6 +53,7 @@ NTP, M1, M2 = Milestone.NTP, Milestone.M1, Milestone.M2
 SUBMITTED, APPROVED = Milestone.INSTALL_SUBMITTED, Milestone.INSTALL_APPROVED
 CED = Vendor("V-1", "Cable & Electric", "office@vendor.example", "orders@vendor.example")
 OPERATIONS = "operations@owner.example"
+LATE = frozenset({"milestone", "payable", "offset", "project_registered", "project_cancelled"})
 CLOCK_DAYS = 120
 CAP_BPS, CAP_CENTS = 1_000, 500_000_00
 PRICE_CENTS = 412_34
@@ -98,25 +99,49 @@ class Chance:
         return found
 
 
-class KeptByKind(FragileRecords):
-    """The same records, found without looking through those of other kinds."""
+class LaggingRecords(FragileRecords):
+    """Records whose indexes may not show what this call and the one before it wrote.
+
+    Attributes:
+        lags: whether they lag now; who looks from outside sees all.
+    """
+
+    lags = False
 
     def __init__(self) -> None:
         super().__init__()
         self._by_kind: dict = {}
+        self._before: tuple[dict, dict] = ({}, {})
+        self._began = START
+
+    def begin(self, *, lags: bool, at: datetime) -> None:
+        """Begin another call: what was written before the last one is seen, and all of it soon."""
+        is_soon = at - self._began < timedelta(seconds=30)
+        self._before, self._began = (self._before[1] if is_soon else {}, {}), at
+        self.lags = lags
 
     def commit(self, change: Change) -> None:
+        keys = [(type(one.record), one.record.id) for one in change.saves]
+        before = {key: self._records.get(key) for key in keys}
         try:
             super().commit(change)
         finally:
-            for save in change.saves:
-                key = (type(save.record), save.record.id)
-                if key in self._records:
+            for key in keys:
+                if self._records.get(key) is not before[key]:
                     self._by_kind.setdefault(key[0], {})[key] = None
+                    self._before[1].setdefault(key, before[key])
 
     def find(self, kind, *, by, value):
-        every, self._records = self._records, {}
-        self._records = {key: every[key] for key in self._by_kind.get(kind, ())}
+        every = self._records
+        seen = {key: every[key] for key in self._by_kind.get(kind, ())}
+        if self.lags:
+            older, newer = self._before
+            for key, stored in {**newer, **older}.items():
+                if key[0] is kind and stored is None:
+                    seen.pop(key, None)
+                elif key[0] is kind:
+                    seen[key] = stored
+        self._records = seen
         try:
             return super().find(kind, by=by, value=value)
         finally:
@@ -174,7 +199,8 @@ class Told:
 class Months(World):
     """Stores, a bank and a clock; acts that die and come again; and the account beside."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lags: bool = True) -> None:
+        self.lags = lags
         self.partners = [
             partner("P-A"),
             partner("P-B", parent_id="P-A"),
@@ -182,8 +208,8 @@ class Months(World):
             partner("P-D"),
         ]
         super().__init__(self.partners)
-        self.records, self.bank = KeptByKind(), MoodyBank()
-        self.remember()
+        self.records, self.bank = LaggingRecords(), MoodyBank()
+        self.records.commit(Change(saves=tuple(Save(one) for one in self.partners)))
         direct_pay.put_vendor(self.records, vendor=CED, at=START, by="ana")
         self.now = START
         self.cut_off = window_of(START).opens_at
@@ -194,6 +220,9 @@ class Months(World):
         self.kept_by_bank: Counter = Counter()
         self.running: dict[str, tuple[str, int, date]] = {}
         self.delivered: set[str] = set()
+        self.held: set[str] = set()
+        self.seen: set[str] = set()
+        self.may_hold = True
         self.acts: Counter = Counter()
         self.number = 0
         self.is_priced = False
@@ -206,30 +235,39 @@ class Months(World):
         return self.number
 
     # ---------------------------------------------------------------- doing
-    def burn(self, writes: int) -> None:
-        self.records.fuse = self.documents.fuse = Fuse(writes)
+    def begin(self, *writes: int) -> None:
+        """Begin a call, which dies after so many writes; none is said by -1."""
+        self.records.fuse = self.documents.fuse = Fuse(self.chance.pick(writes))
+        self.lagged = self.lags and self.chance.one_in(3)
+        self.records.begin(lags=self.lagged, at=self.now)
+
+    def end(self) -> None:
+        self.records.fuse = self.documents.fuse = Fuse(-1)
+        self.records.lags = False
 
     def do(self, act, *args, **named):
         """Do something that may die after a write, and do it again then, as people would."""
-        self.burn(self.chance.pick((-1, -1, -1, 1, 2)))
+        self.now += timedelta(seconds=1)
+        self.begin(-1, -1, -1, 1, 2)
         try:
             answer = act(self.records, *args, **named)
         except Killed:
             self.count("killed")
-            self.burn(-1)
+            self.begin(-1)
             answer = act(self.records, *args, **named)
-        self.burn(-1)
+        finally:
+            self.end()
         if isinstance(answer, Refused):
             self.count(f"refused_{answer.code}")
         return answer
 
-    def pump(self, *, without: str = "", timers: bool = True) -> None:
+    def pump(self, *, timers: bool = True) -> None:
         """Deliver what leaves and wake who is due, until nothing moves any more."""
         for _ in range(400):
             waiting = [
                 one
                 for one in self.records.messages.values()
-                if one.id not in self.delivered and one.topic != without
+                if one.id not in self.delivered | self.held and not self._is_held(one)
             ]
             if waiting:
                 for message in self.chance.shuffled(waiting):
@@ -241,28 +279,47 @@ class Months(World):
             self._wake(min(due, key=lambda one: (one.due_at, one.id)))
         raise AssertionError("it goes on and on")
 
+    def _is_held(self, message) -> bool:
+        """Let some messages come late; those that the account beside must see at once do not."""
+        may = message.topic in LATE and message.body.get("milestone") != M2.value
+        if may and self.may_hold and message.id not in self.seen and self.chance.one_in(8):
+            self.held.add(message.id)
+            self.count("came_late")
+        self.seen.add(message.id)
+        return message.id in self.held
+
+    def release(self) -> None:
+        """Deliver what was held."""
+        self.held.clear()
+        self.may_hold = False
+        self.pump()
+        self.may_hold = True
+        self.look()
+
     def _deliver(self, message) -> None:
         take = TOPICS.get(message.topic)
         try:
             for _ in range(1 + self.chance.one_in(6)):
-                self.burn(self.chance.pick((-1, -1, 1, 2, 3, 7)))
+                self.begin(-1, -1, 1, 2, 3, 7)
                 if take:
                     take(self, message.body)
                 self.delivered.add(message.id)
         except Killed:
             self.count("killed_in_message")  # it was not told to be done, so it comes again
-        self.burn(-1)
+        finally:
+            self.end()
 
     def _wake(self, timer) -> None:
         del self.records.timers[timer.id]
-        self.burn(self.chance.pick((-1, -1, 1, 2)))
+        self.begin(-1, -1, 1, 2)
         try:
             WAKES[timer.wakes](self.records, timer, self.now)
             self.count(f"woken_{timer.wakes}")
         except Killed:
             self.count("killed_in_timer")
             self.records.timers.setdefault(timer.id, timer)
-        self.burn(-1)
+        finally:
+            self.end()
 
     def pass_to(self, instant: datetime, *, asleep: bool = False) -> None:
         """Let time pass; timers wake at their time, or all at the end if nobody was there."""
@@ -331,7 +388,7 @@ class Months(World):
     # ---------------------------------------------------------------- looking after an act
     def look(self) -> None:
         """Bring the account beside to what the clocks and the vendor's bills mean by now."""
-        for told in self.told.values():
+        for told in self.told.values() if not self.held else ():
             self.see_bills(told)
             self.see_clawback(told)
 
@@ -373,8 +430,12 @@ class Months(World):
                 told.clawed += raised
                 told.worth -= raised
                 self.count("clawback_raised")
+        looks_again = any(
+            one.subject == told.name and one.due_at <= self.now + HOUR
+            for one in self.records.timers.values()
+        )
         for debt in self.of_project(Deduction, told.name):
-            if debt.kind == "clawback_m1" and debt.state == "open":
+            if debt.kind == "clawback_m1" and debt.state == "open" and not looks_again:
                 assert debt.paused == (not is_over), f"{debt.id} is paused: {debt.paused}"
                 if debt.paused:
                     self.count("clawback_paused")
@@ -582,6 +643,7 @@ class Months(World):
             if self.chance.one_in(2):
                 self.pass_to(self.now + 4 * DAY)
                 self.run()
+            self.release()
             item = self.records.load(Payable, payable_of_invoice(f"INV-{number}"))
             if item.record.state == "open":
                 self.services[owner] -= cents
@@ -780,6 +842,9 @@ class Months(World):
             at=self.now,
             by="ana",
         )
+        if self.lagged:
+            self.count("prepared_in_the_dark")
+            return run
         for name in run.plan_ids:
             plan = self.records.load(RunPlan, name).record
             open_ = sum(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from bank_replies import returns_for
-from funding_world import AT, RUN_ID, World, partner
+from funding_world import AT, BANK, RUN_ID, Killed, World, partner
 
 from cloud.funding import ach, process
 from cloud.funding.models import BankFileTaken, FundingRun, Payable, PrenoteTrace
@@ -21,7 +21,12 @@ def paid(*names: str, **changes) -> World:
     for number, name in enumerate(names):
         world.service(f"INV-{name}", 100_00 + number, name)
     world.run()
+    sent(world)
     return world
+
+
+def sent(world: World) -> FundingRun:
+    return process.mark_sent(world.records, run_id=RUN_ID, by="tess", at=AT)
 
 
 def sent_file(world: World) -> bytes:
@@ -34,12 +39,26 @@ def traces(world: World) -> dict[str, str]:
     return {line.credit.identification: line.trace_number for line in lines}
 
 
+def agree(world: World, kept: BankFileTaken, by="ada"):
+    return process.agree_bank_file(world.records, file_id=kept.id, at=AT, by=by)
+
+
+def work_through(world: World, kept: BankFileTaken, *, at=AT, company=None) -> BankFileTaken:
+    return process.take_bank_file(
+        world.records,
+        world.documents,
+        file_id=kept.id,
+        company=company or BANK.company_identification,
+        operations=OPERATIONS,
+        at=at,
+    )
+
+
 def take(world: World, content: bytes, at=AT) -> BankFileTaken:
     kept = process.keep_bank_file(world.records, world.documents, content=content, at=at, by="tess")
+    agree(world, kept)
     for _ in range(2):
-        done = process.take_bank_file(
-            world.records, world.documents, file_id=kept.id, operations=OPERATIONS, at=at
-        )
+        done = work_through(world, kept, at=at)
     again = process.keep_bank_file(
         world.records, world.documents, content=content, at=at + timedelta(days=1), by="bob"
     )
@@ -118,6 +137,9 @@ def test_a_new_account_is_asked_about_beside_the_run_and_paid_three_banking_days
         ("P-NEW", 0)
     ]
     found = world.records.load(Partner, "P-NEW").record
+    assert found.prenote is Prenote.DUE, "nothing was sent yet"
+    sent(world)
+    found = world.records.load(Partner, "P-NEW").record
     assert (found.prenote, found.prenote_sent_on) == (Prenote.SENT, run.funding_date)
     world.partners[1] = found
     monday = world.prepare(cutoff=LATE, at=LATE)
@@ -131,6 +153,7 @@ def test_an_account_that_the_bank_says_no_to_is_not_paid():
     world = World([partner("P-A"), partner("P-NEW", prenote=Prenote.DUE)])
     world.service("INV-1", 100_00)
     run = world.run()
+    sent(world)
     content = world.documents.get(run.prenote_reference)
     (line,) = world.records.find(PrenoteTrace, by="run_id", value=RUN_ID)
     (entry,) = take(world, returns_for(content, {line.record.id: "R04"})).done
@@ -144,6 +167,7 @@ def test_a_correction_of_a_question_counts_for_that_account_only():
     world = World([partner("P-NEW", prenote=Prenote.DUE)])
     world.service("INV-1", 100_00)
     run = world.run()
+    sent(world)
     content = world.documents.get(run.prenote_reference)
     (line,) = world.records.find(PrenoteTrace, by="run_id", value=RUN_ID)
     stored = world.records.load(Partner, "P-NEW")
@@ -156,3 +180,74 @@ def test_a_correction_of_a_question_counts_for_that_account_only():
     (entry,) = take(world, answer).done
     assert entry.action == "correction_manual_review"
     assert world.records.load(Partner, "P-NEW").record.account_number.value == "5555"
+
+
+@pytest.mark.rule("D11")
+def test_what_was_sent_late_is_waited_for_from_that_day():
+    world = World([partner("P-NEW", prenote=Prenote.DUE)])
+    run = world.service("INV-1", 100_00) and world.run()
+    late = datetime(2026, 12, 4, 15, 0, tzinfo=UTC)
+    process.mark_sent(world.records, run_id=run.id, by="tess", at=late)
+    found = world.records.load(Partner, "P-NEW").record
+    assert str(found.prenote_sent_on) == "2026-12-07"
+
+
+@pytest.mark.rule("D09")
+def test_a_second_person_says_that_a_file_is_the_banks():
+    world = paid("P-A")
+    (trace,) = traces(world).values()
+    content = returns_for(sent_file(world), {trace: "R03"})
+    kept = process.keep_bank_file(world.records, world.documents, content=content, at=AT, by="tess")
+    with pytest.raises(BadInput, match="a second person has not agreed"):
+        work_through(world, kept)
+    assert agree(world, kept, by="tess").code == "maker_is_checker"
+    for hour in range(2):
+        agreed = process.agree_bank_file(
+            world.records, file_id=kept.id, at=AT + timedelta(hours=hour), by="ada"
+        )
+        assert agreed.agreed_by == "ada"
+    wanted = [one for one in world.records.messages.values() if one.topic == "bank_file"]
+    assert len(wanted) == 2, "an order that was lost is given again"
+    done = work_through(world, kept, company="9999999999")
+    assert [one.action for one in done.done] == ["other_company_manual_review"]
+    assert done.needs_person
+    assert not world.records.find(Payable, by="state", value="open")
+
+
+@pytest.mark.rule("D04")
+def test_a_file_that_was_interrupted_tells_the_same_when_it_goes_on():
+    calm = paid("P-A", "P-B")
+    numbers = traces(calm)
+    codes = {numbers["P-A"]: "R23", numbers["P-B"]: "R03"}
+    content = returns_for(sent_file(calm), codes)
+    expected = take(calm, content)
+    for writes in range(1, 30):
+        world = paid("P-A", "P-B")
+        kept = process.keep_bank_file(
+            world.records, world.documents, content=content, at=AT, by="tess"
+        )
+        agree(world, kept)
+        world.fuse(writes)
+        try:
+            work_through(world, kept)
+        except Killed:
+            world.fuse(-1)
+            done = work_through(world, kept)
+            assert (done.done, done.needs_person) == (expected.done, True)
+            continue
+        break
+    assert writes > 3
+
+
+@pytest.mark.rule("D04")
+@pytest.mark.rule("D40")
+def test_what_the_bank_does_not_have_cannot_come_back():
+    world = World()
+    world.service("INV-1", 100_00)
+    world.run()
+    (trace,) = traces(world).values()
+    for code in ("R03", "R06"):
+        verdict = process.return_payment(world.records, trace_number=trace, code=code, at=AT)
+        assert (verdict.action, verdict.reversed.cents) == ("not_sent_manual_review", 0)
+    assert not world.records.find(Payable, by="state", value="open")
+    assert not world.records.load(Partner, "P-A").record.bank_account_blocked

@@ -14,6 +14,7 @@ from cloud.funding.models import (
     Deduction,
     FundingRun,
     LedgerEntry,
+    LedgerHead,
     Payable,
     PayableState,
     PaymentTrace,
@@ -70,6 +71,26 @@ def first(world: World, kind, by="partner_id", value="P-A"):
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
+        (
+            lambda world: world.records._records.pop((LedgerHead, "P-A")),
+            "P-A: the end of its chain is gone",
+        ),
+        (
+            lambda world: world.records._records.pop(
+                (Payable, first(world, Payable, value="P-B").id)
+            ),
+            "is not the one that was paid",
+        ),
+        (
+            lambda world: change(world, first(world, Payable, value="P-B"), amount=Money(1)),
+            "is not the one that was paid",
+        ),
+        (
+            lambda world: change(
+                world, first(world, PaymentTrace, "run_id", RUN_ID), partner_id="P-B"
+            ),
+            "is another's",
+        ),
         (
             lambda world: change(world, first(world, LedgerEntry), says="another"),
             "its content was changed after it was written",
@@ -141,6 +162,10 @@ def first(world: World, kind, by="partner_id", value="P-A"):
         ),
     ],
     ids=[
+        "end of the chain gone",
+        "a paid payable gone",
+        "amount of a paid payable",
+        "line of another",
         "words of an entry",
         "postings of an entry",
         "entry gone",
@@ -182,3 +207,30 @@ def test_the_balance_of_an_earlier_instant_is_the_one_of_then():
     cut_off = world.records.load(FundingRun, RUN_ID).record.cut_off_at
     assert balances(cut_off) == before
     assert balances(cut_off, Seen.EVENT) == now
+
+
+def test_a_check_is_kept_and_operations_hear_of_what_differs():
+    world = lived()
+    for _ in range(2):
+        asked = process.order_check(world.records, by="otto", at=AT)
+    wanted = [one.body for one in world.records.messages.values() if one.topic == "books_check"]
+    assert wanted == [{"check_id": asked.id}]
+
+    def checked(check_id):
+        return process.check_books(
+            world.records,
+            world.documents,
+            check_id=check_id,
+            operations="operations@owner.example",
+            at=AT,
+        )
+
+    good = checked(asked.id)
+    assert (good.differences, good.entries, good.done_at) == (0, 7, AT)
+    assert process.books_check(world.records, asked.id) == good
+    change(world, first(world, LedgerEntry), says="another")
+    assert checked(asked.id) == good, "a check that was done stays as it was"
+    bad = checked(process.order_check(world.records, by="otto", at=AT + timedelta(days=1)).id)
+    assert bad.differences == 1
+    (letter,) = [one for one in world.records.letters.values() if one.thread == bad.id]
+    assert bad.problems[0] in letter.text

@@ -76,7 +76,14 @@ def test_it_is_approved_once_a_third_person_let_it_go_on():
     assert world.approve(run, at=later).code == "breaker"
 
     def release(by, because="a large project"):
-        return process.release(world.records, run_id=run.id, because=because, by=by, at=later)
+        return process.release(
+            world.records,
+            run_id=run.id,
+            plans_hash=run.plans_hash,
+            because=because,
+            by=by,
+            at=later,
+        )
 
     assert release("ana").code == "maker_is_checker"
     assert release("cleo", " ").code == "reason_missing"
@@ -88,11 +95,13 @@ def test_it_is_approved_once_a_third_person_let_it_go_on():
 @pytest.mark.rule("D10")
 def test_what_changes_is_looked_at_anew():
     world, run, later = unusual_world()
-    process.release(world.records, run_id=run.id, because="known", by="cleo", at=later)
+    looked = {"run_id": run.id, "plans_hash": run.plans_hash, "because": "known", "by": "cleo"}
+    process.release(world.records, **looked, at=later)
     world.service("INV-MORE", 1_00, at=later - timedelta(hours=1))
     again = world.prepare(cutoff=later, at=later)
     assert again.unusual
     assert not again.released_by
+    assert process.release(world.records, **looked, at=later).code == "stale_preview"
 
 
 @pytest.mark.rule("D10")
@@ -100,5 +109,7 @@ def test_a_usual_run_needs_no_release():
     world = World()
     world.service("INV-1", 100)
     run = world.prepare()
-    refused = process.release(world.records, run_id=run.id, because="x", by="cleo", at=FIRST)
+    refused = process.release(
+        world.records, run_id=run.id, plans_hash=run.plans_hash, because="x", by="cleo", at=FIRST
+    )
     assert refused.code == "conflict"

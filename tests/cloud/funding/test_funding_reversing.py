@@ -11,6 +11,7 @@ from cloud.funding.models import FundingRun, Payable, PaymentTrace
 from cloud.kernel.decision import Refused
 from cloud.kernel.money import Money
 from cloud.kernel.policy import COMFORT
+from cloud.portfolio import process as portfolio
 from cloud.portfolio.proposals import Proposal
 
 OPERATIONS = "operations@owner.example"
@@ -154,3 +155,28 @@ def test_whose_money_must_be_one_of_two():
         world.records, trace_number=trace, whose="mine", because="x", at=AT, by="ana"
     )
     assert refused.code == "invalid_value"
+
+
+@pytest.mark.rule("D41")
+def test_what_was_agreed_about_one_thing_is_not_agreed_about_another():
+    world, trace = sent()
+    proposal = propose(world, trace)
+    process.return_payment(world.records, trace_number=trace, code="R24", at=AT)
+    wrong = process.agree_assignment(world.records, proposal_id=proposal.id, at=AT, by="bob")
+    assert wrong.code == "conflict"
+    assert balances(world)["suspense_returns"] == -480_00
+    other = process.propose_assignment(
+        world.records, trace_number=trace, whose="bank", because="x", at=AT, by="ana"
+    )
+    assert agree(world, other).code == "conflict"
+
+
+@pytest.mark.rule("D30")
+def test_agreed_too_late_it_stays_undone_and_can_be_rejected():
+    world, trace = sent()
+    proposal = propose(world, trace)
+    late = AT + timedelta(days=30)
+    assert agree(world, proposal, at=late).code == "reversal_too_late"
+    assert not world.records.load(PaymentTrace, trace).record.reversal
+    rejected = portfolio.reject(world.records, proposal_id=proposal.id, at=late, by="bob")
+    assert rejected.state == "rejected"

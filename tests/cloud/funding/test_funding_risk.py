@@ -107,7 +107,7 @@ def extended(days, *, state=RequestState.APPROVED, occurrence=0, decided_at=REAC
         pytest.param(
             (Milestone.NTP, SUBMITTED, Milestone.M1),
             direct(),
-            {},
+            {"m1_basis": SUBMITTED},
             ["material_approve", "m1_to_m2"],
             id="M1 on submission",
         ),
@@ -316,7 +316,8 @@ def test_both_last_days_are_those_of_the_projects_programme():
 def test_reads_do_not_grow_with_the_projects():
     office = Office()
     for number in range(300):
-        office.save(project(f"PJ-{number}"), replace(direct(), id=f"PJ-{number}"))
+        made = project(f"PJ-{number}", m1_basis=SUBMITTED)
+        office.save(made, replace(direct(), id=f"PJ-{number}"))
     office.records.requests = 0
     assert len(clocks(office, NOW)) == 300 * 2
     assert office.records.requests <= 15

@@ -31,9 +31,11 @@ from cloud.funding.models import (
     PayableState,
     PaymentTrace,
     PlanState,
+    Posting,
     RunPlan,
     RunState,
 )
+from cloud.funding.process.committing import payment_entry_id
 from cloud.kernel.change import Change, Save
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput, BrokenInvariant, Conflict, NotFound
@@ -493,7 +495,7 @@ def test_a_run_that_pays_nobody_has_no_file():
     world.service("INV-1", 100)
     world.offset("OFF-1", 100)
     run = world.run()
-    assert (run.state, run.file_reference) == (RunState.FILED, "")
+    assert (run.state, run.file_reference) == (RunState.SETTLED, "")
     with pytest.raises(NotFound):
         world.documents.get(f"ach/{RUN_ID}.ach")
     assert not world.records.letters
@@ -610,8 +612,9 @@ def test_a_file_that_does_not_agree_with_the_books_is_not_written():
     run = world.prepare()
     world.approve(run)
     process.commit(world.records, run_id=run.id, at=AT)
-    (plan,) = plans(world, run)
-    replace_item(world, plan, net=Money(101))
+    entry = world.records.load(LedgerEntry, payment_entry_id(run.id, "P-A")).record
+    tampered = (Posting("partner_payable", Money(101)), Posting("ach_in_transit", Money(-101)))
+    replace_item(world, entry, postings=tampered)
     with pytest.raises(BrokenInvariant, match="do not agree"):
         world.finish()
     with pytest.raises(NotFound):
@@ -624,7 +627,7 @@ def test_a_file_that_does_not_agree_with_the_books_is_not_written():
 def settled_world() -> World:
     world = busy_world()
     world.run()
-    process.mark_sent(world.records, run_id=RUN_ID, by="bank", at=AT)
+    process.mark_sent(world.records, run_id=RUN_ID, by="tess", at=AT)
     return world
 
 
@@ -777,3 +780,71 @@ def test_a_trace_that_the_file_does_not_hold():
     replace_item(world, line, amount=Money(1))
     with pytest.raises(BrokenInvariant, match=r"does not hold \$0.01"):
         process.trace(world.records, world.documents, trace_number=TRACE_1)
+
+
+@pytest.mark.rule("F03")
+def test_a_run_that_is_late_is_prepared_anew_for_the_next_banking_day():
+    world = World()
+    world.service("INV-1", 100)
+    run = world.prepare()
+    friday = datetime(2026, 12, 4, 15, 0, tzinfo=UTC)
+    assert world.approve(run, at=friday).code == "stale_preview"
+    late = world.prepare(at=friday)
+    assert (late.funding_date, late.date_source) == (date(2026, 12, 7), "late")
+    world.approve(late, at=friday)
+    filed = world.finish(at=friday)
+    assert ach.read(world.documents.get(filed.file_reference)).effective_on == date(2026, 12, 7)
+
+
+@pytest.mark.rule("F05")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"routing_number": ""},
+        {"routing_number": "011401534"},
+        {"account_number": Secret("")},
+        {"account_number": Secret("12 34")},
+        {"name": "\u6771\u4eac"},
+    ],
+    ids=["no bank", "check digit", "no account", "blank in it", "no letter"],
+)
+def test_a_partner_whom_no_file_can_name_is_held_and_stops_nobody(wrong):
+    world = World([partner("P-A", **wrong), partner("P-B")])
+    world.service("INV-1", 100)
+    world.service("INV-2", 200, "P-B")
+    run = world.prepare()
+    (held,) = plans(world, run)[0].held
+    assert held.held_for == ("bank_details_missing",)
+    assert world.run().net == Money(200)
+
+
+def test_an_account_that_turns_out_wrong_keeps_its_partner_out_and_stops_nobody():
+    world = World([partner("P-A", account_number=Secret("12 3456")), partner("P-B")])
+    world.service("INV-1", 100)
+    world.service("INV-2", 200, "P-B")
+    run = world.run()
+    assert (run.net, run.left_out) == (Money(200), ("P-A",))
+
+
+def test_ids_that_a_file_cannot_tell_apart_are_told_apart():
+    world = World([partner("P-A"), partner("p-a", prenote=Prenote.DUE)])
+    world.service("INV-1", 100)
+    run = world.run()
+    names = [
+        one.credit.identification
+        for reference in (run.file_reference, run.prenote_reference)
+        for one in ach.read(world.documents.get(reference)).entries
+    ]
+    assert names[0] == "P-A"
+    assert names[1] not in {"P-A", "p-a"}
+
+
+def test_plans_that_were_changed_after_the_approval_stop_the_run():
+    world = World()
+    world.service("INV-1", 100)
+    run = world.prepare()
+    world.approve(run)
+    (plan,) = plans(world, run)
+    replace_item(world, plan, routing_number="021000021")
+    with pytest.raises(BrokenInvariant, match="not the ones that were approved"):
+        process.commit(world.records, run_id=run.id, at=AT)

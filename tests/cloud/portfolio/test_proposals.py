@@ -73,3 +73,20 @@ def test_a_proposal_says_why():
         MemoryRecords(), kind="k", subject="s", facts={}, because=" ", at=AT, by="ana"
     )
     assert refused.code == "reason_missing"
+
+
+def test_whoever_proposed_takes_it_back_and_nobody_else_does():
+    records = MemoryRecords()
+    made = proposed(records)
+    assert process.withdraw(records, proposal_id=made.id, at=AT, by="bob").code == "not_yours"
+    for _ in range(2):
+        assert process.withdraw(records, proposal_id=made.id, at=AT, by="ana").state == "withdrawn"
+    late = process.agreeing(process.proposal(records, made.id), by="cleo", at=AT)
+    assert late.code == "conflict"
+
+
+def test_two_who_propose_the_same_at_once_make_one():
+    records = MemoryRecords()
+    first = proposed(records)
+    assert proposed(records, by="cleo") == first
+    assert process.proposals_in(records, ProposalState.PENDING) == [first]
