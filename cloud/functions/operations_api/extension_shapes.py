@@ -25,6 +25,14 @@ class FundingDayIn(In):
     programme: Programme = COMFORT
 
 
+class NoFundingDayIn(In):
+    """A run that is paid on its own day after all, and why."""
+
+    regular_date: date
+    reason: Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
+    programme: Programme = COMFORT
+
+
 class AnswerIn(In):
     """What is answered to a partner's question; it is mailed."""
 

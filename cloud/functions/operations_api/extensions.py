@@ -23,7 +23,12 @@ from cloud.functions.operations_api.desk import (
     may,
     shown,
 )
-from cloud.functions.operations_api.extension_shapes import AnswerIn, FundingDayIn, GrantIn
+from cloud.functions.operations_api.extension_shapes import (
+    AnswerIn,
+    FundingDayIn,
+    GrantIn,
+    NoFundingDayIn,
+)
 from cloud.functions.operations_api.shapes import Listed, One, ReasonIn
 from cloud.funding import process as funding
 from cloud.funding.extension import ExtensionRequest
@@ -147,6 +152,22 @@ def publish(body: FundingDayIn) -> One:
             RECORDS,
             regular_date=body.regular_date,
             alternative_date=body.alternative_date,
+            programme=body.programme,
+            **acting(),
+        )
+    )
+
+
+@router.post(
+    "/ops/funding_days/withdraw", responses=answers(), tags=CALENDAR, middlewares=[may(ACCOUNTING)]
+)
+def withdraw(body: NoFundingDayIn) -> One:
+    """Take back what was announced for a run, before its cut-off; partners are written to (D43)."""
+    return shown(
+        funding.withdraw_funding_day(
+            RECORDS,
+            regular_date=body.regular_date,
+            because=body.reason,
             programme=body.programme,
             **acting(),
         )

@@ -1,13 +1,17 @@
 """Routes of a partner's papers, people and bank details."""
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
+from pydantic import BaseModel
 
-from cloud.adapters.api import answers
+from cloud.adapters.api import allowed, answers
 from cloud.functions.operations_api.desk import (
     ACCOUNTANT,
     ACCOUNTING,
     ADMIN,
     AUDITOR,
+    CLOCK,
+    DOCUMENTS,
+    OUTSIDE,
     PROJECTS,
     RECORDS,
     RM,
@@ -24,13 +28,21 @@ from cloud.functions.operations_api.project_shapes import (
     RoleIn,
 )
 from cloud.functions.operations_api.shapes import Listed, One, ReasonIn
+from cloud.funding import process as funding
+from cloud.kernel.errors import NotFound
 from cloud.kernel.secret import Secret
 from cloud.portfolio import process as portfolio
 from cloud.portfolio.models import ApiClient
-from cloud.portfolio.papers import BankChange, PartnerDocument, PartnerPerson
+from cloud.portfolio.papers import BankChange, DocumentState, PartnerDocument, PartnerPerson
 
 router = Router()
 PAPERS, PEOPLE, BANK = ["Papers"], ["People"], ["Bank details"]
+
+
+class FileOut(BaseModel):
+    """An address that shows a paper for some minutes."""
+
+    url: str
 
 
 # ---------------------------------------------------------------------- papers
@@ -52,10 +64,11 @@ def list_documents(partner_id: str) -> Listed:
     middlewares=[may(RM, ACCOUNTANT)],
 )
 def put_document(partner_id: str, body: DocumentIn) -> One:
-    """Put a paper on file that nobody is paid without (F05)."""
+    """Put a paper on file that nobody is paid without; it is kept under ``papers/`` (F05)."""
     return shown(
         portfolio.record_partner_document(
             RECORDS,
+            DOCUMENTS,
             partner_id=partner_id,
             kind=body.kind,
             reference=body.reference,
@@ -96,6 +109,75 @@ def withdraw_document(document_id: str, body: ReasonIn) -> One:
     """Withdraw a paper; payments wait unless another one of its kind is on file (F05)."""
     return shown(
         portfolio.withdraw_partner_document(
+            RECORDS, document_id=document_id, because=body.reason, **acting()
+        )
+    )
+
+
+@router.get(
+    "/ops/partner_documents",
+    responses=answers(),
+    tags=PAPERS,
+    middlewares=[may(ACCOUNTANT, ACCOUNTING, AUDITOR)],
+)
+def list_partner_documents(state: DocumentState) -> Listed:
+    """List all papers by where they stand; those that wait are accepted or refused (F05)."""
+    return listed(PartnerDocument, "state", state)
+
+
+@router.get(
+    "/ops/partner_documents/<document_id>/file",
+    responses=answers(),
+    tags=PAPERS,
+    middlewares=[may(ACCOUNTANT, ACCOUNTING)],
+)
+def get_partner_document(document_id: str) -> FileOut:
+    """Give an address that shows a paper, as a download (U-08)."""
+    found = portfolio.document(RECORDS, document_id).record
+    return _file(found)
+
+
+@router.get(
+    "/ops/projects/<project_id>/documents/<document_id>/file",
+    responses=answers(),
+    tags=PAPERS,
+    middlewares=[may(PROJECTS, ACCOUNTANT, ACCOUNTING)],
+)
+def get_case_document(project_id: str, document_id: str) -> FileOut:
+    """Give an address that shows a paper of a project's case, as a download (U-08)."""
+    found = portfolio.document(RECORDS, document_id).record
+    if found.project_id != project_id:
+        msg = f"document {document_id} is not known here: check the id"
+        raise NotFound(msg)
+    return _file(found)
+
+
+def _file(document: PartnerDocument) -> FileOut:
+    link = funding.link_to_document(OUTSIDE.desk, document, at=CLOCK.now())
+    return FileOut(url=allowed(link))
+
+
+@router.post(
+    "/ops/partner_documents/<document_id>/accept",
+    responses=answers(),
+    tags=PAPERS,
+    middlewares=[may(ACCOUNTANT)],
+)
+def accept_document(document_id: str) -> One:
+    """Accept a paper that waits; payments no longer wait for its kind (F05)."""
+    return shown(portfolio.accept_document(RECORDS, document_id=document_id, **acting()))
+
+
+@router.post(
+    "/ops/partner_documents/<document_id>/refuse",
+    responses=answers(),
+    tags=PAPERS,
+    middlewares=[may(ACCOUNTANT)],
+)
+def refuse_document(document_id: str, body: ReasonIn) -> One:
+    """Refuse a paper that waits; the partner is told why (F05)."""
+    return shown(
+        portfolio.refuse_document(
             RECORDS, document_id=document_id, because=body.reason, **acting()
         )
     )
@@ -214,6 +296,7 @@ def ask_bank_change(partner_id: str, body: BankChangeIn) -> One:
             routing_number=body.routing_number,
             account_number=Secret(body.account_number),
             account_kind=body.account_kind,
+            authorization_id=body.authorization_id,
             **acting(),
         )
     )
@@ -228,6 +311,17 @@ def ask_bank_change(partner_id: str, body: BankChangeIn) -> One:
 def agree_bank_change(change_id: str) -> One:
     """Agree as the second person; the details count after the hold (D09, P-81)."""
     return shown(portfolio.agree_bank_change(RECORDS, change_id=change_id, **acting()))
+
+
+@router.post(
+    "/ops/bank_changes/<change_id>/apply",
+    responses=answers(),
+    tags=BANK,
+    middlewares=[may(ACCOUNTANT)],
+)
+def apply_bank_change(change_id: str) -> One:
+    """Have a change applied whose hold is over and whose message was lost (P-81)."""
+    return shown(portfolio.tell_bank_change_due(RECORDS, change_id=change_id, **acting()))
 
 
 @router.post(

@@ -99,9 +99,10 @@ class RevocationIn(In):
 
 
 class CommissionIn(In):
-    """What was paid before the installation."""
+    """What was paid before the installation, and how that is known."""
 
     amount_cents: Cents
+    because: Reason
 
 
 class CancellationIn(In):
@@ -112,13 +113,13 @@ class CancellationIn(In):
 
 
 class CaseDocumentIn(In):
-    """A paper for a project's case, as it lies in the document store."""
+    """A paper for a project's case, kept under ``papers/`` and the partner's id."""
 
     reference: Id
 
 
 class DocumentIn(In):
-    """A paper of a partner, as it lies in the document store."""
+    """A paper of a partner, kept under ``papers/`` and the partner's id."""
 
     kind: DocumentKind
     reference: Id
@@ -151,3 +152,4 @@ class BankChangeIn(In):
     routing_number: Annotated[str, Field(min_length=1, max_length=20)]
     account_number: Annotated[str, Field(min_length=1, max_length=40, repr=False)]
     account_kind: AccountKind = AccountKind.CHECKING
+    authorization_id: Id

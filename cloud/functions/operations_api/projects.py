@@ -9,6 +9,7 @@ from cloud.functions.operations_api.desk import (
     ADMIN,
     AUDITOR,
     CLOCK,
+    DOCUMENTS,
     PROJECTS,
     RECORDS,
     RM,
@@ -35,7 +36,7 @@ from cloud.kernel.money import Money
 from cloud.kernel.ports import require
 from cloud.portfolio import process as portfolio
 from cloud.portfolio.models import Milestone, PaymentPlan, Project
-from cloud.portfolio.process import CANCEL_PROJECT, CancellationReason
+from cloud.portfolio.process import CANCEL_PROJECT, PREPAID_COMMISSION, CancellationReason
 from cloud.portfolio.proposals import Proposal
 
 router = Router()
@@ -105,18 +106,62 @@ def assign_payment_plan(partner_id: str, body: PlanChoiceIn) -> One:
     )
 
 
+# ---------------------------------------------------------------------- paid beforehand
 @router.post(
     "/ops/projects/<project_id>/prepaid_commission",
     responses=answers(),
     tags=TAGS,
     middlewares=[may(ACCOUNTANT)],
 )
-def set_prepaid_commission(project_id: str, body: CommissionIn) -> One:
-    """Note what was paid before the installation, until M1 (F10)."""
-    amount = Money(body.amount_cents)
+def propose_prepaid_commission(project_id: str, body: CommissionIn) -> One:
+    """Propose to note what was paid before the installation, until M1 (F10, D09)."""
     return shown(
-        portfolio.set_prepaid_commission(RECORDS, project_id=project_id, amount=amount, **acting())
+        portfolio.propose_prepaid_commission(
+            RECORDS,
+            project_id=project_id,
+            amount=Money(body.amount_cents),
+            because=body.because,
+            **acting(),
+        )
     )
+
+
+@router.get(
+    "/ops/prepaid_commissions",
+    responses=answers(),
+    tags=TAGS,
+    middlewares=[may(ACCOUNTANT, ACCOUNTING, AUDITOR)],
+)
+def list_prepaid_commissions(state: str) -> Listed:
+    """List the proposals of prepaid commission, by what became of them (D09)."""
+    found = listed(Proposal, "state", state).items
+    return Listed(items=[one for one in found if one["kind"] == PREPAID_COMMISSION])
+
+
+@router.post(
+    "/ops/prepaid_commissions/<proposal_id>/agree",
+    responses=answers(),
+    tags=TAGS,
+    middlewares=[may(ACCOUNTING)],
+)
+def agree_prepaid_commission(proposal_id: str) -> One:
+    """Note what was prepaid, as another person than who proposed it (D09)."""
+    return shown(portfolio.agree_prepaid_commission(RECORDS, proposal_id=proposal_id, **acting()))
+
+
+@router.post(
+    "/ops/prepaid_commissions/<proposal_id>/reject",
+    responses=answers(),
+    tags=TAGS,
+    middlewares=[may(ACCOUNTING)],
+)
+def reject_prepaid_commission(proposal_id: str) -> One:
+    """Leave what is noted as prepaid as it is (D09)."""
+    wanted = portfolio.proposal(RECORDS, proposal_id).record
+    if wanted.kind != PREPAID_COMMISSION:
+        because = f"proposal {proposal_id} is of no prepaid commission"
+        allowed(Refused("D09", because, "other_proposal"))
+    return shown(portfolio.reject(RECORDS, proposal_id=proposal_id, **acting()))
 
 
 # ---------------------------------------------------------------------- milestones
@@ -222,7 +267,7 @@ def put_case_document(project_id: str, body: CaseDocumentIn) -> One:
     """Put a paper for a project's case on file, for somebody to look at (F18)."""
     return shown(
         portfolio.record_compliance_document(
-            RECORDS, project_id=project_id, reference=body.reference, **acting()
+            RECORDS, DOCUMENTS, project_id=project_id, reference=body.reference, **acting()
         )
     )
 

@@ -56,6 +56,8 @@ PUBLISHED = frozenset({"funding_calendar", "funding_calendar.ics"})
 SINGLE: Mapping[tuple[str, str], str] = {
     ("organisation", "direct_pay"): MONEY,
     ("organisation", "accounting_admins"): MONEY,
+    ("organisation", "documents"): MONEY,
+    ("organisation", "bank_changes"): MONEY,
 }
 """First two parts of a path whose scope is another than its collection's."""
 

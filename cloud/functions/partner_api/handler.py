@@ -18,6 +18,7 @@ from cloud.functions.partner_api import (
     extensions,
     invoices,
     organisation,
+    papers,
     payouts,
     roles,
     uploads,
@@ -28,6 +29,7 @@ from cloud.functions.partner_api.caller import call_as, known
 from cloud.functions.partner_api.described import completed
 from cloud.functions.partner_api.desk import CLOCK, RECORDS
 from cloud.functions.partner_api.gate import Gate
+from cloud.functions.partner_api.remembering import remembered
 
 logger = Logger()
 app = resolver()
@@ -37,6 +39,7 @@ for part in (
     invoices,
     disputes,
     organisation,
+    papers,
     payouts,
     roles,
     exports,
@@ -57,7 +60,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 GATE = Gate(RECORDS, CLOCK, partial(resolved, app))
-ONCE = Once(os.environ["IDEMPOTENCY_TABLE"], GATE.answer)
+ONCE = Once(os.environ["IDEMPOTENCY_TABLE"], GATE.answer, remembered=remembered)
 
 
 @app.get("/v1/openapi.json", include_in_schema=False)

@@ -57,6 +57,7 @@ from cloud.funding.process.publishing import (
     publish_funding_day,
     published,
     wake_publishing,
+    withdraw_funding_day,
 )
 from cloud.funding.process.reductions import (
     accrue_offset,
@@ -198,5 +199,6 @@ __all__ = [
     "watch",
     "watch_paid",
     "withdraw_extension",
+    "withdraw_funding_day",
     "withdraw_service",
 ]

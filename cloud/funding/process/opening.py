@@ -78,9 +78,10 @@ def reinstated_ids(project: Project) -> tuple[str, ...]:
 
 
 def standing_of(records: Records, project: Project) -> Standing:
-    """Load all items of a project.
+    """Load all items of a project, each as it was last written.
 
-    What has a name of its own is asked for by it, as an index may lag behind.
+    What has a name of its own is asked for by it, as an index may lag behind; of what else the
+    index names, nothing is believed but the name.
     """
     named = [
         payable_id(project.id, milestone, occurrence)
@@ -94,17 +95,13 @@ def standing_of(records: Records, project: Project) -> Standing:
     direct = records.load(DirectPay, project.id)
     for invoice in direct.record.invoices if direct else ():
         debts += (equipment_id(invoice.id), material_id(invoice.id), late_id(invoice.id))
-    payables = {
-        one.record.id: one.record
-        for one in records.find(Payable, by="project_id", value=project.id)
-    } | {name: one.record for name, one in records.load_all(Payable, named).items()}
-    deductions = {
-        one.record.id: one.record
-        for one in records.find(Deduction, by="project_id", value=project.id)
-    } | {name: one.record for name, one in records.load_all(Deduction, debts).items()}
+    named += [one.record.id for one in records.find(Payable, by="project_id", value=project.id)]
+    debts += [one.record.id for one in records.find(Deduction, by="project_id", value=project.id)]
+    payables = records.load_all(Payable, sorted({*named}))
+    deductions = records.load_all(Deduction, sorted({*debts}))
     return Standing(
-        tuple(payables[name] for name in sorted(payables)),
-        tuple(deductions[name] for name in sorted(deductions)),
+        tuple(payables[name].record for name in sorted(payables)),
+        tuple(deductions[name].record for name in sorted(deductions)),
     )
 
 

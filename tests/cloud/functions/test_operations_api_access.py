@@ -72,6 +72,7 @@ POST /ops/first_accounting_admins | admin
 GET /ops/funding_calendar | accounting accounting_admin treasury auditor
 GET /ops/funding_days | accounting accounting_admin treasury auditor
 POST /ops/funding_days | accounting_admin
+POST /ops/funding_days/withdraw | accounting_admin
 GET /ops/help_requests | ams auditor
 POST /ops/help_requests/{request_id}/dismiss | ams
 POST /ops/help_requests/{request_id}/link | ams

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from bank_replies import returns_for
 from funding_world import BANK, FragileRecords, Fuse, Killed, Text, World, partner, site
 
 from cloud.adapters.memory import MemoryBank
@@ -936,9 +937,35 @@ class Months(World):
             return
         if line.return_code:
             self.count("returned_again")
+        if code.startswith("R") and self.chance.one_in(2):
+            content = returns_for(self.documents.get(run.file_reference), {line.id: code})
+            self.do(process.keep_bank_file, self.documents, content=content, at=self.now, by="tess")
+            self.pump()
+            self.count("bank_file")
         for _ in range(1 + self.chance.one_in(3)):
             self.do(process.return_payment, trace_number=line.id, code=code, at=self.now)
         self.count(f"return_{code}")
+        self.pump()
+
+    def call_back(self, line: PaymentTrace) -> None:
+        """Two people call a payment back; the bank gives it back, or it comes as a return."""
+        asked = self.do(
+            process.propose_reversal,
+            trace_number=line.id,
+            reason="wrong_receiver",
+            because="another partner's account",
+            at=self.now,
+            by="ana",
+        )
+        if isinstance(asked, Refused):
+            return
+        done = self.do(process.agree_reversal, proposal_id=asked.id, at=self.now, by="bob")
+        assert not isinstance(done, Refused)
+        self.pump()
+        self.count("called_back")
+        if self.chance.one_in(3):
+            self.return_(line, "R03")
+        self.do(process.record_reversed, trace_number=line.id, at=self.now, by="tess")
         self.pump()
 
     def assign(self, line: PaymentTrace, whose: str) -> None:
@@ -1096,6 +1123,21 @@ TOPICS = {
     ),
     "run_approved": _carry_out,
     "run_send": _send,
+    "bank_file": lambda world, body: process.take_bank_file(
+        world.records,
+        world.documents,
+        file_id=body["file_id"],
+        operations=OPERATIONS,
+        at=world.now,
+    ),
+    "reversal_wanted": lambda world, body: process.make_reversal(
+        world.records,
+        world.documents,
+        trace_number=body["trace_number"],
+        originator=BANK,
+        operations=OPERATIONS,
+        at=world.now,
+    ),
     "bank_change_due": lambda world, body: portfolio.apply_bank_change(
         world.records, change_id=body["change_id"], at=world.now
     ),

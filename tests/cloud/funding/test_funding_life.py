@@ -303,10 +303,17 @@ class Life(RuleBasedStateMachine):
         if lines:
             self.world.return_(self.world.chance.pick(lines[-6:]), code)
 
+    @rule(seed=seeds)
+    def call_back(self, seed: int) -> None:
+        self._later(seed)
+        lines = self.world.lines()
+        if lines:
+            self.world.call_back(self.world.chance.pick(lines[-4:]))
+
     @rule(seed=seeds, whose=st.sampled_from(("partner", "bank")))
     def assign(self, seed: int, whose: str) -> None:
         self._later(seed)
-        waiting = [one for one in self.world.lines() if one.return_code == "R24"]
+        waiting = [one for one in self.world.lines() if one.return_code in {"R24", "reversed"}]
         if waiting:
             self.world.assign(self.world.chance.pick(waiting), whose)
         self.world.review()

@@ -68,6 +68,16 @@ def test_the_same_proposal_is_one_and_a_new_one_after_a_decision_is_another():
     assert again.id != first.id
 
 
+def test_a_proposal_that_the_index_does_not_show_yet_is_the_same_one():
+    class Behind(MemoryRecords):
+        def find(self, kind, *, by, value):
+            return ()
+
+    records = Behind()
+    first = proposed(records)
+    assert proposed(records) == first
+
+
 def test_a_proposal_says_why():
     refused = process.propose(
         MemoryRecords(), kind="k", subject="s", facts={}, because=" ", at=AT, by="ana"
