@@ -66,7 +66,7 @@ CHART: Chart = {
     "funding.ExportOrder": (MoneyRow, ("partner_id",)),
     "funding.PrenoteTrace": (MoneyRow, ("run_id",)),
     "funding.BankFileTaken": (MoneyRow, ()),
-    "funding.BooksCheck": (MoneyRow, ()),
+    "funding.BooksCheck": (MoneyRow, ("by",)),
     "funding.DirectPay": (MoneyRow, ("partner_id", "vendor_id")),
     "funding.Vendor": (MoneyRow, ("is_active",)),
     "funding.WarrantyPrices": (MoneyRow, ("programme",)),

@@ -35,7 +35,7 @@ from cloud.functions.operations_api.run_shapes import (
 from cloud.functions.operations_api.shapes import Listed, One, ReasonIn
 from cloud.funding import process as funding
 from cloud.funding.books import Seen
-from cloud.funding.models import FundingRun, LedgerEntry, RunPlan
+from cloud.funding.models import BooksCheck, FundingRun, LedgerEntry, RunPlan
 from cloud.kernel.money import Money
 from cloud.kernel.ports import require
 from cloud.portfolio import process as portfolio
@@ -299,7 +299,18 @@ def get_reversal(trace_number: str) -> One:
     return One(item={"reference": reference, "content": content})
 
 
-@router.post("/ops/books/checks", responses=answers(), tags=TAGS, middlewares=[may(*READERS)])
+@router.get("/ops/books/checks", responses=answers(), tags=TAGS, middlewares=[may(*READERS)])
+def list_checks(by: str = "funding_run") -> Listed:
+    """List the checks of the books that somebody had done; without a name, those of the nights."""
+    return listed(BooksCheck, "by", by)
+
+
+@router.post(
+    "/ops/books/checks",
+    responses=answers(),
+    tags=TAGS,
+    middlewares=[may(ACCOUNTANT, ACCOUNTING, TREASURY)],
+)
 def order_check() -> One:
     """Have all books recomputed: chains, accounts, items, plans and bank files."""
     return shown(funding.order_check(RECORDS, **acting()))

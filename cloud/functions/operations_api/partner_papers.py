@@ -177,9 +177,7 @@ def accept_document(document_id: str) -> One:
 def refuse_document(document_id: str, body: ReasonIn) -> One:
     """Refuse a paper that waits; the partner is told why (F05)."""
     return shown(
-        portfolio.refuse_document(
-            RECORDS, document_id=document_id, because=body.reason, **acting()
-        )
+        portfolio.refuse_document(RECORDS, document_id=document_id, because=body.reason, **acting())
     )
 
 

@@ -24,6 +24,10 @@ POST /ops/bank_changes/{change_id}/agree | accounting_admin
 POST /ops/bank_changes/{change_id}/reject | accounting accounting_admin
 POST /ops/bank_files | treasury
 GET /ops/bank_files/{file_id} | accounting accounting_admin treasury auditor
+POST /ops/bank_files/{file_id}/agree | accounting_admin
+GET /ops/books/checks | accounting accounting_admin treasury auditor
+POST /ops/books/checks | accounting accounting_admin treasury
+GET /ops/books/checks/{check_id} | accounting accounting_admin treasury auditor
 GET /ops/cancellations | projects accounting accounting_admin auditor
 POST /ops/cancellations/{proposal_id}/agree | accounting_admin
 POST /ops/cancellations/{proposal_id}/reject | accounting_admin
@@ -107,9 +111,10 @@ GET /ops/partners/{partner_id}/remittances | accounting accounting_admin auditor
 GET /ops/partners/{partner_id}/risk | accounting accounting_admin auditor
 GET /ops/partners/{partner_id}/technicians | spc relationship_manager admin auditor
 POST /ops/partners/{partner_id}/technicians | relationship_manager admin
-POST /ops/payables/{payable_id}/release | accounting_admin
+POST /ops/payables/{payable_id}/release | accounting
 POST /ops/payment_plans | admin
 GET /ops/payment_plans/{payment_plan_id} | projects accounting accounting_admin admin auditor
+GET /ops/payments/{trace_number}/reversal | treasury
 POST /ops/payments/{trace_number}/reversal | accounting
 POST /ops/payments/{trace_number}/reversed | treasury
 POST /ops/payments/{trace_number}/suspense | accounting
@@ -138,6 +143,9 @@ POST /ops/projects/{project_id}/milestones/revoke | projects
 POST /ops/projects/{project_id}/prepaid_commission | accounting
 POST /ops/projects/{project_id}/stip/close | projects
 POST /ops/projects/{project_id}/stip/open | projects accounting
+GET /ops/proposals | accounting accounting_admin treasury auditor
+POST /ops/proposals/{proposal_id}/reject | accounting_admin
+POST /ops/proposals/{proposal_id}/withdraw | accounting projects
 POST /ops/regions/{region}/weather/{day} | projects
 POST /ops/relationship_managers | admin
 GET /ops/replay | accounting accounting_admin treasury auditor
@@ -146,6 +154,7 @@ GET /ops/reports/{name} | spc relationship_manager ams accounting_admin auditor
 GET /ops/reports_to_check | spc auditor
 POST /ops/reversals/{proposal_id}/agree | accounting_admin
 GET /ops/runs | accounting accounting_admin treasury auditor
+POST /ops/runs | accounting
 GET /ops/runs/{run_id} | accounting accounting_admin treasury auditor
 POST /ops/runs/{run_id}/approve | accounting_admin
 POST /ops/runs/{run_id}/carry_out | accounting

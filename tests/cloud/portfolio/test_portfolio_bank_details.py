@@ -16,7 +16,15 @@ from cloud.kernel.routing import is_routing_number
 from cloud.kernel.secret import Sealed, Secret
 from cloud.portfolio import process
 from cloud.portfolio.models import AccountKind, Partner, Prenote
-from cloud.portfolio.papers import BankChange, BankChangeState, takes_effect, wrong_bank_details
+from cloud.portfolio.papers import (
+    BankChange,
+    BankChangeState,
+    DocumentKind,
+    DocumentState,
+    PartnerDocument,
+    takes_effect,
+    wrong_bank_details,
+)
 from tests.cloud.portfolio.test_portfolio import NOW, PARTNER
 
 HOUR = timedelta(hours=1)
@@ -32,7 +40,21 @@ def records():
         PARTNER, routing_number="021000021", account_number=Secret(OLD), bank_account_blocked=True
     )
     kept.commit(Change(saves=(Save(partner),)))
+    send(kept, "old", DocumentState.ON_FILE)
+    send(kept, "new")
     return kept
+
+
+def send(records, name, state=DocumentState.WAITING, **more):
+    facts = {"partner_id": "partner-1", "kind": DocumentKind.BANK_AUTHORIZATION, **more}
+    made = PartnerDocument(
+        name, reference=f"e/{name}", recorded_at=NOW, recorded_by="x", state=state, **facts
+    )
+    records.commit(Change(saves=(Save(made),)))
+
+
+def paper(records, name) -> PartnerDocument:
+    return records.load(PartnerDocument, name).record
 
 
 def everything(records):
@@ -45,7 +67,12 @@ def everything(records):
 
 
 def ask(records, account=NEW, by="ana", at=NOW, **more):
-    facts = {"partner_id": "partner-1", "routing_number": ROUTING, **more}
+    facts = {
+        "partner_id": "partner-1",
+        "routing_number": ROUTING,
+        "authorization_id": "new",
+        **more,
+    }
     return process.ask_bank_change(records, account_number=Secret(account), at=at, by=by, **facts)
 
 
@@ -132,6 +159,102 @@ def test_asking_changes_nothing_and_warns_the_old_addresses(records):
     assert everything(records) == seen
     assert ask(records, account="999999").code == "change_waits"
     assert ask(records, by="eve").code == "change_waits"
+    assert ask(records, account_kind=AccountKind.SAVINGS).code == "change_waits"
+    send(records, "newer")
+    assert ask(records, authorization_id="newer").code == "change_waits"
+
+
+@pytest.mark.rule("P-81")
+def test_an_account_that_ends_alike_is_another(records):
+    ask(records, account="111122227888")
+    seen = everything(records)
+    again = ask(records, account="999922227888")
+    assert (again.rule, again.code) == ("P-81", "change_waits")
+    assert everything(records) == seen
+
+
+@pytest.mark.rule("F05")
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        pytest.param("old", "authorization_not_new", id="for the account that is paid"),
+        pytest.param("refused", "authorization_not_new", id="refused"),
+        pytest.param("announced", "authorization_not_new", id="not sent yet"),
+        pytest.param("w9", "authorization_missing", id="another kind"),
+        pytest.param("theirs", "authorization_missing", id="of another partner"),
+        pytest.param("none", "authorization_missing", id="none"),
+        pytest.param("", "authorization_missing", id="nothing named"),
+    ],
+)
+def test_new_details_need_an_authorization_of_their_own(records, document, code):
+    send(records, "refused", DocumentState.REFUSED)
+    send(records, "announced", DocumentState.ANNOUNCED)
+    send(records, "w9", kind=DocumentKind.W9)
+    send(records, "theirs", partner_id="partner-2")
+    seen = everything(records)
+    assert ask(records, authorization_id=document).code == code
+    assert everything(records) == seen
+
+
+@pytest.mark.rule("F05")
+def test_at_effect_the_new_authorization_takes_the_place_of_the_old(records):
+    before = paper(records, "old")
+    change = agree(records, ask(records))
+    assert (paper(records, "old"), paper(records, "new").is_on_file) == (before, False)
+    send(records, "w9", DocumentState.ON_FILE, kind=DocumentKind.W9)
+    apply(records, change, NOW + 99 * HOUR)
+    old, new = paper(records, "old"), paper(records, "new")
+    assert (old.state, old.withdrawn_at) == (DocumentState.WITHDRAWN, NOW + 99 * HOUR)
+    assert (new.state, new.task, new.reviewed_by) == (DocumentState.ON_FILE, "", "bob")
+    assert paper(records, "w9").is_on_file
+    assert partner_now(records).bank_authorization_on_file
+    assert not partner_now(records).bank_account_blocked
+
+
+@pytest.mark.rule("F05")
+def test_a_change_whose_authorization_went_is_stopped(records):
+    def withdraw(name):
+        process.withdraw_partner_document(
+            records, document_id=name, because="not ours", at=NOW, by="rm"
+        )
+
+    first = ask(records)
+    process.refuse_document(records, document_id="new", because="blurred", at=NOW, by="ana")
+    assert agree(records, first).code == "authorization_missing"
+    process.withdraw_bank_change(
+        records, change_id=first.id, because="again", at=NOW, by="client"
+    )
+    send(records, "newer")
+    change = agree(records, ask(records, authorization_id="newer"))
+    withdraw("newer")
+    before = partner_now(records)
+    stopped = apply(records, change, NOW + 99 * HOUR)
+    assert (stopped.state, stopped.ended_by) == (BankChangeState.REJECTED, "bank_change_due")
+    assert apply(records, change, NOW + 100 * HOUR) == stopped
+    assert partner_now(records) == before
+    assert paper(records, "old").is_on_file
+
+
+@pytest.mark.rule("P-81")
+def test_a_lost_message_is_told_again(records):
+    def tell(at):
+        return process.tell_bank_change_due(records, change_id=change.id, at=at, by="ana")
+
+    change = ask(records)
+    assert tell(NOW).code == "conflict"
+    change = agree(records, change)
+    assert tell(change.takes_effect_at - HOUR / 3600).code == "hold_not_over"
+    (timer,) = records.timers.values()
+    process.wake(records, timer=timer, at=timer.due_at)
+    assert len(records.messages) == 1
+    later = change.takes_effect_at + HOUR
+    assert tell(later) == change
+    assert tell(later) == change
+    assert {one.body["change_id"] for one in records.messages.values()} == {change.id}
+    assert len(records.messages) == 2, "the first one was delivered, and its row is kept"
+    done = apply(records, change, later)
+    assert tell(later + HOUR) == done
+    assert len(records.messages) == 2
 
 
 @pytest.mark.rule("P-81")
@@ -162,6 +285,10 @@ def test_another_person_agrees_and_the_details_count_after_72_hours(records):
     assert agree(records, change) == done
     assert everything(records) == seen
     assert len(records.letters) == 6
+    (effective, *_) = [
+        one for one in records.history("partner-1") if one.what == "bank_change_effective"
+    ]
+    assert "new" in effective.causes
 
 
 @pytest.mark.rule("P-81")
@@ -212,6 +339,7 @@ def test_one_address_gets_one_letter():
     records = MemoryRecords()
     partner = replace(PARTNER, service_email=PARTNER.remittance_email.upper())
     records.commit(Change(saves=(Save(partner),)))
+    send(records, "new")
     ask(records)
     assert len(records.letters) == 1
 
@@ -244,7 +372,7 @@ def test_without_the_key_nothing_is_applied(records):
     records.commit(
         Change(saves=(stored.replaced_by(replace(stored.record, account_number=locked)),))
     )
-    assert ask(records) == records.load(BankChange, change.id).record
+    assert ask(records).code == "change_waits", "it cannot be compared here"
     before = everything(records)
     with pytest.raises(BrokenInvariant, match="locked"):
         apply(records, change, NOW + 999 * HOUR)

@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from cloud.adapters.memory import MemoryRecords
+from cloud.adapters.memory import MemoryDocuments, MemoryRecords
 from cloud.kernel.change import Change, Save
 from cloud.kernel.errors import Conflict, NotFound
 from cloud.portfolio import process
 from cloud.portfolio.models import TEST, ApiClient, Partner
 from cloud.portfolio.papers import (
     DocumentKind,
+    DocumentState,
     PartnerDocument,
     PartnerPerson,
     PartnerRole,
