@@ -78,6 +78,12 @@ def records(environment: Environment) -> DynamoRecords:
     return DynamoRecords(CHART, _connection(), Codec(vault(environment), sealer(environment)))
 
 
+def money_records(environment: Environment) -> DynamoRecords:
+    """Give the records of the money table alone, for a function that anybody may call."""
+    bind(MoneyRow, environment["MONEY_TABLE"], _connection())
+    return DynamoRecords(CHART, _connection(), Codec(None, None))
+
+
 def vault(environment: Environment) -> Seals | None:
     """Give the key of the secrets, None where the environment names none: there they are locked."""
     if "SECRETS_KEY" not in environment:

@@ -262,18 +262,19 @@ def _add_fund(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "sent": "say that the bank has the file, after it was doubtful",
         "not-sent": "say that the bank never got it, so that it can be sent",
         "settle": "book what the bank's statement shows",
-        "return": "take the bank's file of returned payments and corrected details",
+        "return": "hand in the bank's file of returned payments and corrected details",
+        "agree": "agree as a second person that such a file is the bank's, and have it done",
         "balance": "the trial balance as of an instant",
     }
     named = {name: actions.add_parser(name, help=what) for name, what in words.items()}
     for name, action in named.items():
         if name == "preview":
             action.add_argument("run", nargs="?", default="", help="as comfort-2026-12-03")
-        elif name not in {"return", "balance"}:
+        elif name not in {"return", "agree", "balance"}:
             action.add_argument("run", help="as comfort-2026-12-03")
         if name in {"release", "not-sent"}:
             action.add_argument("--because", required=True, help="why, in words")
-        if name in {"preview", "commit", "file", "send", "return"}:
+        if name in {"preview", "commit", "file", "send", "agree"}:
             action.add_argument(
                 "--wait", metavar="SECONDS", type=_seconds, default=30.0, help="at most; 30"
             )
@@ -287,11 +288,13 @@ def _add_fund(commands: "argparse._SubParsersAction[_Parser]") -> None:
     again.add_argument("--folder", type=_folder, default="var/up", help="the stack's files")
     again.add_argument("--json", action="store_true", help="as JSON")
     again.set_defaults(module="cloud.cli.fund", function="replay")
-    named["approve"].add_argument("--hash", required=True, help="of the plans, as it was shown")
+    for name in ("approve", "release"):
+        named[name].add_argument("--hash", required=True, help="of the plans, as it was shown")
     named["release"].add_argument("--by", default="abe.accounting", help="who looked at it")
     named["settle"].add_argument(
         "--statement", type=_amount, required=True, help="amount, as 23480.00"
     )
+    named["agree"].add_argument("bank_file", help="as BF-NKQWZJ0AS8")
     named["return"].add_argument("file", type=Path, help="in the Nacha format")
     named["balance"].add_argument("--as-of", default="", help="as 2026-12-03T12:00:00Z")
 

@@ -67,10 +67,14 @@ def _show(run: Mapping[str, Any], plans: Sequence[Mapping[str, Any]], console: C
         console.print(line)
     for flag in run["flags"]:
         console.print(Text(f"look at: {flag}", "yellow"))
+    by = run["released_by"]
     for unusual in run["unusual"]:
-        by = run["released_by"]
-        held = f"{by} looked at it" if by else "it is held until somebody looks (fund release)"
+        held = f"{by} looked at it" if by else "it is held until somebody looks at it"
         console.print(Text(f"unusual: {unusual}; {held}", "yellow" if by else "bold red"))
+    if run["state"] == "preview" and run["unusual"] and not by:
+        console.print("let exactly this go on with")
+        line = f"  sunreeve fund release {run['id']} --hash {run['plans_hash']} --because ..."
+        console.print(Text(line), soft_wrap=True)
     if run["state"] == "preview" and plans:
         console.print("approve exactly this with")
         line = f"  sunreeve fund approve {run['id']} --hash {run['plans_hash']}"
@@ -84,7 +88,8 @@ def approve(options: argparse.Namespace) -> int:
 
 def release(options: argparse.Namespace) -> int:
     """Let an unusual run go on, and say why it is right."""
-    return _done(options, options.by, "/release", {"reason": options.because})
+    body = {"plans_hash": options.hash, "reason": options.because}
+    return _done(options, options.by, "/release", body)
 
 
 def commit(options: argparse.Namespace) -> int:
@@ -127,8 +132,34 @@ def settle(options: argparse.Namespace) -> int:
 
 
 def take_returns(options: argparse.Namespace) -> int:
-    """Take a file of returned payments and corrected details, and tell what became of each."""
-    taken = _taken(options, {"content": _read(options.file)})
+    """Hand in a file of returned payments and corrected details; handed in again it is shown."""
+    body = {"content": _read(options.file)}
+    return _told_file(options, ask(options.folder, TREASURER, "POST", "/ops/bank_files", body))
+
+
+def agree(options: argparse.Namespace) -> int:
+    """Agree that a file is the bank's, wait until it is worked through, and tell what came of it.
+
+    Raises:
+        Unavailable: it took too long; the stack goes on by itself.
+    """
+    path = f"/ops/bank_files/{quote(options.bank_file, safe='')}"
+    found = ask(options.folder, APPROVER, "POST", f"{path}/agree", {})
+    looked = 0.0
+    while found["item"]["count"] and not found["item"]["done"]:
+        if looked >= options.wait:
+            msg = (
+                f"waiting for {options.bank_file} to be worked through: it is not yet; agree again"
+            )
+            raise Unavailable(msg)
+        time.sleep(LOOK_AGAIN_S)
+        looked += LOOK_AGAIN_S
+        found = ask(options.folder, TREASURER, "GET", path)
+    return _told_file(options, found)
+
+
+def _told_file(options: argparse.Namespace, found: Mapping[str, Any]) -> int:
+    taken = found["item"]
     if options.json:
         print(json.dumps(taken, indent=1))
         return 1 if taken["needs_person"] else 0
@@ -136,6 +167,9 @@ def take_returns(options: argparse.Namespace) -> int:
         print(f"{one['trace_number']}  {one['code']}  {one['action'].replace('_', ' ')}")
     left = "; some wait for a person, who was told" if taken["needs_person"] else ""
     print(f"{taken['id']}: {taken['count']} {_entries(taken['count'])}{left}")
+    if taken["count"] and not taken["done"]:
+        print("nothing is done until a second person agrees that it is the bank's, with")
+        print(f"  sunreeve fund agree {taken['id']}")
     return 1 if taken["needs_person"] else 0
 
 
@@ -264,25 +298,6 @@ def _reached(options: argparse.Namespace, until: str) -> dict[str, Any]:
         f"fund preview {options.run}"
     )
     raise Unavailable(msg)
-
-
-def _taken(options: argparse.Namespace, body: Any) -> dict[str, Any]:
-    """Hand a file in and wait until it was worked through.
-
-    Raises:
-        Unavailable: it took too long; the stack goes on by itself.
-    """
-    taken: dict[str, Any] = ask(options.folder, TREASURER, "POST", "/ops/bank_files", body)["item"]
-    looked = 0.0
-    while taken["count"] and not taken["done"]:
-        if looked >= options.wait:
-            msg = f"waiting for {taken['id']}: it is kept; hand the same file in again to see it"
-            raise Unavailable(msg)
-        time.sleep(LOOK_AGAIN_S)
-        looked += LOOK_AGAIN_S
-        path = f"/ops/bank_files/{quote(taken['id'], safe='')}"
-        taken = ask(options.folder, TREASURER, "GET", path)["item"]
-    return taken
 
 
 def _entries(count: int) -> str:

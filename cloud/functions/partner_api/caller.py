@@ -31,7 +31,8 @@ RESOURCES = (
 )
 """What a partner's program may be let to; each with a scope to read and one to write."""
 EVERY_SCOPE = frozenset(f"{name}:{verb}" for name in RESOURCES for verb in ("read", "write"))
-OF_VENDORS = frozenset({"vendor:write"})
+VENDOR_READS, VENDOR_WRITES = "vendor:read", "vendor:write"
+OF_VENDORS = frozenset({VENDOR_READS, VENDOR_WRITES})
 """What a vendor's program may be let to; `ALL` does not stand for it."""
 
 

@@ -126,6 +126,14 @@ class DirectPayOut(BaseModel):
         )
 
 
+class VendorProjectsOut(BaseModel):
+    """A page of the projects that order from a vendor."""
+
+    projects: list[DirectPayOut]
+    has_more: bool
+    next_cursor: str
+
+
 class MaterialOut(BaseModel):
     """Until when the packet and its approval are due, and which limit was missed."""
 

@@ -1,8 +1,8 @@
-"""Routes by which vendors' programs tell of orders, shipments and invoices.
+"""Routes by which vendors' programs see their projects and tell of orders, shipments and invoices.
 
-A vendor's program belongs to no partner: it has the scope ``sunreeve/vendor:write`` and meets the
-projects that order from its vendor, and nothing else. The routes are not in the partners'
-description of the API.
+A vendor's program belongs to no partner: it has the scopes ``sunreeve/vendor:read`` and
+``sunreeve/vendor:write`` and meets the projects that order from its vendor, and nothing else. The
+routes are not in the partners' description of the API.
 """
 
 from typing import Any
@@ -10,16 +10,17 @@ from typing import Any
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from cloud.adapters.api import Forbidden, allowed
-from cloud.functions.partner_api.caller import OF_VENDORS, Caller, caller
-from cloud.functions.partner_api.desk import CLOCK, RECORDS
+from cloud.functions.partner_api.caller import VENDOR_READS, VENDOR_WRITES, Caller, caller
+from cloud.functions.partner_api.desk import CLOCK, RECORDS, Cursor, Limit, page
 from cloud.functions.partner_api.direct_pay_shapes import (
     DirectPayOut,
     OrderIn,
     ShipmentIn,
     VendorInvoiceIn,
+    VendorProjectsOut,
     VoidIn,
 )
-from cloud.funding.direct_pay import DirectPay
+from cloud.funding.direct_pay import DirectPay, Vendor
 from cloud.funding.process import direct_pay
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.decision import Refused
@@ -30,15 +31,20 @@ from cloud.portfolio.models import Partner
 router = Router()
 
 
-def vendor() -> Caller:
+def vendor(scope: str) -> Caller:
     """Give the vendor's program that calls.
 
     Raises:
-        Forbidden: it is a partner's, or its token lacks the scope.
+        Forbidden: it is a partner's, its token lacks the scope, or its vendor does not take part
+            any more; what that one has to tell of projects under way comes by mail.
     """
     found = caller()
-    if not found.vendor_id or OF_VENDORS - set(found.principal.scopes):
-        msg = f"this is for vendors' programs with the scope sunreeve/{min(OF_VENDORS)}"
+    if not found.vendor_id or scope not in found.principal.scopes:
+        msg = f"this is for vendors' programs with the scope sunreeve/{scope}"
+        raise Forbidden(msg)
+    known = RECORDS.load(Vendor, found.vendor_id)
+    if known is None or not known.record.is_active:
+        msg = f"vendor {found.vendor_id} does not take part in Direct Pay any more: write to us"
         raise Forbidden(msg)
     return found
 
@@ -49,7 +55,7 @@ def _common(project_id: str) -> dict[str, Any]:
     Raises:
         NotFound: the project does not order from this vendor, or is of another mode (T-91).
     """
-    mine = vendor()
+    mine = vendor(VENDOR_WRITES)
     found = RECORDS.load(DirectPay, project_id)
     partner = RECORDS.load(Partner, found.record.partner_id) if found else None
     if partner is None or partner.record.mode != mine.principal.mode:
@@ -61,6 +67,22 @@ def _common(project_id: str) -> dict[str, Any]:
         "at": CLOCK.now(),
         "by": mine.client_id,
     }
+
+
+@router.get("/v1/vendor/projects", include_in_schema=False)
+def list_projects(limit: Limit = 100, cursor: Cursor = "") -> VendorProjectsOut:
+    """List the projects that order from the vendor, or did before they left, by their ids."""
+    mine = vendor(VENDOR_READS)
+    found = direct_pay.projects_of_vendor(RECORDS, mine.vendor_id, mode=mine.principal.mode)
+    given, following = page(
+        found, of="vendor_projects", place=lambda one: [one.id], limit=limit, cursor=cursor
+    )
+    today = eastern_day(CLOCK.now())
+    return VendorProjectsOut(
+        projects=[DirectPayOut.of(one, today) for one in given],
+        has_more=bool(following),
+        next_cursor=following,
+    )
 
 
 @router.post("/v1/vendor/orders", include_in_schema=False)

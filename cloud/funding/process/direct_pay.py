@@ -39,6 +39,7 @@ __all__ = [
     "net_equipment",
     "opt_in",
     "opt_out",
+    "projects_of_vendor",
     "put_vendor",
     "receive_vendor_invoice",
     "record_order",
@@ -76,6 +77,17 @@ def vendor_of(records: Records, vendor_id: str) -> Stored[Vendor]:
         NotFound: there is none of that id.
     """
     return require(records.load(Vendor, vendor_id), "vendor", vendor_id)
+
+
+def projects_of_vendor(records: Records, vendor_id: str, *, mode: str) -> list[DirectPay]:
+    """Give the projects of one mode that order from a vendor, in order of id (T-91).
+
+    Answers come from an index and may lag behind what was just chosen.
+    """
+    found = [one.record for one in records.find(DirectPay, by="vendor_id", value=vendor_id)]
+    partners = records.load_all(Partner, sorted({one.partner_id for one in found}))
+    of_mode = {name for name, partner in partners.items() if partner.record.mode == mode}
+    return [one for one in found if one.partner_id in of_mode]
 
 
 def enrol_organisation(

@@ -255,7 +255,7 @@ def post_once(
                 postings=decided.postings,
                 event_at=event_at,
                 recorded_at=at,
-                causes=causes,
+                causes=(*causes, *_items_of(decided, but=causes)),
                 says=says,
             )
             if entry.saves[1].expected_version == (head.version if head else NEW):
@@ -265,6 +265,13 @@ def post_once(
         raise Conflict(msg)
 
     return book(records, entry_id, change) and bool(is_posted)
+
+
+def _items_of(decided: Posted, *, but: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the items that a decision opens or changes: their entry leads to each of them."""
+    items = (save.record for save in decided.written.saves)
+    names = [one.id for one in items if isinstance(one, Payable | Deduction)]
+    return tuple(name for name in names if name not in but)
 
 
 def milestone_causes(project: Project, occurrences: Mapping[Milestone, int]) -> tuple[str, ...]:

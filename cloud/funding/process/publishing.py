@@ -175,14 +175,10 @@ def _id(programme: str, regular_date: date, place: int) -> str:
     return derived("PUB", programme, regular_date.isoformat(), place)
 
 
-def _of_run(
-    records: Records, regular_date: date, programme: str
-) -> list[Stored[PublishedDay]]:
+def _of_run(records: Records, regular_date: date, programme: str) -> list[Stored[PublishedDay]]:
     """Give the announcements for a run, oldest first, by their ids: no index that may lag."""
     found: list[Stored[PublishedDay]] = []
-    while (
-        one := records.load(PublishedDay, _id(programme, regular_date, len(found)))
-    ) is not None:
+    while (one := records.load(PublishedDay, _id(programme, regular_date, len(found)))) is not None:
         found.append(one)
     return found
 

@@ -14,7 +14,7 @@ from cloud.kernel.errors import BrokenInvariant
 from cloud.kernel.secret import Secret
 from cloud.portfolio import process
 from cloud.portfolio.models import Partner
-from cloud.portfolio.papers import BankChange
+from cloud.portfolio.papers import BankChange, DocumentKind, DocumentState, PartnerDocument
 from tests.cloud.portfolio.test_portfolio import NOW, PARTNER
 
 ROUTING, ACCOUNT = "011401533", "555666777888"
@@ -56,11 +56,27 @@ def test_what_is_locked_moves_nowhere_by_who_only_seals(sealing, opening):
 
 
 def test_a_change_that_one_asks_for_is_applied_by_the_other(sealing, opening):
-    opening.commit(Change(saves=(Save(PARTNER),)))
-    facts = {"partner_id": PARTNER.id, "routing_number": ROUTING, "by": "ana"}
+    paper = PartnerDocument(
+        "D",
+        PARTNER.id,
+        DocumentKind.BANK_AUTHORIZATION,
+        "evidence/x.pdf",
+        NOW,
+        "x",
+        state=DocumentState.WAITING,
+    )
+    opening.commit(Change(saves=(Save(PARTNER), Save(paper))))
+    facts = {
+        "partner_id": PARTNER.id,
+        "routing_number": ROUTING,
+        "authorization_id": "D",
+        "by": "ana",
+    }
     change = process.ask_bank_change(sealing, account_number=Secret(ACCOUNT), at=NOW, **facts)
     again = process.ask_bank_change(sealing, account_number=Secret(ACCOUNT), at=NOW, **facts)
-    assert (again.id, again.account_number.last4) == (change.id, "7888")
+    assert again.code == "change_waits", "what lies sealed cannot be compared"
+    opened = process.ask_bank_change(opening, account_number=Secret(ACCOUNT), at=NOW, **facts)
+    assert (opened.id, opened.account_number.last4) == (change.id, "7888")
     process.agree_bank_change(sealing, change_id=change.id, at=NOW, by="bob")
     later = NOW + timedelta(hours=72)
     with pytest.raises(BrokenInvariant, match="locked"):

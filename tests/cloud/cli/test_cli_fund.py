@@ -247,8 +247,12 @@ def test_a_run_goes_from_preview_to_a_returned_payment(stack, capsys, tmp_path):
     answer = tmp_path / "returns.ach"
     answer.write_bytes(returns_for(sent.get(f"bank/out/{RUN}.ach"), {trace: "R03"}))
     lines = told(capsys, stack, "return", str(answer))
+    taken = lines[0].removesuffix(": 1 entry")
+    assert lines[-1] == f"  sunreeve fund agree {taken}"
+    lines = told(capsys, stack, "agree", taken)
     assert lines[0].split()[:2] == [trace, "R03"]
-    assert lines[1].endswith(": 1 entry")
+    assert lines[1] == f"{taken}: 1 entry"
+    assert told(capsys, stack, "agree", taken) == lines
     assert told(capsys, stack, "return", str(answer)) == lines
 
     lines = told(capsys, stack, "balance")
@@ -266,7 +270,8 @@ def test_what_waits_for_a_person_is_no_success(stack, capsys, tmp_path):
     sent = wiring.documents({"DOCUMENTS_BUCKET": "DocumentsBucket"}).get(f"ach/{RUN}.ach")
     answer = tmp_path / "returns.ach"
     answer.write_bytes(returns_for(sent, {trace: "R23"}))
-    assert fund(stack, "return", str(answer)) == 1
+    taken = shown(capsys, stack, "return", str(answer))["id"]
+    assert fund(stack, "agree", taken) == 1
     assert "some wait for a person" in capsys.readouterr().out
     assert fund(stack, "return", str(answer), "--json") == 1
     assert json.loads(capsys.readouterr().out)["needs_person"] is True
@@ -284,7 +289,7 @@ def test_what_waits_for_a_person_is_no_success(stack, capsys, tmp_path):
         (("sent",), "there is no file that could be sent"),
         (("not-sent", "--because", "x"), "it is not doubted"),
         (("settle", "--statement", "1.00"), ""),
-        (("release", "--because", "x"), "is not held"),
+        (("release", "--hash", "0" * 64, "--because", "x"), "is not held"),
     ],
     ids=lambda words: words[0] if isinstance(words, tuple) else "",
 )
@@ -297,6 +302,10 @@ def test_a_step_before_its_time_is_refused_in_one_line(stack, capsys, words, bec
 @pytest.mark.parametrize("run", ["comfort-2026-06-16", "a/b", "../partners", "ü ?#%"])
 def test_a_run_that_nobody_prepared_is_named(stack, capsys, run):
     assert "is not known here" in refused(capsys, stack, "preview", run)
+
+
+def test_a_bank_file_that_nobody_brought_is_named(stack, capsys):
+    assert "BF-NONE" in refused(capsys, stack, "agree", "BF-NONE")
 
 
 def test_bank_files_that_are_none_are_refused(stack, capsys, tmp_path):
@@ -323,11 +332,15 @@ def test_a_run_far_above_those_before_waits_for_two_more_people(stack, capsys):
     stack.owe(ALDER, "INV-9", 60_000_00)
     said = " ".join(told(capsys, stack, "preview", RUN))
     assert "unusual: all partners are paid $60,362.50, where $20,000.00 is the middle" in said
-    assert "it is held until somebody looks (fund release)" in said
+    assert "it is held until somebody looks at it" in said
     plans_hash = stack.load().record.plans_hash
     said = refused(capsys, stack, "approve", RUN, "--hash", plans_hash)
     assert "until somebody else looked" in said
-    why = ("--because", "two fleets at once")
+    why = ("--hash", plans_hash, "--because", "two fleets at once")
+    line = f"  sunreeve fund release {RUN} --hash {plans_hash} --because ..."
+    assert line in told(capsys, stack, "preview", RUN)
+    stale = refused(capsys, stack, "release", RUN, "--hash", "0" * 64, *why[2:])
+    assert "was prepared anew since" in stale
     assert told(capsys, stack, "release", RUN, *why) == [f"{RUN} is preview"]
     assert "; abe.accounting looked at it" in " ".join(told(capsys, stack, "preview", RUN))
     assert told(capsys, stack, "approve", RUN, "--hash", plans_hash) == [f"{RUN} is approved"]
@@ -336,9 +349,9 @@ def test_a_run_far_above_those_before_waits_for_two_more_people(stack, capsys):
 def test_who_looked_at_an_unusual_run_does_not_approve_it(stack, capsys):
     told(capsys, stack, "preview", RUN)
     stack.put(unusual=("all partners are paid a lot",))
-    why = ("--because", "it is right")
-    told(capsys, stack, "release", RUN, *why, "--by", "ada.accounting")
     plans_hash = stack.load().record.plans_hash
+    why = ("--hash", plans_hash, "--because", "it is right")
+    told(capsys, stack, "release", RUN, *why, "--by", "ada.accounting")
     assert "held" in refused(capsys, stack, "approve", RUN, "--hash", plans_hash)
     assert "nobody here is called" in refused(capsys, stack, "release", RUN, *why, "--by", "eve")
 
@@ -456,7 +469,8 @@ def test_without_a_stack_one_line_says_how_to_start_one(tmp_path, capsys):
         ["fund", "approve", RUN],
         ["fund", "approve", "--hash", "x"],
         ["fund", "not-sent", RUN],
-        ["fund", "release", RUN],
+        ["fund", "release", RUN, "--because", "x"],
+        ["fund", "agree"],
         ["fund", "settle", RUN],
         ["fund", "settle", RUN, "--statement", "ten"],
         ["fund", "settle", RUN, "--statement", "10.5"],

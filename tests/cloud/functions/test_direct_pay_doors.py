@@ -130,6 +130,70 @@ def test_a_vendor_meets_its_own_projects_only(doors):
     assert doors.shared.records.load(DirectPay, doors.project.id).record.shipped_at is None
 
 
+VENDOR_SEES = "sunreeve/vendor:read"
+
+
+@pytest.mark.rule("T-91")
+def test_a_vendor_lists_its_own_projects_a_page_at_a_time(doors):
+    second = doors.add(f"I-{doors.tag}", doors.home.partners[0])
+    doors.tells("invoices", BILL)
+
+    def asked(query="", client=doors.dealer, scope=VENDOR_SEES):
+        return doors.call("GET", f"/v1/vendor/projects{query}", client=client, scope=scope)
+
+    status, first = asked("?limit=1")
+    assert (status, first["has_more"]) == (200, True)
+    rest = asked(f"?limit=1&cursor={first['next_cursor']}")[1]
+    assert not rest["has_more"]
+    shown = first["projects"] + rest["projects"]
+    assert [one["project_id"] for one in shown] == [second.id, doors.project.id]
+    assert [one["number"] for one in shown[1]["invoices"]] == ["INV-1"]
+    assert asked(client=doors.rival)[1]["projects"] == []
+    trial = asked(client=doors.trial, scope=f"{VENDOR_SEES} sunreeve/test")
+    assert (trial[0], trial[1]["projects"]) == (200, [])
+    assert asked(scope=VENDORS)[0] == 403
+    assert asked(client=doors.admin, scope=f"{VENDOR_SEES} sunreeve/partner")[0] == 403
+    assert asked(f"?cursor={first['next_cursor']}x")[0] == 400
+    assert doors.tells("invoices", BILL, scope=VENDOR_SEES)[0] == 403
+
+
+@pytest.mark.rule("F30")
+def test_a_vendor_that_left_tells_by_mail_only_and_gets_nothing_new(doors):
+    named = {"vendor_id": doors.vendor.id, "name": "Dealer", "email": "office@dealer.example"}
+    gone = doors.ops("POST", "/ops/vendors", {**named, "is_active": False}, role="admin")
+    assert gone[0] == 200
+    ordered = {"order_number": "O-1", "ordered_at": "2026-06-01T12:00:00Z"}
+    void = {"number": "INV-1", "because": "sent twice"}
+    shipped = {"shipped_at": SHIPPED}
+    for what, body in (
+        ("orders", ordered),
+        ("shipments", shipped),
+        ("invoices", BILL),
+        ("invoices/void", void),
+    ):
+        status, refused = doors.tells(what, body)
+        assert status == 403, what
+        assert "does not take part in Direct Pay any more" in refused["detail"]
+    listed = doors.call("GET", "/v1/vendor/projects", client=doors.dealer, scope=VENDOR_SEES)
+    assert listed[0] == 403
+    at = f"/ops/projects/{doors.project.id}/direct_pay"
+    assert doors.ops("POST", f"{at}/invoices", {"vendor_id": doors.vendor.id, **BILL})[0] == 200
+    new = doors.add(f"N-{doors.tag}", doors.home.partners[0])
+    seen = doors.call("GET", f"/v1/projects/{new.id}/direct_pay", client=doors.admin)[1]
+    assert seen["is_enrolled"] is False
+
+
+@pytest.mark.rule("D42")
+def test_nobody_enters_more_than_the_project_is_worth(doors):
+    above = {**BILL, "amount_cents": 30_000_01}
+    status, refused = doors.tells("invoices", above)
+    assert (status, refused["errors"][0]["code"]) == (422, "above_project_value")
+    at = f"/ops/projects/{doors.project.id}/direct_pay"
+    by_mail = doors.ops("POST", f"{at}/invoices", {"vendor_id": doors.vendor.id, **above})
+    assert (by_mail[0], by_mail[1]["errors"][0]["rule"]) == (422, "D42")
+    assert doors.tells("invoices", {**BILL, "amount_cents": 30_000_00})[0] == 200
+
+
 @pytest.mark.rule("T-91")
 def test_vendors_and_partners_have_doors_of_their_own(doors):
     for client in (doors.admin, doors.plain):

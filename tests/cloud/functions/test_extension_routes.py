@@ -293,6 +293,12 @@ def test_the_calendar_shows_what_was_published(house):
     today = house.shared.now.date()
     assert date.fromisoformat(usual[0]["regular_date"]) < today
     assert date.fromisoformat(usual[-1]["regular_date"]) > today + timedelta(days=365)
+    far = house.ops("POST", "/ops/funding_days", {**day, "alternative_date": "2027-06-22"})
+    assert far[1]["errors"][0]["rule"] == "D43"
+    back = {"regular_date": day["regular_date"], "reason": "a slip"}
+    assert house.ops("POST", "/ops/funding_days/withdraw", back)[0] == 200
+    (_, kept) = house.call("GET", f"/v1/funding_calendar?{wanted}", client=house.sales)[1]["days"]
+    assert (kept["funding_date"], kept["source"]) == ("2026-06-18", "regular")
     assert house.call("GET", "/v1/funding_calendar?programme=none")[0] == 400
     assert house.call("GET", "/v1/funding_calendar", scope="sunreeve/invoice:read")[0] == 403
 
@@ -317,9 +323,13 @@ def test_timers_tell_of_late_decisions_and_published_days(world):
     world.runtime.run_due()
     partners = len(world.records.find(Partner, by="active", value="True"))
     assert subjects(world).count("Funding of 2026-06-18 is paid on 2026-06-22") == partners
+    back = {"regular_date": day["regular_date"], "reason": "a slip"}
+    assert house.ops("POST", "/ops/funding_days/withdraw", back)[0] == 200
     for days in (8, 9, 13):
         world.runtime.clock.move_to(MONDAY + timedelta(days=days))
         world.runtime.run_due()
+    after_all = "Funding of 2026-06-18 is paid on 2026-06-18 after all"
+    assert subjects(world).count(after_all) == partners
     assert subjects(world).count(f"Decision overdue: extension request {late}") == 1
     assert world.records.load(ExtensionRequest, late).record.alarmed_at is not None
     standing = world.records.load(ExtensionExposure, f"comfort.{house.partner.id}").record

@@ -44,6 +44,7 @@ from cloud.kernel.money import Money
 from cloud.kernel.secret import Secret
 from cloud.portfolio import process as portfolio
 from cloud.portfolio.models import Milestone, PlanShare, Project, SoldInverter
+from cloud.portfolio.papers import DocumentKind
 from cloud.portfolio.process import ProjectFacts
 from cloud.service.uploads import Purpose, Upload, UploadState
 
@@ -584,14 +585,16 @@ class Months(World):
         self.pump()
 
     def commission(self, told: Told, cents: int) -> None:
-        done = self.do(
-            portfolio.set_prepaid_commission,
+        asked = self.do(
+            portfolio.propose_prepaid_commission,
             project_id=told.name,
             amount=Money(cents),
+            because="the sales list",
             at=self.now,
             by="ana",
         )
-        if not isinstance(done, Refused):
+        if not isinstance(asked, Refused):
+            self.do(portfolio.agree_prepaid_commission, proposal_id=asked.id, at=self.now, by="bob")
             told.commission = cents
             self.count("commission_prepaid")
         self.pump()
@@ -999,11 +1002,24 @@ class Months(World):
         self.pump()
 
     def new_account(self, owner: str) -> None:
+        number = self.next_number()
+        reference = f"{portfolio.papers_folder(owner)}{number}.pdf"
+        self.documents.put(reference, b"%PDF", "application/pdf")
+        paper = self.do(
+            portfolio.record_partner_document,
+            self.documents,
+            partner_id=owner,
+            kind=DocumentKind.BANK_AUTHORIZATION,
+            reference=reference,
+            at=self.now,
+            by="pat",
+        )
         asked = self.do(
             portfolio.ask_bank_change,
             partner_id=owner,
+            authorization_id=paper.id,
             routing_number=self.chance.pick(("021000021", "011401533")),
-            account_number=Secret(f"77{self.next_number():06d}"),
+            account_number=Secret(f"77{number:06d}"),
             at=self.now,
             by="pat",
         )

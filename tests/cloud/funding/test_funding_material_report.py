@@ -62,9 +62,7 @@ def test_what_a_voided_invoice_took_went_back_and_lowers_nothing():
     deal.bill("1", 5_000_00, NOON)
     stored = deal.records.load(type(deal.deduction("1")), deal.deduction("1").id)
     assert stored.record.kind is DeductionKind.EQUIPMENT
-    taken = replace(
-        stored.record, applications=(Application("R-1", stored.record.raised),)
-    )
+    taken = replace(stored.record, applications=(Application("R-1", stored.record.raised),))
     deal.records.commit(Change(saves=(stored.replaced_by(taken),)))
     assert material_rows(deal, NOON)[0].amount == Money(0)
     deal.void("1", NOON + days(1))
@@ -91,7 +89,10 @@ def test_an_invoice_of_the_instant_at_which_material_is_asked_for_is_asked_for_t
     late = NOON + days(15)
     deal.wake_due(late)
     deal.bill("2", 100_00, late)
-    assert (deal.material("1").raised, deal.material("2").raised) == (Money(5_000_00), Money(100_00))
+    assert (deal.material("1").raised, deal.material("2").raised) == (
+        Money(5_000_00),
+        Money(100_00),
+    )
 
 
 # --- whatever happens --------------------------------------------------------------------------

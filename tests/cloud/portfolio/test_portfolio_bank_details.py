@@ -221,9 +221,7 @@ def test_a_change_whose_authorization_went_is_stopped(records):
     first = ask(records)
     process.refuse_document(records, document_id="new", because="blurred", at=NOW, by="ana")
     assert agree(records, first).code == "authorization_missing"
-    process.withdraw_bank_change(
-        records, change_id=first.id, because="again", at=NOW, by="client"
-    )
+    process.withdraw_bank_change(records, change_id=first.id, because="again", at=NOW, by="client")
     send(records, "newer")
     change = agree(records, ask(records, authorization_id="newer"))
     withdraw("newer")

@@ -217,10 +217,34 @@ def test_people_come_without_a_role_and_go_without_one(records):
         grant(records, "nobody", "whole-1")
 
 
+@pytest.mark.rule("P-80")
+def test_the_first_program_is_made_though_a_person_has_the_role(records):
+    first(records, "whole-1")
+    assert first(records, "whole-2").code == "has_accounting_admin"
+    assert first(records, "whole-program").roles == {"accounting_admin"}
+    assert records.load(RoleHolders, "whole").record.holders == ("whole-1", "whole-program")
+    records.commit(Change(saves=(Save(ApiClient("whole-second", "whole")),)))
+    assert first(records, "whole-second").code == "has_accounting_admin"
+    assert first(records, "whole-3").code == "has_accounting_admin"
+    assert grant(records, "whole-second", "whole-program").roles
+
+
 # ---------------------------------------------------------------------- papers
-def paper(records, kind=DocumentKind.W9, reference="papers/1.pdf"):
+@pytest.fixture
+def documents():
+    return MemoryDocuments()
+
+
+def paper(records, documents, kind=DocumentKind.W9, name="1.pdf", reference=""):
+    reference = reference or documents.put(f"papers/lone/{name}", b"%PDF", "application/pdf")
     return process.record_partner_document(
-        records, partner_id="lone", kind=kind, reference=reference, at=NOW, by="rm"
+        records,
+        documents,
+        partner_id="lone",
+        kind=kind,
+        reference=reference,
+        at=NOW,
+        by="rm",
     )
 
 
@@ -230,53 +254,145 @@ def withdraw(records, document, because="it was another's"):
     )
 
 
+def accept(records, document):
+    return process.accept_document(records, document_id=document.id, at=NOW + DAY, by="ana")
+
+
+def refuse(records, document, because="blurred", by="ana"):
+    return process.refuse_document(
+        records, document_id=document.id, because=because, at=NOW + DAY, by=by
+    )
+
+
 def gates(records):
     partner = records.load(Partner, "lone").record
     return partner.w9_on_file, partner.bank_authorization_on_file
 
 
-def test_a_paper_opens_its_gate_and_its_withdrawal_shuts_it(records):
+def test_a_paper_opens_its_gate_and_its_withdrawal_shuts_it(records, documents):
     assert gates(records) == (False, False)
-    w9 = paper(records)
+    w9 = paper(records, documents)
     before = everything(records)
-    assert paper(records) == w9
+    assert paper(records, documents) == w9
     assert everything(records) == before
     assert gates(records) == (True, False)
-    paper(records, DocumentKind.BANK_AUTHORIZATION)
+    paper(records, documents, DocumentKind.BANK_AUTHORIZATION)
     assert gates(records) == (True, True)
     assert withdraw(records, w9, " ").code == "reason_missing"
     gone = withdraw(records, w9)
-    assert gone.withdrawn_at == NOW + DAY
+    assert (gone.withdrawn_at, gone.state) == (NOW + DAY, DocumentState.WITHDRAWN)
     before = everything(records)
     assert withdraw(records, w9) == gone
     assert everything(records) == before
     assert gates(records) == (False, True)
-    assert paper(records).code == "conflict"
-    paper(records, reference="papers/2.pdf")
+    assert paper(records, documents).code == "conflict"
+    paper(records, documents, name="2.pdf")
     assert gates(records) == (True, True)
     (event, *_) = records.history("lone")
     assert (event.rule, event.causes) == ("F05", (w9.id,))
 
 
-def test_another_paper_of_the_kind_keeps_the_gate_open(records):
-    one, other = paper(records), paper(records, reference="papers/2.pdf")
+@pytest.mark.rule("F05")
+@pytest.mark.parametrize(
+    "reference",
+    [
+        pytest.param("x", id="a word"),
+        pytest.param("papers/lone/none.pdf", id="not kept"),
+        pytest.param("papers/other/1.pdf", id="kept for another partner"),
+        pytest.param("ach/2026.txt", id="kept, and no paper"),
+    ],
+)
+def test_a_paper_that_is_not_kept_opens_nothing(records, documents, reference):
+    for kept in ("papers/other/1.pdf", "ach/2026.txt", "x"):
+        documents.put(kept, b"%PDF", "application/pdf")
+    before = everything(records)
+    assert paper(records, documents, reference=reference).code == "document_not_kept"
+    assert everything(records) == before
+
+
+def test_another_paper_of_the_kind_keeps_the_gate_open(records, documents):
+    one, other = paper(records, documents), paper(records, documents, name="2.pdf")
     withdraw(records, one)
     assert gates(records) == (True, False)
     withdraw(records, other)
     assert gates(records) == (False, False)
 
 
-def test_a_paper_for_a_case_waits_for_a_person_and_decides_nothing(records):
-    assert paper(records, DocumentKind.COMPLIANCE).code == "no_onboarding"
+@pytest.mark.rule("F05")
+def test_an_authorization_beside_one_waits_for_its_change_of_bank_details(records, documents):
+    kind = DocumentKind.BANK_AUTHORIZATION
+    stands = paper(records, documents, kind)
+    other = paper(records, documents, kind, name="2.pdf")
+    assert (stands.state, other.state) == (DocumentState.ON_FILE, DocumentState.WAITING)
+    assert paper(records, documents, kind, name="2.pdf") == other
+    assert accept(records, other).code == "belongs_to_bank_change"
+    withdraw(records, stands)
+    assert gates(records) == (False, False), "one that waits does not count"
+    assert accept(records, other).state is DocumentState.ON_FILE
+    assert gates(records) == (False, True)
+
+
+@pytest.mark.rule("F05")
+def test_a_paper_that_waits_is_accepted_or_refused_once(records):
+    waiting = PartnerDocument(
+        "D-1",
+        "lone",
+        DocumentKind.W9,
+        "evidence/x.pdf",
+        NOW,
+        "client",
+        task="review_document",
+        state=DocumentState.WAITING,
+        upload_id="U",
+    )
+    other = replace(waiting, id="D-2")
+    announced = replace(waiting, id="D-3", state=DocumentState.ANNOUNCED, task="")
+    records.commit(Change(saves=(Save(waiting), Save(other), Save(announced))))
+    assert process.review_document(records, document_id="D-1", at=NOW, by="pat").code == "no_case"
+    assert accept(records, announced).code == "conflict"
+    assert refuse(records, waiting, " ").code == "reason_missing"
+    assert gates(records) == (False, False)
+    refused = refuse(records, waiting)
+    assert (refused.state, refused.because, refused.task) == (DocumentState.REFUSED, "blurred", "")
+    assert {one.to for one in records.letters.values()} == {
+        PARTNER.service_email,
+        PARTNER.remittance_email,
+    }
+    assert all("W-9 document" in one.text for one in records.letters.values())
+    assert all("blurred" in one.text for one in records.letters.values())
+    before = everything(records)
+    assert refuse(records, waiting) == refused
+    assert refuse(records, waiting, by="eve").code == "conflict"
+    assert accept(records, waiting).code == "conflict"
+    assert everything(records) == before
+    assert gates(records) == (False, False)
+    accepted = accept(records, other)
+    assert (accepted.state, accepted.reviewed_by) == (DocumentState.ON_FILE, "ana")
+    assert gates(records) == (True, False)
+    before = everything(records)
+    assert accept(records, other) == accepted
+    assert refuse(records, other).code == "conflict"
+    assert everything(records) == before
+    withdraw(records, announced)
+    assert gates(records) == (True, False), "it never counted"
+
+
+def test_a_paper_for_a_case_waits_for_a_person_and_decides_nothing(records, documents):
+    assert paper(records, documents, DocumentKind.COMPLIANCE).code == "no_onboarding"
     project = replace(PROJECT, partner_id="lone", compliance_case_open=True)
     records.commit(Change(saves=(Save(project),)))
-    facts = {"project_id": project.id, "reference": "papers/3.pdf", "at": NOW, "by": "pat"}
-    made = process.record_compliance_document(records, **facts)
-    assert process.record_compliance_document(records, **facts) == made
+    facts = {"project_id": project.id, "at": NOW, "by": "pat"}
+    told = process.record_compliance_document(
+        records, documents, reference="papers/lone/3.pdf", **facts
+    )
+    assert told.code == "document_not_kept"
+    facts["reference"] = documents.put("papers/lone/3.pdf", b"%PDF", "application/pdf")
+    made = process.record_compliance_document(records, documents, **facts)
+    assert process.record_compliance_document(records, documents, **facts) == made
     (waiting,) = records.find(PartnerDocument, by="task", value="review_document")
     assert waiting.record == made
     seen = process.review_document(records, document_id=made.id, at=NOW + DAY, by="jo")
-    assert (seen.task, seen.reviewed_by) == ("", "jo")
+    assert (seen.task, seen.reviewed_by, seen.is_on_file) == ("", "jo", True)
     assert process.review_document(records, document_id=made.id, at=NOW, by="eve") == seen
     assert records.load(type(project), project.id).record == project
     assert gates(records) == (False, False)

@@ -342,21 +342,61 @@ def test_who_and_where_must_be_known_and_of_one_mode(records):
         PaymentPlan("plan-2", "comfort", (PlanShare(M1, 9_999),))
 
 
-def test_commission_is_prepaid_until_m1(records):
-    facts = {"project_id": "project-1", "at": NOW, **BY}
+def prepaying(records, cents, by="ana"):
+    return process.propose_prepaid_commission(
+        records,
+        project_id="project-1",
+        amount=Money(cents),
+        because="the sales list of May",
+        at=NOW,
+        by=by,
+    )
+
+
+def prepay(records, made, by="bob"):
+    return process.agree_prepaid_commission(records, proposal_id=made.id, at=NOW, by=by)
+
+
+@pytest.mark.rule("D09")
+def test_two_people_note_what_was_prepaid_until_m1(records):
     with pytest.raises(BadInput, match="below nothing"):
-        process.set_prepaid_commission(records, amount=Money(-1), **facts)
-    given_ = process.set_prepaid_commission(records, amount=Money(500), **facts)
-    assert given_.prepaid_commission == Money(500)
+        prepaying(records, -1)
+    made = prepaying(records, 500)
+    assert now(records).prepaid_commission == Money(0)
+    assert prepay(records, made, by="ana").code == "maker_is_checker"
+    assert now(records).prepaid_commission == Money(0)
+    noted = prepay(records, made)
+    assert noted.prepaid_commission == Money(500)
     before = everything(records)
-    assert process.set_prepaid_commission(records, amount=Money(500), **facts) == given_
+    assert prepay(records, made) == noted
     assert everything(records) == before
+    late = prepaying(records, 600)
     reach(records, M1)
-    late = process.set_prepaid_commission(records, amount=Money(600), **facts)
-    assert late.code == "already_installed"
+    assert prepaying(records, 700).code == "already_installed"
+    assert prepay(records, late).code == "already_installed"
     revoke(records, M1)
-    late = process.set_prepaid_commission(records, amount=Money(600), **facts)
-    assert late.code == "already_installed"
+    assert prepaying(records, 700).code == "already_installed"
+    assert now(records).prepaid_commission == Money(500)
+    other = propose(records)
+    assert prepay(records, other).code == "other_proposal"
+    assert agree(records, late).code == "other_proposal"
+
+
+@pytest.mark.rule("D09")
+@pytest.mark.parametrize(("above", "code"), [(0, None), (1, "above_value")])
+def test_no_more_is_prepaid_than_the_project_pays(records, above, code):
+    cents = now(records).value.cents + above
+    assert getattr(prepaying(records, cents), "code", None) == code
+
+
+@pytest.mark.rule("D09")
+def test_what_was_proposed_is_weighed_again_when_it_is_agreed_to(records):
+    made = prepaying(records, now(records).value.cents)
+    stored = records.load(Project, "project-1")
+    less = replace(stored.record, value=stored.record.value - Money(1))
+    records.commit(Change(saves=(stored.replaced_by(less),)))
+    assert prepay(records, made).code == "above_value"
+    assert now(records).prepaid_commission == Money(0)
 
 
 # ---------------------------------------------------------------------- the end
@@ -388,9 +428,7 @@ def test_one_proposes_and_another_ends_a_project_once(records):
     assert agree(records, made, by="eve").code == "conflict"
     assert propose(records).code == "project_cancelled"
     assert reach(records, NTP).code == "project_cancelled"
-    commission = {"project_id": "project-1", "at": NOW, **BY}
-    late = process.set_prepaid_commission(records, amount=Money(1), **commission)
-    assert late.code == "project_cancelled"
+    assert prepaying(records, 1).code == "project_cancelled"
     assert put(records, replace(FACTS, id="project-1")).code == "project_cancelled"
 
 
