@@ -86,7 +86,7 @@ def _differences(
             said = (str(may).lower(), str(might).lower())
             yield Difference(partner_id, project.id, MAY_CANCEL, *said)
     for request in lived.requests:
-        if request.state is RequestState.APPROVED:
+        if _is_granted(request, as_of):
             days = _days(request, project, programme)
             if days != (request.days or 0):
                 said = (str(request.days or 0), str(days))
@@ -102,7 +102,7 @@ def _clawback(lived: Lived, programme: str, as_of: datetime) -> Iterator[Differe
     paid = total(
         one.amount
         for one in lived.payables
-        if one.milestone == Milestone.M1 and one.state in _TAKEN
+        if one.milestone == Milestone.M1 and one.state in _TAKEN and one.accrued_at <= as_of
     )
     judged = [
         clocks.m1_to_m2(
@@ -129,6 +129,11 @@ def _extensions(lived: Lived, programme: str) -> list[Extension]:
         replace(one.extension, days=_days(one, lived.project, programme), programme=programme)
         for one in granted
     ]
+
+
+def _is_granted(request: ExtensionRequest, as_of: datetime) -> bool:
+    granted = request.state is RequestState.APPROVED
+    return granted and request.decided_at is not None and request.decided_at <= as_of
 
 
 def _days(request: ExtensionRequest, project: Project, programme: str) -> int:

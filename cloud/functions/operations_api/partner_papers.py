@@ -33,7 +33,7 @@ from cloud.kernel.errors import NotFound
 from cloud.kernel.secret import Secret
 from cloud.portfolio import process as portfolio
 from cloud.portfolio.models import ApiClient
-from cloud.portfolio.papers import BankChange, DocumentState, PartnerDocument, PartnerPerson
+from cloud.portfolio.papers import BankChange, PartnerDocument, PartnerPerson
 
 router = Router()
 PAPERS, PEOPLE, BANK = ["Papers"], ["People"], ["Bank details"]
@@ -120,7 +120,7 @@ def withdraw_document(document_id: str, body: ReasonIn) -> One:
     tags=PAPERS,
     middlewares=[may(ACCOUNTANT, ACCOUNTING, AUDITOR)],
 )
-def list_partner_documents(state: DocumentState) -> Listed:
+def list_partner_documents(state: str) -> Listed:
     """List all papers by where they stand; those that wait are accepted or refused (F05)."""
     return listed(PartnerDocument, "state", state)
 

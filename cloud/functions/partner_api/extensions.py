@@ -155,7 +155,10 @@ def get_calendar(
 def get_calendar_file(
     first: date | None = None, last: date | None = None, programme: Programme = COMFORT
 ) -> Response[str]:
-    """Give the same as a file that calendar programs subscribe to (RFC 5545)."""
+    """Give the same as a file for a program that holds a token (RFC 5545).
+
+    Calendar programs subscribe to the public one, under ``/calendar/``.
+    """
     days = _days(first, last, programme)
     content = calendar_file(days, name=f"Funding days ({programme})", made_at=CLOCK.now())
     return Response(status_code=200, content_type=ICS, body=content.decode())

@@ -2,7 +2,7 @@
 
 A vendor's program belongs to no partner: it has the scopes ``sunreeve/vendor:read`` and
 ``sunreeve/vendor:write`` and meets the projects that order from its vendor, and nothing else. The
-routes are not in the partners' description of the API.
+routes are not in the partners' description of the API; docs/vendor_api.md has them.
 """
 
 from typing import Any

@@ -167,9 +167,7 @@ def enrol_new_project(records: Records, *, project_id: str, at: datetime) -> Dir
         says = f"project {project_id} starts {'in' if made.is_enrolled else 'outside'} Direct Pay"
         event = Event(project_id, "direct_pay_started", at, ENROLMENT, F30.id, (partner_id,), says)
         rests_on = [partner.relied_on()] + ([vendor.relied_on()] if vendor is not None else [])
-        return made, Change(
-            saves=(Save(made, NEW),), events=(event,), relies_on=tuple(rests_on)
-        )
+        return made, Change(saves=(Save(made, NEW),), events=(event,), relies_on=tuple(rests_on))
 
     return settled(records, f"Direct Pay of project {project_id}", decide)
 

@@ -1,4 +1,4 @@
-"""Announcing another funding day, and taking that back: on record once, written to every partner."""
+"""Announcing another funding day or taking it back: on record once, written to every partner."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -48,9 +48,6 @@ def propose(
         by,
         at,
     )
-    again = records.load(Proposal, made.id)  # the index may not show it yet
-    if again is not None:
-        return again.record
     says = f"{by} proposes {kind.replace('_', ' ')} of {subject}: {made.because}"
     event = Event(made.id, f"{kind}_proposed", at, by, TWO_PEOPLE.id, (subject,), says)
     records.commit(Change(saves=(Save(made, NEW),), events=(event,)))

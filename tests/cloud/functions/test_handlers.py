@@ -291,6 +291,7 @@ def test_a_run_that_nobody_approved_makes_no_file(world):
 
 # ---------------------------------------------------------------------- roles
 ROLES = ("spc", "accounting", "accounting_admin", "treasury", "projects", "auditor")
+READERS = {"accounting", "accounting_admin", "treasury", "auditor"}
 ROUTES = [
     ("GET", "/ops/cases?state=open", None, {"spc", "auditor"}),
     ("GET", "/ops/work_orders?task=approve_spend", None, {"spc", "auditor"}),
@@ -302,12 +303,12 @@ ROUTES = [
     ("POST", "/ops/invoices/I-1/return", {"reason": "why"}, {"spc"}),
     ("POST", "/ops/invoices/I-1/reject", {"reason": "why"}, {"spc"}),
     ("POST", "/ops/projects/PRJ-1/milestones", {"milestone": "M1"}, {"projects"}),
-    ("GET", "/ops/runs?state=preview", None, {"accounting", "accounting_admin", "treasury", "auditor"}),
-    ("GET", "/ops/runs/R-1", None, {"accounting", "accounting_admin", "treasury", "auditor"}),
-    ("GET", "/ops/runs/R-1/plans", None, {"accounting", "accounting_admin", "treasury", "auditor"}),
+    ("GET", "/ops/runs?state=preview", None, READERS),
+    ("GET", "/ops/runs/R-1", None, READERS),
+    ("GET", "/ops/runs/R-1/plans", None, READERS),
     ("POST", "/ops/runs/R-1/approve", {"plans_hash": "0" * 64}, {"accounting_admin"}),
     ("POST", "/ops/runs/R-1/prepare", None, {"accounting"}),
-    ("GET", "/ops/trace/091000010000001", None, {"accounting", "accounting_admin", "treasury", "auditor"}),
+    ("GET", "/ops/trace/091000010000001", None, READERS),
     ("GET", "/ops/sweep_holds", None, {"spc", "auditor"}),
     ("POST", "/ops/sweep_holds/UTC-05.N35W079/release", None, {"spc"}),
     ("POST", "/ops/sweep_holds/UTC-05.N35W079/discard", None, {"spc"}),

@@ -21,6 +21,7 @@ POST /ops/assignments/{proposal_id}/agree | accounting_admin
 GET /ops/back_bills | spc relationship_manager accounting_admin auditor
 GET /ops/bank_changes | accounting accounting_admin auditor
 POST /ops/bank_changes/{change_id}/agree | accounting_admin
+POST /ops/bank_changes/{change_id}/apply | accounting
 POST /ops/bank_changes/{change_id}/reject | accounting accounting_admin
 POST /ops/bank_files | treasury
 GET /ops/bank_files/{file_id} | accounting accounting_admin treasury auditor
@@ -102,6 +103,10 @@ GET /ops/partners/{partner_id}/documents | relationship_manager accounting accou
 POST /ops/partners/{partner_id}/documents | relationship_manager accounting
 GET /ops/partners/{partner_id}/ledger | accounting accounting_admin treasury auditor
 POST /ops/partners/{partner_id}/licences | relationship_manager admin
+GET /ops/partner_documents | accounting accounting_admin auditor
+POST /ops/partner_documents/{document_id}/accept | accounting
+GET /ops/partner_documents/{document_id}/file | accounting accounting_admin
+POST /ops/partner_documents/{document_id}/refuse | accounting
 POST /ops/partners/{partner_id}/parent | admin
 POST /ops/partners/{partner_id}/payment_plan | admin
 GET /ops/partners/{partner_id}/people | relationship_manager admin auditor
@@ -123,6 +128,9 @@ POST /ops/people/{person_id}/retire | relationship_manager admin
 GET /ops/post_hold | spc ams auditor
 POST /ops/post_hold/drop | ams
 POST /ops/post_hold/release | ams
+GET /ops/prepaid_commissions | accounting accounting_admin auditor
+POST /ops/prepaid_commissions/{proposal_id}/agree | accounting_admin
+POST /ops/prepaid_commissions/{proposal_id}/reject | accounting_admin
 GET /ops/projects | projects relationship_manager accounting accounting_admin auditor
 POST /ops/projects | projects
 GET /ops/projects/{project_id} | projects relationship_manager accounting accounting_admin auditor
@@ -138,6 +146,7 @@ POST /ops/projects/{project_id}/direct_pay/opt_out | accounting
 POST /ops/projects/{project_id}/direct_pay/order | accounting
 POST /ops/projects/{project_id}/direct_pay/shipment | accounting
 POST /ops/projects/{project_id}/documents | projects accounting
+GET /ops/projects/{project_id}/documents/{document_id}/file | projects accounting accounting_admin
 POST /ops/projects/{project_id}/milestones | projects
 POST /ops/projects/{project_id}/milestones/revoke | projects
 POST /ops/projects/{project_id}/prepaid_commission | accounting
@@ -214,7 +223,7 @@ POST /ops/work_orders/{number}/resend_offer | spc
 POST /ops/work_orders/{number}/spend_approvals | spc
 POST /ops/work_orders/{number}/spend_rejections | spc
 POST /ops/work_orders/{number}/withdraw | spc
-"""
+"""  # noqa: E501 - a route and its roles stand on one line
 """Every route, and who passes; everybody else is told 403, and so is who has no name."""
 
 

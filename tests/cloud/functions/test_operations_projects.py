@@ -7,7 +7,9 @@ from itertools import count
 
 import pytest
 
+from cloud.adapters import wiring
 from cloud.kernel.change import Change
+from cloud.kernel.ids import derived
 from cloud.local.demo import cast
 from cloud.portfolio.models import Partner, Project
 from cloud.portfolio.papers import BankChange
@@ -59,6 +61,31 @@ class Office:
         }
         return self.post("projects", "/ops/projects", body)
 
+    def keep(self, name):
+        """Lay a file where the owner's people put a partner's papers."""
+        documents = wiring.documents({"DOCUMENTS_BUCKET": "DocumentsBucket"})
+        return documents.put(
+            f"papers/{self.partner.id}/{name}.pdf", name.encode(), "application/pdf"
+        )
+
+    def authorization(self, name="for-another-account"):
+        """Have a bank authorization that waits, as one for the present account is on file."""
+        stored = self.world.records.load(Partner, self.partner.id)
+        onboarded = replace(stored.record, bank_authorization_on_file=True)
+        self.world.records.commit(Change(saves=(stored.replaced_by(onboarded),)))
+        body = {"kind": "bank_authorization", "reference": self.keep(name)}
+        made = self.post("accounting", f"/ops/partners/{self.partner.id}/documents", body)
+        assert made["state"] == "waiting", made
+        return made["id"]
+
+    def wish(self, **changes):
+        return {
+            "routing_number": "011401533",
+            "account_number": "444333222111",
+            "authorization_id": self.authorization(),
+            **changes,
+        }
+
     @property
     def at(self):
         return f"/ops/projects/{self.project_id}"
@@ -103,12 +130,38 @@ def test_what_holds_a_project_s_money(office):
     ):
         assert office.post("accounting", f"{office.at}/{what}/open", why)[flag]
         assert not office.post("projects", f"{office.at}/{what}/close", why)[flag]
-    paper = office.post("projects", f"{office.at}/documents", {"reference": "papers/1"})
+    word = office.post("projects", f"{office.at}/documents", {"reference": "papers/1"})
+    assert word == (422, "document_not_kept")
+    body = {"reference": office.keep("1")}
+    paper = office.post("projects", f"{office.at}/documents", body)
+    link = office.world.person("sam.projects", "projects")
+    shown = office.world.call("GET", f"{office.at}/documents/{paper['id']}/file", token=link)
+    assert (shown.status, paper["reference"] in json.loads(shown.body)["url"]) == (200, True)
+    strange = f"/ops/projects/other/documents/{paper['id']}/file"
+    assert office.world.call("GET", strange, token=link).status == 404
     waiting = office.get("auditor", "/ops/documents?task=review_document")
     assert paper in waiting
     assert office.post("projects", f"/ops/documents/{paper['id']}/review")["task"] == ""
-    prepaid = office.post("accounting", f"{office.at}/prepaid_commission", {"amount_cents": 500})
-    assert prepaid["prepaid_commission"] == {"cents": 500}
+
+
+def test_two_people_note_a_prepaid_commission(office):
+    office.put_project()
+    path = f"{office.at}/prepaid_commission"
+    much = {"amount_cents": 2_400_001, "because": "the list"}
+    assert office.post("accounting", path, much) == (422, "above_value")
+    made = office.post("accounting", path, {"amount_cents": 500, "because": "the list"})
+    assert made in office.get("accounting_admin", "/ops/prepaid_commissions?state=pending")
+    ops = f"/ops/prepaid_commissions/{made['id']}"
+    noted = office.post("accounting_admin", f"{ops}/agree")
+    assert noted["prepaid_commission"] == {"cents": 500}
+    other = office.post("accounting", path, {"amount_cents": 700, "because": "the list"})
+    no = f"/ops/prepaid_commissions/{other['id']}/reject"
+    assert office.post("accounting_admin", no)["state"] == "rejected"
+    assert office.get("projects", office.at)["prepaid_commission"] == {"cents": 500}
+    end = ended(office)
+    for verb in ("agree", "reject"):
+        strange = office.post("accounting_admin", f"/ops/prepaid_commissions/{end['id']}/{verb}")
+        assert strange == (422, "other_proposal")
 
 
 def ended(office, reason="customer"):
@@ -163,8 +216,16 @@ def test_lateness_ends_a_project_after_its_160_days_only(office, days, answer):
 
 def test_papers_people_and_parts(office):
     partner = f"/ops/partners/{office.partner.id}"
-    body = {"kind": "w9", "reference": f"papers/{office.partner.id}"}
+    stored = office.world.records.load(Partner, office.partner.id)
+    new = replace(stored.record, w9_on_file=False)
+    office.world.records.commit(Change(saves=(stored.replaced_by(new),)))
+    body = {"kind": "w9", "reference": "x"}
+    word = office.post("relationship_manager", f"{partner}/documents", body)
+    assert word == (422, "document_not_kept")
+    assert not office.world.records.load(Partner, office.partner.id).record.w9_on_file
+    body["reference"] = office.keep("w9")
     paper = office.post("relationship_manager", f"{partner}/documents", body)
+    assert office.world.records.load(Partner, office.partner.id).record.w9_on_file
     assert office.get("auditor", f"{partner}/documents") == [paper]
     office.post("accounting", f"/ops/documents/{paper['id']}/withdraw", {"reason": "not theirs"})
     assert not office.world.records.load(Partner, office.partner.id).record.w9_on_file
@@ -186,7 +247,7 @@ def test_papers_people_and_parts(office):
 
 def test_bank_details_are_sealed_at_the_door_and_shown_by_four_digits(office):
     path = f"/ops/partners/{office.partner.id}/bank_changes"
-    body = {"routing_number": "011401533", "account_number": "444333222111"}
+    body = office.wish()
     asked = office.post("accounting", path, body)
     assert asked["account_number"] == "2111"
     wrong = office.post("accounting", path, {**body, "routing_number": "011401534"})
@@ -207,7 +268,7 @@ def test_who_asks_does_not_agree_whatever_the_roles(office):
     asked = office.post(
         "accounting",
         f"/ops/partners/{office.partner.id}/bank_changes",
-        {"routing_number": "011401533", "account_number": "444333222111"},
+        office.wish(),
     )
     token = office.world.person("sam.accounting", "accounting_admin")
     answer = office.world.call("POST", f"/ops/bank_changes/{asked['id']}/agree", token=token)
@@ -219,7 +280,7 @@ def test_agreed_bank_details_count_by_themselves_once_the_hold_is_over(world):
     asked = office.post(
         "accounting",
         f"/ops/partners/{office.partner.id}/bank_changes",
-        {"routing_number": "011401533", "account_number": "444333222111"},
+        office.wish(),
     )
     office.post("accounting_admin", f"/ops/bank_changes/{asked['id']}/agree")
     agreed_at = world.now
@@ -230,3 +291,27 @@ def test_agreed_bank_details_count_by_themselves_once_the_hold_is_over(world):
         assert partner.bank_details_version == version, hours
     assert partner.account_number.value == "444333222111"
     assert partner.prenote == "due"
+    told = office.post("accounting", f"/ops/bank_changes/{asked['id']}/apply")
+    assert told["state"] == "effective"
+
+
+def test_a_change_whose_message_was_lost_is_applied_by_hand(world):
+    office = Office(world)
+    asked = office.post(
+        "accounting", f"/ops/partners/{office.partner.id}/bank_changes", office.wish()
+    )
+    path = f"/ops/bank_changes/{asked['id']}"
+    assert office.post("accounting", f"{path}/apply")[0] == 409
+    office.post("accounting_admin", f"{path}/agree")
+    assert office.post("accounting", f"{path}/apply") == (422, "hold_not_over")
+    agreed_at = world.now
+    timers = world.records.load(BankChange, asked["id"]).record
+    world.records.commit(Change(cancelled_timers=(derived("TMR", timers.id, "bank_change_due"),)))
+    world.runtime.clock.move_to(agreed_at + 4 * DAY)
+    world.runtime.run_due()
+    assert world.records.load(BankChange, asked["id"]).record.state == "agreed"
+    office.post("accounting", f"{path}/apply")
+    world.runtime.run_due()
+    assert world.records.load(BankChange, asked["id"]).record.state == "effective"
+    partner = world.records.load(Partner, office.partner.id).record
+    assert partner.account_number.value == "444333222111"

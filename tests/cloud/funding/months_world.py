@@ -519,6 +519,7 @@ class Months(World):
         self.pump()
 
     def revoke(self, told: Told, milestone: Milestone) -> None:
+        self.look()
         before = self.project(told.name)
         if milestone is M1:
             milestone = before.m1_basis

@@ -17,18 +17,22 @@ from cloud.funding import (
     materials,
     planning,
     returns,
+    standing,
     views,
     warranty,
 )
 from cloud.funding.ach.returning import ReturnedEntry, corrected
 from cloud.funding.books import PartnerBooks, problems_of
 from cloud.funding.models import (
+    CREDIT,
+    RETURNED,
     Application,
     Deduction,
     LedgerEntry,
     LedgerHead,
     Payable,
     PayableState,
+    PaymentTrace,
     PlanState,
     Posting,
     RunPlan,
@@ -338,6 +342,13 @@ def prices(rows: list[str], heading: str = "model,price") -> bytes:
 
 
 @pytest.mark.rule("F24")
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["Unix", "Windows", "old Macs"])
+def test_a_table_is_read_whichever_system_wrote_it(end):
+    content = prices(["SE1,1.00", "SE2,2.00"]).replace(b"\n", end.encode())
+    assert warranty.read_prices(content) == (("SE1", Money(100)), ("SE2", Money(200)))
+
+
+@pytest.mark.rule("F24")
 def test_a_table_has_two_thousand_models_at_most():
     rows = [f"SE{number},1.00" for number in range(2_001)]
     assert len(warranty.read_prices(prices(rows[:2_000]))) == 2_000
@@ -472,3 +483,71 @@ def test_a_payable_that_is_not_waiting_is_not_owed(state):
     assert books_of([("PAY-1", earned(100))], payables=[one]) == (
         "P-A: partner_payable is -$1.00 in the books, and its items sum to $0.00",
     )
+
+
+def run_of(going: RunPlan, **items: object) -> tuple[str, ...]:
+    """Look at a run that paid PAY-1 and took 60 cents of a debt, as it was planned."""
+    one = replace(payable("PAY-1", 100), state=PayableState.PLANNED, run_id="run")
+    owing = debt("a", K.MATERIAL, 60, applications=(Application("run", Money(60)),))
+    entries = [
+        ("PAY-1", earned(100)),
+        ("a", ledger.raising(K.MATERIAL, Money(60))),
+        (going.id, ledger.paying(Money(100), {K.MATERIAL: Money(60)}, Money(40))),
+    ]
+    more = items.pop("entries", [])
+    facts = {"payables": [one], "deductions": [owing], "plans": [going]} | items
+    return books_of([*entries, *more], **facts)  # type: ignore[misc]
+
+
+def committed() -> RunPlan:
+    going = plan([payable("PAY-1", 100)], [debt("a", K.MATERIAL, 60)])
+    return replace(going, state=PlanState.COMMITTED, trace_number="T-1")
+
+
+@pytest.mark.parametrize(
+    "landed",
+    [{"settled_at": et("2026-11-03T10:00")}, {"return_code": "R02"}],
+    ids=["settled", "returned"],
+)
+def test_a_payment_that_landed_is_on_its_way_no_more(landed):
+    done = committed()
+    line = PaymentTrace("T-1", "run", "P-A", done.id, Money(40))
+    arrived = ("settled", ledger.move(Money(40), debit=ledger.ACH_IN_TRANSIT, credit="bank_cash"))
+    assert run_of(done, traces={"T-1": line}) == ()
+    assert run_of(done, traces={"T-1": replace(line, **landed)}, entries=[arrived]) == ()
+    assert run_of(done, traces={"T-1": line}, entries=[arrived]) == (
+        "P-A: ach_in_transit is $0.00 in the books, and its items sum to -$0.40",
+    )
+
+
+def test_a_committed_plan_is_held_against_its_items():
+    stale = replace(plan([payable("PAY-3", 100)], []), state=PlanState.STALE)
+    owing = debt("a", K.MATERIAL, 60, applications=(Application("run", Money(59)),))
+    done = committed()
+    told = run_of(done, plans=[stale, done], deductions=[owing])
+    assert "P-A, run: of deduction a $0.59 was taken, not as planned" in told
+    told = run_of(done, deductions=[])
+    assert "P-A, run: of deduction a $0.00 was taken, not as planned" in told
+    nothing = replace(plan([], []), state=PlanState.COMMITTED)
+    assert run_of(done, plans=[nothing, done]) == ()
+
+
+@pytest.mark.parametrize(
+    ("milestone", "causes", "is_named"),
+    [(RETURNED, ("E-7",), False), (RETURNED, ("E-8",), True), ("M1", ("E-7",), True)],
+    ids=["came back", "came back from nowhere", "earned"],
+)
+def test_only_what_came_back_may_stand_in_another_s_entry(milestone, causes, is_named):
+    one = replace(payable("PAY-9", 100, milestone), causes=causes)
+    found = books_of([("E-7", earned(100))], payables=[one])
+    assert found == (("P-A: payable PAY-9 of $1.00 stands in no entry",) if is_named else ())
+
+
+@pytest.mark.rule("D14")
+def test_a_cost_that_was_given_back_was_not_paid_for_the_project():
+    paid = [
+        replace(payable("PAY-1", 100), state=PayableState.PAID),
+        replace(payable("PAY-2", 30, CREDIT), state=PayableState.PAID),
+    ]
+    back = debt("a", K.REVOCATION, 45)
+    assert standing.Standing(tuple(paid), (back,)).left(on=DAY) == Money(55)

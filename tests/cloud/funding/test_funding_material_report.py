@@ -1,4 +1,4 @@
-"""The report's material rows are the judge's: the same limits, the same last day, the same money."""
+"""The material rows of the report are those of the judge: the same limits, last days and money."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -102,6 +102,12 @@ def moved() -> Letter:
     return published.letter_of(DAY, window, partner=PARTNER, at=LATER)
 
 
+def withdrawn() -> Letter:
+    window = schedule.window_paid_on(date(2026, 12, 3))
+    assert window is not None
+    return published.letter_of_withdrawal(DAY, window, partner=PARTNER, at=LATER)
+
+
 def late() -> Letter:
     clock = NtpToM1(161, date(2026, 11, 30), may_cancel=True)
     return overdue.overdue_letter(FILE, clock, to="operations@owner.example", at=LATER)
@@ -130,6 +136,12 @@ def late() -> Letter:
                 "recorded before 2:31 AM Eastern time on Wednesday, December 2, 2026",
                 "Kind regards",
             ], id="published",
+        ),
+        pytest.param(
+            withdrawn, derived("LTR", "PUB-1", "withdrawn", "P-A"), "money@partner.example",
+            "PUB-1", LATER, "Funding of 2026-12-03 is paid on 2026-12-03 after all",
+            ["Partner P-A", "Thursday, December 3, 2026", "Friday, December 4, 2026"],
+            id="withdrawn",
         ),
         pytest.param(
             late, derived("LTR", "PRJ-1", "overdue", AT.isoformat()), "operations@owner.example",

@@ -40,6 +40,7 @@ from cloud.funding.policy import (
     D23,
     D26,
     D34,
+    D43,
     F01,
     F02,
     F03,
@@ -74,6 +75,7 @@ from cloud.funding.policy import (
     RunBreaker,
     WarrantyOffset,
 )
+from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput, BrokenInvariant
 from cloud.kernel.money import ZERO, Money
 from cloud.kernel.policy import COMFORT, Rule
@@ -282,6 +284,13 @@ def written_on(programme: str) -> date:
     ).date()
 
 
+def announced(programme: str) -> str:
+    found = published.may_publish(
+        date(2026, 12, 3), date(2026, 12, 7), programme=programme, at=et("2026-11-20T10:00")
+    )
+    return found.code if isinstance(found, Refused) else "open"
+
+
 def shares(programme: str) -> list[int]:
     halves = [PlanShare(Milestone.M1, 5_000), PlanShare(Milestone.M2, 5_000)]
     return [one.cents for one in plan.split(Money(5), halves, programme=programme).values()]
@@ -411,6 +420,7 @@ OTHER_WARRANTY = WarrantyOffset(F23.on(DAY).part_number, Money(7))
             F34, ("we", "you"), choosing, (True, ("opt_in",), "owner"),
             (True, ("opt_in",), "we"), id="F34",
         ),
+        pytest.param(D43, 3, announced, "open", "too_late_a_day", id="D43"),
         pytest.param(D12, 3, written_on, date(2026, 12, 2), date(2026, 11, 5), id="D12"),
         pytest.param(D06, 0, shares, [2, 3], [3, 2], id="D06"),
         pytest.param(
@@ -558,3 +568,12 @@ def test_why_a_day_is_not_announced(*, regular, moved, at, code, because):
         date.fromisoformat(regular), date.fromisoformat(moved), programme=COMFORT, at=et(at)
     )
     assert (found.rule, found.code, found.because) == ("F03", code, because)
+
+
+@pytest.mark.rule("D43")
+def test_a_day_that_is_too_late_is_told_with_the_last_one():
+    found = published.may_publish(
+        date(2026, 12, 3), date(2027, 12, 3), programme=COMFORT, at=et("2026-11-20T10:00")
+    )
+    assert (found.rule, found.code) == ("D43", "too_late_a_day")
+    assert found.because.startswith("Friday, December 3, 2027 is after Thursday, December 10, 2026")

@@ -256,7 +256,7 @@ def test_one_that_was_withdrawn_while_it_was_sent_stays_so(desk):
 
 
 @pytest.mark.rule("F05")
-@pytest.mark.parametrize("writes", range(1, 4))
+@pytest.mark.parametrize("writes", range(1, 3))
 def test_a_call_that_died_is_made_again(desk, writes):
     """After each write: the paper waits once, and its file is kept once."""
     asked = desk.announce()
