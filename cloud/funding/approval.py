@@ -17,7 +17,7 @@ ACTIONS = frozenset(
         "submit_extension_request",
         "grant_accounting_admin",
         "send_document",
-        "change_bank_details",
+        "ask_bank_change",
     }
 )
 

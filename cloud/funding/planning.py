@@ -9,7 +9,14 @@ from datetime import date
 
 from cloud.funding import ach, gates, netting
 from cloud.funding.direct_pay import DirectPay
-from cloud.funding.models import Deduction, Payable, PlannedDeduction, PlannedPayable, RunPlan
+from cloud.funding.models import (
+    CREDIT,
+    Deduction,
+    Payable,
+    PlannedDeduction,
+    PlannedPayable,
+    RunPlan,
+)
 from cloud.funding.prenotes import prenote_pending
 from cloud.funding.schedule import exceeds_same_day_limit
 from cloud.kernel.money import ZERO
@@ -48,7 +55,8 @@ def held_for(
 ) -> tuple[str, ...]:
     """Give what holds a payable: the partner's papers, the project's state, its own hold.
 
-    Money for service, and money that came back, is held by the partner's gates only.
+    Money for service, and money that came back, is held by the partner's gates only, and so is
+    what is given back of a cost once its project was cancelled.
     """
     own = gates.partner_blocks(
         gates.PartnerGate(
@@ -60,7 +68,8 @@ def held_for(
         )
     )
     hold = (payable.hold,) if payable.hold else ()
-    if about is None:
+    is_given_back = about is not None and about.project.cancelled and payable.milestone == CREDIT
+    if about is None or is_given_back:
         return tuple(sorted({*own, *hold}))
     project, direct_pay = about.project, about.direct_pay
     blocks = gates.project_blocks(

@@ -45,11 +45,20 @@ class Standing:
 
     @property
     def waiting(self) -> tuple[Payable, ...]:
-        """The payables that still wait for a run."""
+        """The payables that still wait for a run, but for what is given back of a cost."""
         return tuple(
             one
             for one in self.payables
-            if one.state is PayableState.OPEN and one.milestone != SERVICE
+            if one.state is PayableState.OPEN and one.milestone not in {SERVICE, CREDIT}
+        )
+
+    @property
+    def credits_due(self) -> tuple[Payable, ...]:
+        """What is given back of a cost and waits for a run: the partner's own, come what may."""
+        return tuple(
+            one
+            for one in self.payables
+            if one.state is PayableState.OPEN and one.milestone == CREDIT
         )
 
     @property
@@ -89,4 +98,3 @@ class Standing:
 def asked(deduction: Deduction) -> Money:
     """Give what was taken of a deduction or is still asked for."""
     return deduction.raised - deduction.dropped
-

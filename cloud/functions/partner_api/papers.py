@@ -25,7 +25,7 @@ from cloud.service.uploads import Announced, Purpose
 
 router = Router()
 PAPERS, BANK = ["Papers"], ["Bank details"]
-SEND, CHANGE = "send_document", "change_bank_details"
+SEND, CHANGE = "send_document", "ask_bank_change"
 Organisation = Annotated[str, Query(max_length=200)]
 
 

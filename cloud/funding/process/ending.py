@@ -218,7 +218,8 @@ def _owed(
     cancelled_on = eastern_day(project.cancelled_at or at)
     vendor, closed = _vendor(records, project.id, at)
     offsets = cancellation_offsets(
-        milestone_payments=[one.amount for one in standing.taken],
+        # What is given back of a cost was recovered before, and stays the partner's to be paid.
+        milestone_payments=[one.amount for one in (*standing.taken, *standing.credits_due)],
         vendor_payments=[vendor],
         already_recovered=standing.recovered,
         prepaid_commission=project.prepaid_commission,

@@ -24,15 +24,15 @@ def propose(
 ) -> Proposal | Refused:
     """Put a proposal on record (D09); while the same one waits, that one is given.
 
-    Proposed anew after it was decided, it is another proposal. Ids count up, so that of two who
-    propose the same at once only one can write: an index would lag.
+    With another reason, by another person, or after it was decided, it is another proposal. Ids
+    count up, so that the same one sent twice at once is written once: an index would lag.
     """
     if not because.strip():
         return Refused(TWO_PEOPLE.id, "a proposal says why", "reason_missing")
     known = tuple(sorted(facts.items()))
     number = 0
     while True:
-        name = derived("PRO", kind, subject, str(known), number)
+        name = derived("PRO", kind, subject, str(known), by, because.strip(), number)
         found = records.load(Proposal, name)
         if found is None:
             break

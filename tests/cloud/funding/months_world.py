@@ -173,6 +173,7 @@ class MoodyBank(MemoryBank):
 class Bill:
     number: str
     cents: int
+    off: int = 0
     is_charged: bool = False
     is_void: bool = False
 
@@ -773,7 +774,7 @@ class Months(World):
 
     def _undo(self, told: Told, bill: Bill) -> None:
         if bill.is_charged and not bill.is_void:
-            told.worth += bill.cents
+            told.worth += bill.cents - bill.off  # what was written off was never taken
             self.count("charged_bill_void")
         bill.is_void = True
 
@@ -880,6 +881,7 @@ class Months(World):
                 self.do(
                     process.release,
                     run_id=run.id,
+                    plans_hash=run.plans_hash,
                     because="as it is",
                     by="cleo",
                     at=self.now,
@@ -1064,6 +1066,10 @@ class Months(World):
             told.worth += cents
             if debt.kind not in OUTLIVES:
                 told.off += cents
+            for bill in told.bills:
+                name = invoice_id(CED.id, bill.number)
+                if debt.id in (equipment_id(name), material_id(name), late_id(name)):
+                    bill.off += cents
             if debt.kind == "clawback_m1":
                 told.clawed -= cents
                 told.forgiven += cents

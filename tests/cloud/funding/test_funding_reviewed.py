@@ -100,3 +100,25 @@ def test_nobody_frees_an_m1_that_waits_for_a_price():
     )
     assert isinstance(refused, Refused)
     assert refused.code == "unpriced_inverter"
+
+
+@pytest.mark.rule("F25")
+def test_what_a_vendor_took_back_is_paid_although_its_project_is_cancelled():
+    """The cost was taken from other money of the partner: it is its own, whatever becomes of it."""
+    deal = Deal()
+    shipped = et_of_deal("2026-10-02T09:00")
+    deal.ship(shipped)
+    deal.bill("I-1", 4_000_00, shipped)
+    late = shipped + days(20)
+    deal.wake_due(late)
+    first = datetime(2026, 10, 26, 6, 31, tzinfo=UTC)
+    deal.service("INV-1", 10_000_00, at=first - days(1))
+    assert deal.run(cutoff=first, at=first).net == Money(6_000_00)
+    deal.void("I-1", first + days(1))
+    gone = replace(deal.project, cancelled=True, cancelled_at=first + days(1))
+    deal.put(gone)
+    process.project_cancelled(deal.records, project_id="J-1", at=first + days(1))
+    second = datetime(2026, 10, 28, 6, 31, tzinfo=UTC)
+    assert deal.run(cutoff=second, at=second).net == Money(4_000_00)
+    third = datetime(2026, 11, 2, 7, 31, tzinfo=UTC)
+    assert deal.run(cutoff=third, at=third).net == Money(0)
