@@ -71,8 +71,8 @@ TWO_PEOPLE = Rule(
     says="what moves money by hand, or ends a project, is proposed by one person and agreed to by "
     "another",
     values={date(2025, 1, 1): 2},
-    note="Cancelling a project, taking money for a compliance case, settling a debt by hand, a "
-    "change of bank details, a reversal.",
+    note="Cancelling a project, noting a prepaid commission, taking money for a compliance case, "
+    "settling a debt by hand, a change of bank details, a file of the bank's, a reversal.",
 )
 
 _FUNDING = Source(DESIGN, "0014 Readings of the articles, Funding")

@@ -191,6 +191,7 @@ class Told:
     returned: int = 0
     forgiven: int = 0
     off: int = 0
+    spared: int = 0
     commission: int = 0
     is_warranted: bool = False
     is_cancelled: bool = False
@@ -618,9 +619,15 @@ class Months(World):
             at=self.now,
             by="ana",
         )
-        assert isinstance(asked, Refused) == (told.is_cancelled or cents > left)
+        is_too_much = told.is_cancelled or cents > left
+        assert self.lagged or isinstance(asked, Refused) == is_too_much
         if not isinstance(asked, Refused):
-            self.do(process.agree_compliance_offset, proposal_id=asked.id, at=self.now, by="bob")
+            done = self.do(
+                process.agree_compliance_offset, proposal_id=asked.id, at=self.now, by="bob"
+            )
+            assert isinstance(done, Refused) == is_too_much
+            if isinstance(done, Refused):
+                return
             told.worth -= cents
             self.count("compliance_offset")
         self.pump()
@@ -774,7 +781,9 @@ class Months(World):
 
     def _undo(self, told: Told, bill: Bill) -> None:
         if bill.is_charged and not bill.is_void:
-            told.worth += bill.cents - bill.off  # what was written off was never taken
+            spared = min(bill.off or told.spared, bill.cents)  # written off, so never taken
+            told.worth += bill.cents - spared
+            told.spared -= 0 if bill.off else spared
             self.count("charged_bill_void")
         bill.is_void = True
 
@@ -1066,6 +1075,8 @@ class Months(World):
             told.worth += cents
             if debt.kind not in OUTLIVES:
                 told.off += cents
+            elif debt.kind == "cancellation":
+                told.spared += cents
             for bill in told.bills:
                 name = invoice_id(CED.id, bill.number)
                 if debt.id in (equipment_id(name), material_id(name), late_id(name)):
