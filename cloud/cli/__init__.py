@@ -265,16 +265,17 @@ def _add_fund(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "return": "hand in the bank's file of returned payments and corrected details",
         "agree": "agree as a second person that such a file is the bank's, and have it done",
         "balance": "the trial balance as of an instant",
+        "verify": "recompute all books, and say what differs",
     }
     named = {name: actions.add_parser(name, help=what) for name, what in words.items()}
     for name, action in named.items():
         if name == "preview":
             action.add_argument("run", nargs="?", default="", help="as comfort-2026-12-03")
-        elif name not in {"return", "agree", "balance"}:
+        elif name not in {"return", "agree", "balance", "verify"}:
             action.add_argument("run", help="as comfort-2026-12-03")
         if name in {"release", "not-sent"}:
             action.add_argument("--because", required=True, help="why, in words")
-        if name in {"preview", "commit", "file", "send", "agree"}:
+        if name in {"preview", "commit", "file", "send", "agree", "verify"}:
             action.add_argument(
                 "--wait", metavar="SECONDS", type=_seconds, default=30.0, help="at most; 30"
             )

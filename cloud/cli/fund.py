@@ -190,6 +190,28 @@ def balance(options: argparse.Namespace) -> int:
     return 0
 
 
+def verify(options: argparse.Namespace) -> int:
+    """Have all books recomputed, wait, and say what differs; 1 where anything does."""
+    check = ask(options.folder, ACCOUNTANT, "POST", "/ops/books/checks", {})["item"]
+    path = f"/ops/books/checks/{quote(check['id'], safe='')}"
+    looked = 0.0
+    while check["done_at"] is None:
+        if looked >= options.wait:
+            msg = f"waiting for check {check['id']} of the books: it is not done yet; wait longer"
+            raise Unavailable(msg)
+        time.sleep(LOOK_AGAIN_S)
+        looked += LOOK_AGAIN_S
+        check = ask(options.folder, ACCOUNTANT, "GET", path)["item"]
+    if options.json:
+        print(json.dumps(check, indent=1))
+    else:
+        for line in check["problems"]:
+            print(line)
+        what = f"{check['entries']} entries, {check['items']} items and plans of all runs"
+        print(f"{what}: {check['differences'] or 'no'} differences")
+    return 1 if check["differences"] else 0
+
+
 def replay(options: argparse.Namespace) -> int:
     """Tell who would have been paid differently under another programme's rules."""
     words = f"?programme={quote(options.programme)}"

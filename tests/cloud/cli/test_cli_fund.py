@@ -260,6 +260,8 @@ def test_a_run_goes_from_preview_to_a_returned_payment(stack, capsys, tmp_path):
     assert ["partner_payable", "-$362.50"] in [line.split() for line in lines]
     before = shown(capsys, stack, "balance", "--as-of", "2026-06-01T00:00:00Z")
     assert not any(before["balances_cents"].values())
+    assert told(capsys, stack, "verify")[-1].endswith("plans of all runs: no differences")
+    assert shown(capsys, stack, "verify")["problems"] == []
 
 
 def test_what_waits_for_a_person_is_no_success(stack, capsys, tmp_path):
