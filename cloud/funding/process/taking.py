@@ -223,7 +223,7 @@ class Equipment:
         kind, back = DeductionKind.MATERIAL, recovered
         if self.direct.closed_at is not None:
             kind = DeductionKind.CANCELLATION
-            back = recovered if late_id(gone.id) in found else self._settled(gone.amount)
+            back = recovered if late_id(gone.id) in found else self._settled(gone)
         mirrored = ledger.move(gone.amount, debit=ledger.VENDOR_CASH, credit=ledger.MATERIAL_COST)
         causes = (gone.id, self.direct.id, *found)
         self._post(derived("LE", gone.id, "voided"), (*mirrored, *undone), causes, says)
@@ -237,12 +237,28 @@ class Equipment:
         off = total(written_off(self._records, known).values())
         return total(one.recovered for one in known) - off
 
-    def _settled(self, amount: Money) -> Money:
-        """Give what of an invoice the project's cancellation took, or still asks for."""
+    def _settled(self, gone: EquipmentInvoice) -> Money:
+        """Give what of an invoice the project's cancellation took, or still asks for.
+
+        What was written off of the cancellation is held against all invoices that are taken back
+        after it together, so that two of them do not lose it twice.
+        """
         about = self._records.find(Deduction, by="project_id", value=self.direct.id)
-        asked = [one.record for one in about if one.record.kind is DeductionKind.CANCELLATION]
-        off = total(written_off(self._records, asked).values())
-        return max(amount - off, ZERO)
+        debts = [one.record for one in about if one.record.kind is DeductionKind.CANCELLATION]
+        off = total(written_off(self._records, debts).values())
+        earlier = [
+            one
+            for one in self.direct.invoices
+            if one.id != gone.id
+            and one.voided_at is not None
+            and self.direct.closed_at is not None
+            and one.voided_at >= self.direct.closed_at
+            and self._records.load(Deduction, late_id(one.id)) is None
+        ]
+        credits_ = self._records.load_all(Payable, [credit_id(one.id) for one in earlier])
+        counted = gone.amount + total(one.amount for one in earlier)
+        given = total(one.record.amount for one in credits_.values())
+        return min(gone.amount, max(counted - off - given, ZERO))
 
     def _credit(self, invoice: EquipmentInvoice, amount: Money, says: str) -> Payable:
         """Give back what was taken; it waits with the project's money while that is not closed."""

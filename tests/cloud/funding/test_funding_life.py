@@ -446,7 +446,7 @@ def live(numbers: Iterable[int], *, lives: int, steps: int, shrinks: bool = True
 
 @pytest.mark.rule("F25")
 def test_a_cancellation_believes_no_state_that_an_index_shows():
-    """A credit that the cancellation withdrew was withdrawn again while an index showed it open."""
+    """What it changed itself is not changed again while an index shows it as it was."""
     world = Months(lags=False)
     world.may_hold = False
     world.register("P-C", value=VALUES[1], plan=PLANS[0], basis=APPROVED, inverter="plain")
@@ -467,11 +467,16 @@ def test_a_cancellation_believes_no_state_that_an_index_shows():
         at=world.now,
         by="ana",
     )
-    portfolio.agree_cancellation(world.records, proposal_id=asked.id, at=world.now, by="bob")
+    ended = portfolio.agree_cancellation(
+        world.records, proposal_id=asked.id, at=world.now, by="bob"
+    )
+    assert ended.cancelled
+    world.now += HOUR
     world.records.begin(lags=True, at=world.now)
     process.project_cancelled(world.records, project_id=told.name, at=world.now)
     world.end()
-    assert world.records.load(Payable, credit.id).record.state == "withdrawn"
+    assert world.records.load(Payable, credit.id).record.state == "open"
+    assert world.position("P-C") == 0
     assert not process.verify_books(
         world.records, world.documents, partners=world.partners, programmes=(COMFORT,)
     ).problems

@@ -10,6 +10,7 @@ from funding_world import World
 from life_world import DAY, HOUR, M1, M2, NTP, Life
 
 from cloud.funding import process
+from cloud.funding.models import Deduction
 from cloud.funding.process.opening import standing_of
 from cloud.kernel.decision import Refused
 from cloud.kernel.money import Money
@@ -122,3 +123,35 @@ def test_what_a_vendor_took_back_is_paid_although_its_project_is_cancelled():
     assert deal.run(cutoff=second, at=second).net == Money(4_000_00)
     third = datetime(2026, 11, 2, 7, 31, tzinfo=UTC)
     assert deal.run(cutoff=third, at=third).net == Money(0)
+
+
+@pytest.mark.rule("D13")
+def test_what_was_written_off_of_a_cancellation_is_lost_once_over_all_invoices():
+    deal = Deal()
+    shipped = et_of_deal("2026-10-02T09:00")
+    deal.ship(shipped)
+    deal.bill("I-1", 4_000_00, shipped)
+    deal.bill("I-2", 1_000_00, shipped)
+    over = shipped + days(1)
+    deal.put(replace(deal.project, cancelled=True, cancelled_at=over))
+    process.project_cancelled(deal.records, project_id="J-1", at=over)
+    (debt,) = [
+        one.record
+        for one in deal.records.find(Deduction, by="project_id", value="J-1")
+        if one.record.open
+    ]
+    assert debt.open == Money(5_000_00)
+    proposal = process.propose_settlement(
+        deal.records,
+        deduction_id=debt.id,
+        amount=Money(3_000_00),
+        how="written_off",
+        because="half is gone",
+        at=over,
+        by="ana",
+    )
+    process.agree_settlement(deal.records, proposal_id=proposal.id, at=over, by="bob")
+    for number in ("I-1", "I-2"):
+        deal.void(number, over + days(1))
+    given = [deal.credit(number).amount.cents for number in ("I-1", "I-2")]
+    assert sum(given) == 2_000_00
