@@ -24,9 +24,8 @@ def order_check(records: Records, *, by: str, at: datetime) -> BooksCheck:
     made = BooksCheck(derived("CHK", by, at.isoformat()), by, at)
     if records.load(BooksCheck, made.id) is not None:
         return books_check(records, made.id)
-    event = Event(made.id, "check_ordered", at, by, says=f"{by} has the books recomputed")
     message = Message(derived("MSG", made.id), CHECK, {"check_id": made.id}, at)
-    records.commit(Change(saves=(Save(made, NEW),), events=(event,), messages=(message,)))
+    records.commit(Change(saves=(Save(made, NEW),), messages=(message,)))
     return made
 
 
@@ -62,10 +61,14 @@ def check_books(
         problems=found.problems[:MOST_TOLD],
     )
     count = len(found.problems)
+    save = stored.replaced_by(done)
+    if not count:  # the log tells what happened, and nothing did
+        records.commit(Change(saves=(save,)))
+        return done
     says = f"{found.entries} entries and {found.items} items: {count} differences"
-    event = Event(check_id, "books_checked", at, RUN, says=says)
-    letters = (_letter(done, operations, at),) if count else ()
-    records.commit(Change(saves=(stored.replaced_by(done),), events=(event,), letters=letters))
+    event = Event(check_id, "books_differ", at, RUN, says=says)
+    letters = (_letter(done, operations, at),)
+    records.commit(Change(saves=(save,), events=(event,), letters=letters))
     return done
 
 
