@@ -4,7 +4,17 @@ import subprocess
 import sys
 import time
 
-NAMES = ("polling", "ingest", "imports", "boot", "handlers", "dynamodb", "jump", "detection")
+NAMES = (
+    "polling",
+    "ingest",
+    "imports",
+    "boot",
+    "handlers",
+    "dynamodb",
+    "jump",
+    "detection",
+    "funding",
+)
 """The quick ones first."""
 
 

@@ -253,10 +253,21 @@ class Once:
     Scope: caller, method, path and key. The same key with another body is refused, and so is one
     whose first call is still being answered. A server error is not kept. The processes behind are
     safe to repeat by themselves; this makes the *answers* repeatable too.
+
+    Of a body a plain digest is kept, so that what must not be guessed has no place in what is
+    remembered of it.
     """
 
-    def __init__(self, table: str, resolve: Callable[[Answer, Any], Answer]) -> None:
+    def __init__(
+        self,
+        table: str,
+        resolve: Callable[[Answer, Any], Answer],
+        *,
+        remembered: Callable[[Mapping[str, Any]], str] = lambda event: event.get("body") or "",
+    ) -> None:
+        """Make it over a table; `remembered` gives what of a request's body counts."""
         self._resolve = resolve
+        self._remembered = remembered
         layer = DynamoDBPersistenceLayer(table_name=table)
         config = IdempotencyConfig(
             event_key_jmespath="[caller, method, path, key]",
@@ -294,7 +305,7 @@ class Once:
             "method": http["method"],
             "path": event["rawPath"],
             "key": key,
-            "body": event.get("body") or "",
+            "body": self._remembered(event),
         }
         try:
             answer: Answer = self._once(call=call, event=event, context=context)

@@ -22,12 +22,16 @@ SHAPE = 2
 """
 
 
-class Seals(Protocol):
-    """Whoever holds the key of the secrets (`cloud.adapters.vault`)."""
+class Shuts(Protocol):
+    """Whoever may seal new secrets (`cloud.adapters.sealing`)."""
 
     def seal(self, plain: str, *, context: Mapping[str, str]) -> str:
         """Give text that opens for this context alone."""
         ...
+
+
+class Seals(Shuts, Protocol):
+    """Whoever holds the key of the secrets (`cloud.adapters.vault`)."""
 
     def open(self, sealed: str, *, context: Mapping[str, str]) -> str:
         """Give what was sealed."""
@@ -41,9 +45,11 @@ class Codec:
     Attributes:
         vault: seals and opens secrets; without one, what is sealed stays locked and nothing new
             can be sealed.
+        sealer: where there is no vault, seals what is new; it is never asked to open anything.
     """
 
     vault: Seals | None = None
+    sealer: Shuts | None = None
 
     def to_text(self, record: object, *, about: str = "") -> str:
         """Give the record as JSON; equal records give equal text, but for how secrets are sealed.
@@ -93,11 +99,12 @@ class Codec:
     def _sealed(self, secret: Secret, about: str) -> dict[str, str]:
         sealed = secret.sealed
         if sealed is None or sealed.context != about:
-            if self.vault is None:
+            seals = self.vault or self.sealer
+            if seals is None:
                 msg = f"storing {about}: it holds a new secret, and the key to seal it is not here"
                 raise BrokenInvariant(msg)
             last4 = secret.value[-4:]
-            text = self.vault.seal(secret.value, context=_context(about, last4))
+            text = seals.seal(secret.value, context=_context(about, last4))
             sealed = Sealed(text, about, last4)
         return {"sealed": sealed.text, "last4": sealed.last4}
 

@@ -139,3 +139,27 @@ class MemoryChunks:
         for window_start, sequence in sorted(kept):
             if start <= window_start < end:
                 yield kept[window_start, sequence]
+
+
+class MemoryBank:
+    """`cloud.funding.ports.Bank` in a dictionary.
+
+    Attributes:
+        files: what lies with the bank, by name; a bank takes files away.
+        delivered: each name as often as it was handed over.
+    """
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.delivered: list[str] = []
+
+    def deliver(self, name: str, content: bytes) -> None:
+        """See `Bank.deliver`."""
+        if self.files.setdefault(name, content) != content:
+            msg = f"handing {name} to the bank: another file of that name lies there"
+            raise Conflict(msg)
+        self.delivered.append(name)
+
+    def holds(self, name: str, content: bytes) -> bool:
+        """See `Bank.holds`."""
+        return self.files.get(name) == content

@@ -1,18 +1,14 @@
 """Tables as they leave: CSV that tricks no spreadsheet, and JSON that says what it is."""
 
-import csv
-import io
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from cloud.reporting.models import Cell, Report
+from cloud.kernel.csv_text import csv_text, instant
+from cloud.reporting.models import Report
 
 SCHEMA = "sunreeve.report.v1"
 CSV_TYPE, JSON_TYPE = "text/csv; charset=utf-8; header=present", "application/json"
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet may take for the beginning of a formula (OWASP, CSV Injection)."""
 
 
 def as_csv(report: Report) -> str:
@@ -20,13 +16,8 @@ def as_csv(report: Report) -> str:
 
     Text that could be read as a formula begins with an apostrophe; numbers stay numbers.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([*(column.name for column in report.columns), "subjects"])
-    for row in report.rows:
-        cells = [in_text(cell) for cell in row.cells]
-        writer.writerow([*cells, _harmless(" ".join(row.subjects))])
-    return out.getvalue()
+    header = [*(column.name for column in report.columns), "subjects"]
+    return csv_text([header, *([*row.cells, " ".join(row.subjects)] for row in report.rows)])
 
 
 def as_json(report: Report) -> str:
@@ -59,26 +50,3 @@ def to_plain(report: Report) -> dict[str, Any]:
         ],
         "notes": list(report.notes),
     }
-
-
-def in_text(cell: Cell) -> str:
-    """Give a cell as CSV text: nothing is empty, a formula is no formula."""
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    if isinstance(cell, datetime):
-        return instant(cell)
-    if isinstance(cell, str):
-        return _harmless(cell)
-    return str(cell)
-
-
-def instant(moment: datetime) -> str:
-    """Give an instant in UTC, to the second where it has no smaller part."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _harmless(text: str) -> str:
-    """Give text that a spreadsheet shows and never runs; also what stands behind spaces."""
-    return f"'{text}" if text.lstrip(" \n\u00a0\ufeff").startswith(_FORMULA) else text

@@ -19,7 +19,7 @@ _SCANS: Mapping[str, Scan] = {"NO_THREATS_FOUND": Scan.CLEAN, "THREATS_FOUND": S
 MOST_READ = 26 * 1024 * 1024
 """Of an object, in bytes: a little more than the largest file that is taken."""
 _GONE = {"NoSuchKey", "404", "NoSuchVersion"}
-_TYPES = {"jpg": "image/jpeg", "pdf": "application/pdf"}
+_TYPES = {"jpg": "image/jpeg", "pdf": "application/pdf", "csv": "text/csv"}
 
 
 class MemoryUploadDesk:

@@ -5,13 +5,14 @@ not ask for, its role need not allow. A variable that is missing is a `KeyError`
 """
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 from pynamodb.connection import Connection
 
+from cloud.adapters.bank_drop import S3Drop
 from cloud.adapters.chart import CHART
 from cloud.adapters.chunks import DynamoChunks
 from cloud.adapters.clock import CurrentClock
@@ -22,11 +23,13 @@ from cloud.adapters.mail import SesMail
 from cloud.adapters.outbox import DynamoOutbox
 from cloud.adapters.queues import SqsQueues
 from cloud.adapters.records import DynamoRecords
+from cloud.adapters.sealing import Sealer
 from cloud.adapters.signatures import KmsSignatures
 from cloud.adapters.tables import MoneyRow, OperationsRow, SitesRow, bind
 from cloud.kernel.clock import Clock
 
 if TYPE_CHECKING:
+    from cloud.funding.ports import Bank
     from cloud.service.uploads import Outside
 
 Environment = Mapping[str, str]
@@ -72,7 +75,13 @@ def records(environment: Environment) -> DynamoRecords:
     for table, variable in ((SitesRow, "SITES_TABLE"), (MoneyRow, "MONEY_TABLE")):
         if variable in environment:
             bind(table, environment[variable], _connection())
-    return DynamoRecords(CHART, _connection(), Codec(vault(environment)))
+    return DynamoRecords(CHART, _connection(), Codec(vault(environment), sealer(environment)))
+
+
+def money_records(environment: Environment) -> DynamoRecords:
+    """Give the records of the money table alone, for a function that anybody may call."""
+    bind(MoneyRow, environment["MONEY_TABLE"], _connection())
+    return DynamoRecords(CHART, _connection(), Codec(None, None))
 
 
 def vault(environment: Environment) -> Seals | None:
@@ -83,6 +92,16 @@ def vault(environment: Environment) -> Seals | None:
     from cloud.adapters.vault import Vault  # noqa: PLC0415
 
     return Vault(_Later("kms"), environment["SECRETS_KEY"], clock=clock())
+
+
+def sealer(environment: Environment) -> Sealer | None:
+    """Give what seals new secrets where none may be opened, None where nobody gives any.
+
+    Its role is allowed to have data keys made, and not to have them opened.
+    """
+    if "SEALING_KEY" not in environment:
+        return None
+    return Sealer(_Later("kms"), environment["SEALING_KEY"], clock=clock())
 
 
 def signatures(environment: Environment) -> KmsSignatures:
@@ -110,6 +129,17 @@ def downlink() -> IotDownlink:
 def documents(environment: Environment) -> S3Documents:
     """Give the document store."""
     return S3Documents(_Later("s3"), environment["DOCUMENTS_BUCKET"])
+
+
+def bank(environment: Environment) -> "Bank":
+    """Give where the bank takes its files from: its own server, where the environment has one."""
+    secret = environment.get("BANK_SFTP_SECRET")
+    if secret:
+        # Its library takes longer to import than all the rest, and only who has a server needs it.
+        from cloud.adapters.bank_sftp import SftpDrop, server_in  # noqa: PLC0415
+
+        return SftpDrop(partial(server_in, _Later("secretsmanager"), secret))
+    return S3Drop(_Later("s3"), environment["DOCUMENTS_BUCKET"])
 
 
 def uploads(environment: Environment) -> "Outside":
@@ -145,6 +175,9 @@ TOPICS = {
     "help_request": "FINDINGS_QUEUE_URL",
     "mail_release": "MAILS_QUEUE_URL",
     "milestone": "ACCRUALS_QUEUE_URL",
+    "milestone_revoked": "ACCRUALS_QUEUE_URL",
+    "project_cancelled": "ACCRUALS_QUEUE_URL",
+    "project_registered": "ACCRUALS_QUEUE_URL",
     "payable": "ACCRUALS_QUEUE_URL",
     "offset": "ACCRUALS_QUEUE_URL",
     "withdrawal": "ACCRUALS_QUEUE_URL",
@@ -153,7 +186,15 @@ TOPICS = {
     "offset_taken": "SETTLEMENTS_QUEUE_URL",
     "withdrawn": "SETTLEMENTS_QUEUE_URL",
     "cause_found": "SETTLEMENTS_QUEUE_URL",
+    "run_prepare": "RUNS_QUEUE_URL",
     "run_approved": "RUNS_QUEUE_URL",
+    "run_open": "RUNS_QUEUE_URL",
+    "run_send": "RUNS_QUEUE_URL",
+    "books_check": "RUNS_QUEUE_URL",
+    "bank_file": "RUNS_QUEUE_URL",
+    "reversal_wanted": "RUNS_QUEUE_URL",
+    "bank_change_due": "RUNS_QUEUE_URL",
+    "export_wanted": "EXPORTS_QUEUE_URL",
 }
 """Topic of a message -> the variable that names its queue."""
 

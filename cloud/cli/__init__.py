@@ -8,7 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from cloud.kernel.errors import SunreeveError, Unavailable
+from cloud.kernel.errors import BadInput, SunreeveError, Unavailable
+from cloud.kernel.money import Money
 
 DONE, NO, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
 """Exit codes: done, the answer is no, wrong use, the outside is unreachable."""
@@ -16,10 +17,7 @@ DONE, NO, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
 LONGEST_JUMP_DAYS = 3660
 """Ten years: a longer jump is a slip of the finger."""
 
-NOT_YET = {
-    "fund": "running a funding date by hand",
-}
-"""Commands whose names are settled and whose work is not built yet."""
+LONGEST_WAIT_S = 86_400
 
 EXTRA_OF = dict.fromkeys(("pvlib", "numpy", "pandas"), "baseline")
 """Library -> the extra that brings it, where it is not one that every command needs."""
@@ -41,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code; an error is one line on standard error."""
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.command not in NOT_YET:
+    if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         command: Command = getattr(import_module(options.module), options.function)
@@ -101,13 +99,6 @@ def _damaged_in(folder: Path) -> Path:
     return folder
 
 
-def not_yet(options: argparse.Namespace) -> int:
-    """Say that a command has no content yet, and fail."""
-    what = NOT_YET[options.command]
-    print(f"sunreeve {options.command}: {what} is not built yet", file=sys.stderr)
-    return NO
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="sunreeve",
@@ -156,11 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_of_running(commands)
     _add_sweep(commands)
     _add_report(commands)
-
-    for name, what in NOT_YET.items():
-        later = commands.add_parser(name, help=f"{what} (not built yet)")
-        later.add_argument("rest", nargs="*")
-        later.set_defaults(module="cloud.cli", function="not_yet")
+    _add_fund(commands)
     return parser
 
 
@@ -183,6 +170,27 @@ def _days(text: str) -> float:
         msg = f"{text!r} is not a number of days above 0, up to {LONGEST_JUMP_DAYS}"
         raise argparse.ArgumentTypeError(msg)
     return days
+
+
+def _seconds(text: str) -> float:
+    """Read how long is waited."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= LONGEST_WAIT_S:
+        msg = f"{text!r} is not a number of seconds from 0 to {LONGEST_WAIT_S}"
+        raise argparse.ArgumentTypeError(msg)
+    return seconds
+
+
+def _amount(text: str) -> Money:
+    """Read an amount of money."""
+    try:
+        return Money.parse(text)
+    except BadInput as wrong:
+        msg = f"{text!r} is not an amount, as 23480.00"
+        raise argparse.ArgumentTypeError(msg) from wrong
 
 
 def _folder(text: str) -> Path:
@@ -240,6 +248,58 @@ def _add_sweep(commands: "argparse._SubParsersAction[_Parser]") -> None:
         action.set_defaults(module="cloud.cli.sweep", function=name)
 
 
+def _add_fund(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    """Add the commands of funding runs, in the order in which a run is done."""
+    fund = commands.add_parser("fund", help="funding runs: preview, approve, send, returns")
+    actions = fund.add_subparsers(dest="action", metavar="ACTION", required=True)
+    words = {
+        "preview": "what a run pays, computed anew until it is approved; without one, all runs",
+        "release": "let a run go on that is far above the runs before",
+        "approve": "approve exactly what the preview showed",
+        "commit": "carry an approved run out, and wait until it stands in the books",
+        "file": "carry an approved run out, and wait until the bank file is made",
+        "send": "hand the file to the bank, once",
+        "sent": "say that the bank has the file, after it was doubtful",
+        "not-sent": "say that the bank never got it, so that it can be sent",
+        "settle": "book what the bank's statement shows",
+        "return": "hand in the bank's file of returned payments and corrected details",
+        "agree": "agree as a second person that such a file is the bank's, and have it done",
+        "balance": "the trial balance as of an instant",
+        "verify": "recompute all books, and say what differs",
+    }
+    named = {name: actions.add_parser(name, help=what) for name, what in words.items()}
+    for name, action in named.items():
+        if name == "preview":
+            action.add_argument("run", nargs="?", default="", help="as comfort-2026-12-03")
+        elif name not in {"return", "agree", "balance", "verify"}:
+            action.add_argument("run", help="as comfort-2026-12-03")
+        if name in {"release", "not-sent"}:
+            action.add_argument("--because", required=True, help="why, in words")
+        if name in {"preview", "commit", "file", "send", "agree", "verify"}:
+            action.add_argument(
+                "--wait", metavar="SECONDS", type=_seconds, default=30.0, help="at most; 30"
+            )
+        action.add_argument("--folder", type=_folder, default="var/up", help="the stack's files")
+        action.add_argument("--json", action="store_true", help="as JSON")
+        function = {"not-sent": "not_sent", "return": "take_returns"}.get(name, name)
+        action.set_defaults(module="cloud.cli.fund", function=function)
+    again = commands.add_parser("replay", help="who is paid otherwise by another programme's rules")
+    again.add_argument("--programme", required=True, help="whose rules, as standard")
+    again.add_argument("--as-of", default="", help="as 2026-12-03T12:00:00Z")
+    again.add_argument("--folder", type=_folder, default="var/up", help="the stack's files")
+    again.add_argument("--json", action="store_true", help="as JSON")
+    again.set_defaults(module="cloud.cli.fund", function="replay")
+    for name in ("approve", "release"):
+        named[name].add_argument("--hash", required=True, help="of the plans, as it was shown")
+    named["release"].add_argument("--by", default="abe.accounting", help="who looked at it")
+    named["settle"].add_argument(
+        "--statement", type=_amount, required=True, help="amount, as 23480.00"
+    )
+    named["agree"].add_argument("bank_file", help="as BF-NKQWZJ0AS8")
+    named["return"].add_argument("file", type=Path, help="in the Nacha format")
+    named["balance"].add_argument("--as-of", default="", help="as 2026-12-03T12:00:00Z")
+
+
 def _add_report(commands: "argparse._SubParsersAction[_Parser]") -> None:
     """Add the command for reports as of an instant."""
     command = commands.add_parser("report", help="reports as of an instant")
@@ -279,7 +339,7 @@ def _add_of_running(commands: "argparse._SubParsersAction[_Parser]") -> None:
 
     logs = commands.add_parser("logs", help="what the functions of a running stack wrote")
     logs.add_argument("--follow", action="store_true", help="and what they write, until Ctrl-C")
-    logs.add_argument("--function", help="only of this one")
+    logs.add_argument("--function", dest="of_function", metavar="NAME", help="only of this one")
     logs.add_argument("--level", help="only of this level: INFO, WARNING, ERROR")
     logs.set_defaults(module="cloud.cli.local", function="logs")
 

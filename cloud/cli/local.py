@@ -181,7 +181,7 @@ def clock_says(seen: Mapping[str, Any]) -> str:
 def logs(options: argparse.Namespace) -> int:
     """Print the end of the functions' log, and with --follow what is added to it until Ctrl-C."""
     stack = RunningStack(options.folder)
-    wanted = {"function": options.function or "", "level": options.level or ""}
+    wanted = {"function": options.of_function or "", "level": options.level or ""}
     answer = stack.ask("GET", f"/logs?{urlencode(wanted)}")
     _print_lines(answer, as_json=bool(options.json))
     while options.follow:

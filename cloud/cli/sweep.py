@@ -1,14 +1,11 @@
 """Commands for sweeps of a running stack: what was held back, and days judged anew."""
 
 import argparse
-import http.client
 import json
-from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
-from cloud.cli.local import PATIENCE_S, RunningStack
-from cloud.kernel.errors import BadInput, Unavailable
+from cloud.cli.asking import ask
 
 _PERSON = "sam.spc"
 """Who decides on this machine; on AWS it is whoever signed in."""
@@ -57,35 +54,4 @@ def replay(options: argparse.Namespace) -> int:
 
 
 def _ask(options: argparse.Namespace, method: str, path: str, body: Any = None) -> dict[str, Any]:
-    """Ask the operations API of the running stack as one of its people.
-
-    Raises:
-        BadInput: it refused; the reason is the API's own.
-        Unavailable: no stack runs there.
-    """
-    stack = RunningStack(options.folder)
-    token = stack.ask("POST", "/token", {"name": _PERSON}).content["token"]
-    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-    try:
-        with closing(
-            http.client.HTTPConnection("127.0.0.1", stack.port, timeout=PATIENCE_S)
-        ) as door:
-            door.request(method, path, None if body is None else json.dumps(body), headers)
-            response = door.getresponse()
-            found: dict[str, Any] = json.loads(response.read())
-    except (OSError, http.client.HTTPException, ValueError) as silent:
-        msg = f"asking the stack in {options.folder}: {silent}; it may have ended, ask again"
-        raise Unavailable(msg) from silent
-    if response.status >= 300:
-        raise BadInput(_refusal(found))
-    return found
-
-
-def _refusal(problem: dict[str, Any]) -> str:
-    """Give the API's reason, with each place of a request that it could not read."""
-    places = [
-        f"{one['pointer']}: {one['message']}"
-        for one in problem.get("errors", ())
-        if "pointer" in one
-    ]
-    return "; ".join(places) or str(problem.get("detail") or problem)
+    return ask(options.folder, _PERSON, method, path, body)

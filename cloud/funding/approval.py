@@ -16,6 +16,8 @@ ACTIONS = frozenset(
         "ask_tier2",
         "submit_extension_request",
         "grant_accounting_admin",
+        "send_document",
+        "ask_bank_change",
     }
 )
 

@@ -6,6 +6,7 @@ from datetime import date
 
 from cloud.funding.policy import F10, F25
 from cloud.kernel.money import ZERO, Money, total
+from cloud.kernel.policy import COMFORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,13 @@ def cancellation_offsets(
     already_recovered: Money = ZERO,
     prepaid_commission: Money = ZERO,
     cancelled_on: date,
+    programme: str = COMFORT,
 ) -> CancellationOffsets:
     """Give what is offset from the partner's future money (F10, F25); never below zero."""
     payments = {"milestone": milestone_payments, "vendor": vendor_payments}
-    paid = total(total(payments[kind]) for kind in F25.on(cancelled_on))
+    paid = total(total(payments[kind]) for kind in F25.on(cancelled_on, programme))
     return CancellationOffsets(
         offset=max(paid - already_recovered, ZERO),
         commission_offset=prepaid_commission,
-        commission_nettable_against=F10.on(cancelled_on) if prepaid_commission else (),
+        commission_nettable_against=F10.on(cancelled_on, programme) if prepaid_commission else (),
     )

@@ -8,6 +8,7 @@ from enum import StrEnum
 from cloud.funding.netting import DeductionKind
 from cloud.funding.policy import F26
 from cloud.kernel.money import ZERO, Money, total
+from cloud.kernel.policy import COMFORT
 
 
 class ReductionType(StrEnum):
@@ -20,6 +21,8 @@ class ReductionType(StrEnum):
 
 _TYPES = {
     DeductionKind.PROJECT_NET_FUND: ReductionType.NET_FUND,
+    DeductionKind.EQUIPMENT: ReductionType.NET_FUND,
+    DeductionKind.REVOCATION: ReductionType.NET_FUND,
     DeductionKind.CANCELLATION: ReductionType.NET_FUND,
     DeductionKind.MATERIAL: ReductionType.CLAWBACK_TO_NET_FUND,
     DeductionKind.COMPLIANCE: ReductionType.CLAWBACK_TO_NET_FUND,
@@ -29,6 +32,8 @@ _TYPES = {
 }
 _RULES = {
     DeductionKind.PROJECT_NET_FUND: "F23",
+    DeductionKind.EQUIPMENT: "F22",
+    DeductionKind.REVOCATION: "D08",
     DeductionKind.CANCELLATION: "F25",
     DeductionKind.MATERIAL: "F19",
     DeductionKind.COMPLIANCE: "F18",
@@ -65,11 +70,13 @@ class Reinstatement:
     cancelled_open: Money
 
 
-def reinstatement(reductions: Iterable[Reduction], *, activated_on: date | None) -> Reinstatement:
+def reinstatement(
+    reductions: Iterable[Reduction], *, activated_on: date | None, programme: str = COMFORT
+) -> Reinstatement:
     """Give back clawbacks on Activation Approved (F26); before it, nothing."""
     if activated_on is None:
         return Reinstatement(ZERO, ZERO)
-    returned = [one for one in reductions if one.kind in F26.on(activated_on)]
+    returned = [one for one in reductions if one.kind in F26.on(activated_on, programme)]
     return Reinstatement(
         total(one.recovered for one in returned), total(one.open for one in returned)
     )

@@ -14,6 +14,7 @@ from cloud.funding.policy import F06, F07, F08, F09
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import ZERO, Money
+from cloud.kernel.policy import COMFORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +30,25 @@ class NtpToM1:
     may_cancel: bool
 
 
-def ntp_to_m1(ntp_on: date, m1_at: datetime | None, as_of: datetime) -> NtpToM1:
+def ntp_to_m1(
+    ntp_on: date, m1_at: datetime | None, as_of: datetime, programme: str = COMFORT
+) -> NtpToM1:
     """Judge the clock from NTP to M1 (F06).
 
     It stops at M1: an installation that came late is no longer cancelled for its lateness.
     """
     achieved = m1_at is not None and m1_at <= as_of
     end = m1_at if m1_at is not None and achieved else as_of
-    days, limit = (eastern_day(end) - ntp_on).days, F06.on(ntp_on)
+    days, limit = (eastern_day(end) - ntp_on).days, F06.on(ntp_on, programme)
     return NtpToM1(days, ntp_on + timedelta(limit), may_cancel=not achieved and days > limit)
 
 
 def m1_milestone_date(
-    basis: str, *, install_submitted_at: datetime | None, install_approved_at: datetime | None
+    basis: str,
+    *,
+    install_submitted_at: datetime | None,
+    install_approved_at: datetime | None,
+    programme: str = COMFORT,
 ) -> date | None:
     """Give the day from which the M1 clock counts, or None while it has not come (F09).
 
@@ -50,7 +57,7 @@ def m1_milestone_date(
     """
     moments = {"install_submitted": install_submitted_at, "install_approved": install_approved_at}
     at = moments.get(basis)
-    if basis not in moments or (at is not None and basis not in F09.on(eastern_day(at))):
+    if basis not in moments or (at is not None and basis not in F09.on(eastern_day(at), programme)):
         msg = f"M1 is paid on Install Submitted or Approved, not on {basis!r}: correct the plan"
         raise BadInput(msg)
     return None if at is None else eastern_day(at)
@@ -89,6 +96,7 @@ def m1_to_m2(
     activated_at: datetime | None,
     extensions: Iterable[Extension],
     as_of: datetime,
+    programme: str = COMFORT,
 ) -> M1ToM2:
     """Judge the clock from M1 to Activation Approved (F07, F08, F13, F14).
 
@@ -96,8 +104,8 @@ def m1_to_m2(
     clock without them has run out. The verdict follows from the facts known at `as_of`.
     """
     extra = timedelta(sum(extension.days for extension in extensions if extension.holds_at(as_of)))
-    contractual = m1_on + timedelta(F07.on(m1_on))
-    backend = contractual + timedelta(F08.on(m1_on))
+    contractual = m1_on + timedelta(F07.on(m1_on, programme))
+    backend = contractual + timedelta(F08.on(m1_on, programme))
     activated = activated_at is not None and activated_at <= as_of
     today = eastern_day(activated_at if activated_at is not None and activated else as_of)
     if activated:

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from cloud.funding.policy import F30, F33, F34
 from cloud.kernel.errors import BadInput
+from cloud.kernel.policy import COMFORT
 
 OPT_IN, OPT_OUT = "opt_in", "opt_out"
 _CHOICES = frozenset({OPT_IN, OPT_OUT})
@@ -36,7 +37,13 @@ class Enrollment:
     bill_to: str
 
 
-def enrollment(choices: Iterable[Choice], *, organisation_opted_in: bool, on: date) -> Enrollment:
+def enrollment(
+    choices: Iterable[Choice],
+    *,
+    organisation_opted_in: bool,
+    on: date,
+    programme: str = COMFORT,
+) -> Enrollment:
     """Replay a project's choices in the order of their instants (F30, F33, F34).
 
     `on` is the day on which the account was created. From the instant of shipment on, and at it,
@@ -44,9 +51,9 @@ def enrollment(choices: Iterable[Choice], *, organisation_opted_in: bool, on: da
     """
     told: list[str] = []
     rejected: list[str] = []
-    enrolled, shipped = organisation_opted_in and F30.on(on), False
+    enrolled, shipped = organisation_opted_in and F30.on(on, programme), False
     for choice in sorted(choices, key=lambda choice: (choice.at, choice.what in _CHOICES)):
-        if choice.what == F33.on(on):
+        if choice.what == F33.on(on, programme):
             shipped = True
         elif choice.what not in _CHOICES:
             msg = f"Direct Pay knows opt_in, opt_out and shipped, not {choice.what!r}"
@@ -56,5 +63,5 @@ def enrollment(choices: Iterable[Choice], *, organisation_opted_in: bool, on: da
         elif enrolled != (choice.what == OPT_IN):
             enrolled = not enrolled
             told.append(_TOLD[enrolled])
-    owner, partner = F34.on(on)
+    owner, partner = F34.on(on, programme)
     return Enrollment(enrolled, tuple(told), tuple(rejected), owner if enrolled else partner)

@@ -8,10 +8,12 @@ class Blocked(StrEnum):
     """Why money is held; it stays accrued and goes with the first run after the reason is gone."""
 
     BANK_ACCOUNT_BLOCKED = "bank_account_blocked"
+    BANK_DETAILS_MISSING = "bank_details_missing"
     BANK_AUTHORIZATION_MISSING = "bank_authorization_missing"
     COMPLIANCE_HOLD = "compliance_hold"
     INVOICE_NEEDED = "invoice_needed"
     PAUSED = "paused"
+    PRENOTE_PENDING = "prenote_pending"
     PROJECT_CANCELLED = "project_cancelled"
     UNPRICED_INVERTER = "unpriced_inverter"
     W9_MISSING = "w9_missing"
@@ -24,6 +26,8 @@ class PartnerGate:
     w9_on_file: bool
     bank_authorization_on_file: bool
     bank_account_blocked: bool
+    prenote_pending: bool = False
+    bank_details_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,8 @@ def partner_blocks(partner: PartnerGate) -> tuple[Blocked, ...]:
     held = {
         Blocked.BANK_ACCOUNT_BLOCKED: partner.bank_account_blocked,
         Blocked.BANK_AUTHORIZATION_MISSING: not partner.bank_authorization_on_file,
+        Blocked.BANK_DETAILS_MISSING: partner.bank_details_missing,
+        Blocked.PRENOTE_PENDING: partner.prenote_pending,
         Blocked.W9_MISSING: not partner.w9_on_file,
     }
     return tuple(sorted(reason for reason, holds in held.items() if holds))

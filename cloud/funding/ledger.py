@@ -2,7 +2,7 @@
 
 A debit is above zero, a credit below. Accounts: `partner_payable` (what is owed to the partner),
 `receivable:<kind>` (what the partner owes), `ach_in_transit`, `suspense_returns`, `bank_cash`,
-`project_cost`, `service_cost`, `warranty_liability` and `vendor_cash`.
+`project_cost`, `service_cost`, `material_cost`, `warranty_liability`, `bad_debt` and `vendor_cash`.
 """
 
 import hashlib
@@ -24,14 +24,18 @@ PROJECT_COST = "project_cost"
 SERVICE_COST = "service_cost"
 WARRANTY_LIABILITY = "warranty_liability"
 VENDOR_CASH = "vendor_cash"
+MATERIAL_COST = "material_cost"
+BAD_DEBT = "bad_debt"
 
 GENESIS = hashlib.sha256(b"").hexdigest()
 """What the first entry of a chain names as the one before it."""
 
 _RAISED_AGAINST = {
     DeductionKind.PROJECT_NET_FUND: WARRANTY_LIABILITY,
+    DeductionKind.EQUIPMENT: MATERIAL_COST,
+    DeductionKind.REVOCATION: PROJECT_COST,
     DeductionKind.CANCELLATION: PROJECT_COST,
-    DeductionKind.MATERIAL: VENDOR_CASH,
+    DeductionKind.MATERIAL: MATERIAL_COST,
     DeductionKind.COMPLIANCE: PROJECT_COST,
     DeductionKind.BACK_BILL: SERVICE_COST,
     DeductionKind.CLAWBACK_M1: PROJECT_COST,
@@ -57,6 +61,11 @@ def raising(kind: DeductionKind, amount: Money) -> tuple[Posting, ...]:
 def giving_back(kind: DeductionKind, amount: Money) -> tuple[Posting, ...]:
     """Book that a partner gets back what it owed, whether or not it was taken already."""
     return move(amount, debit=_RAISED_AGAINST[kind], credit=PARTNER_PAYABLE)
+
+
+def dropping(kind: DeductionKind, amount: Money) -> tuple[Posting, ...]:
+    """Book that what is open of a debt is not asked for any more: the mirror of raising it."""
+    return move(amount, debit=_RAISED_AGAINST[kind], credit=receivable(kind))
 
 
 def paying(gross: Money, taken: Mapping[DeductionKind, Money], net: Money) -> tuple[Posting, ...]:

@@ -8,10 +8,13 @@ from cloud.funding.netting import DeductionKind
 from cloud.funding.schedule import DateSource
 from cloud.kernel.errors import BadInput, BrokenInvariant
 from cloud.kernel.money import ZERO, Money, total
+from cloud.kernel.policy import COMFORT
 from cloud.kernel.secret import Secret
+from cloud.portfolio.models import AccountKind
 
 SERVICE = "service"
 RETURNED = "returned"
+REINSTATED = "reinstated"
 CREDIT = "credit"
 
 
@@ -33,12 +36,14 @@ class Payable:
     """Money that a partner earned.
 
     Attributes:
-        milestone: the milestone's name, ``service``, ``returned`` for a payment that came back, or
-            ``credit`` for a deduction that is given back.
+        milestone: the milestone's name, ``service``, ``returned`` for a payment that came back,
+            ``reinstated`` for a clawback that is given back on activation, or ``credit`` for
+            another deduction that is given back.
         accrued_at: the instant, recorded by the server, that decides its window.
         hold: why it waits although it is earned, for example ``unpriced_inverter``.
         run_id: the run that took it.
         causes: ids of what it was earned with.
+        programme: whose runs pay it.
     """
 
     id: str
@@ -53,6 +58,7 @@ class Payable:
     run_id: str = ""
     says: str = ""
     causes: tuple[str, ...] = ()
+    programme: str = COMFORT
 
     def __post_init__(self) -> None:
         if self.amount <= ZERO:
@@ -69,7 +75,7 @@ class DeductionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What one run took of a deduction."""
+    """What one run took of a deduction; settled by hand, it is the proposal that is named."""
 
     run_id: str
     amount: Money
@@ -84,6 +90,8 @@ class Deduction:
         incurred_on: the day that decides its turn among others of its kind.
         raised_at: the instant, recorded by the server, that decides its window.
         paused: a granted extension postpones it.
+        dropped: what is not asked for any more.
+        programme: whose runs take it.
     """
 
     id: str
@@ -98,6 +106,8 @@ class Deduction:
     state: DeductionState = DeductionState.OPEN
     says: str = ""
     causes: tuple[str, ...] = ()
+    dropped: Money = ZERO
+    programme: str = COMFORT
 
     def __post_init__(self) -> None:
         if self.raised <= ZERO:
@@ -108,9 +118,14 @@ class Deduction:
             raise BrokenInvariant(msg)
 
     @property
+    def recovered(self) -> Money:
+        """What was taken so far."""
+        return total(one.amount for one in self.applications)
+
+    @property
     def open(self) -> Money:
         """What is still to be taken."""
-        return self.raised - total(one.amount for one in self.applications)
+        return self.raised - self.recovered - self.dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +179,16 @@ class LedgerHead:
 
 
 class RunState(StrEnum):
-    """How far a run has come; it never goes back."""
+    """How far a run has come; it never goes back, but for a file that the bank did not get.
+
+    SENDING: the file is being handed over, or nobody knows whether it was; the bank is asked.
+    """
 
     PREVIEW = "preview"
     APPROVED = "approved"
     COMMITTED = "committed"
     FILED = "filed"
+    SENDING = "sending"
     SENT = "sent"
     SETTLED = "settled"
 
@@ -185,6 +204,16 @@ class FundingRun:
         plans_hash: stands for all plans; an approval names it.
         flags: what an approver must look at, one sentence each.
         file_reference: the bank file; empty when nobody is paid.
+        unusual: why the breaker holds the run (D10), one sentence each.
+        released_by: who looked at what is unusual and let the run go on.
+        is_same_day: its file leaves on the day on which it is paid (F03).
+        sent_at, settled_at: when the bank had the file, and when it had paid.
+        left_out: partners of whom something changed after the approval; gross and net are without
+            them from the commit on.
+        delivered: names of its files that the bank took.
+        prenotes: the partners whose accounts the bank is asked about, each with the version of the
+            bank details; pinned at the commit.
+        prenote_reference: the file that asks, sent beside the other.
     """
 
     id: str
@@ -206,6 +235,15 @@ class FundingRun:
     approved_at: datetime | None = None
     file_reference: str = ""
     file_sha256: str = ""
+    unusual: tuple[str, ...] = ()
+    released_by: str = ""
+    is_same_day: bool = False
+    sent_at: datetime | None = None
+    settled_at: datetime | None = None
+    left_out: tuple[str, ...] = ()
+    delivered: tuple[str, ...] = ()
+    prenotes: tuple[tuple[str, int], ...] = ()
+    prenote_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +307,7 @@ class RunPlan:
     hash: str = ""
     state: PlanState = PlanState.PREVIEW
     trace_number: str = ""
+    account_kind: AccountKind = AccountKind.CHECKING
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +316,9 @@ class PaymentTrace:
 
     Attributes:
         return_code: why it came back, or empty.
+        settled_at: when the bank had paid it out; None while it is on its way.
+        reversal: id of the proposal by which two people called it back.
+        returned_in: id of the bank's file that said so, where it was one.
     """
 
     id: str
@@ -285,3 +327,75 @@ class PaymentTrace:
     plan_id: str
     amount: Money
     return_code: str = ""
+    settled_at: datetime | None = None
+    reversal: str = ""
+    returned_in: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PrenoteTrace:
+    """A question about an account in a file of ours; its id is the trace number.
+
+    Attributes:
+        bank_details_version: of the account that was asked about.
+        return_code: why the bank said no, or empty.
+    """
+
+    id: str
+    run_id: str
+    partner_id: str
+    bank_details_version: int
+    return_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BankEntry:
+    """What became of one entry of a file of the bank's."""
+
+    trace_number: str
+    code: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class BankFileTaken:
+    """A file of the bank's; its id is made from its content.
+
+    Attributes:
+        reference: where it is kept.
+        count: entries in it.
+        agreed_by: who else looked at it; None of it is done before.
+        done: what became of them, in their order; empty until it was worked through.
+        needs_person: some of them are for a person to look at.
+    """
+
+    id: str
+    reference: str
+    by: str
+    at: datetime
+    count: int
+    agreed_by: str = ""
+    done: tuple[BankEntry, ...] = ()
+    needs_person: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BooksCheck:
+    """One recomputing of everything, and what it found.
+
+    Attributes:
+        done_at: None until it was done.
+        differences: how many things do not agree; of these `problems` holds the first.
+    """
+
+    id: str
+    by: str
+    at: datetime
+    done_at: datetime | None = None
+    partners: int = 0
+    entries: int = 0
+    items: int = 0
+    runs: int = 0
+    balances: tuple[tuple[str, Money], ...] = ()
+    differences: int = 0
+    problems: tuple[str, ...] = ()

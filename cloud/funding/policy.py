@@ -12,6 +12,9 @@ from cloud.kernel.money import Money
 from cloud.kernel.policy import DESIGN, FUNDING_ARTICLE, Rule, Source
 
 FIRST_DAY = date(2025, 1, 1)
+STANDARD = "standard"
+"""A second programme, by newer public values: it shows what adding one takes."""
+PACIFIC = ZoneInfo("America/Los_Angeles")
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY = range(4)
 
 _TIMING = Source(FUNDING_ARTICLE, "Details & Timing, Timing")
@@ -63,6 +66,29 @@ class WarrantyOffset:
     amount: Money
 
 
+@dataclass(frozen=True, slots=True)
+class RunBreaker:
+    """What makes a run unusual: so far above the median of so many before, and not small.
+
+    Attributes:
+        runs: of how many before at most.
+        after: with fewer before, nothing is unusual.
+    """
+
+    above_bps: int
+    runs: int
+    after: int
+    at_least: Money
+
+
+@dataclass(frozen=True, slots=True)
+class LimitEnd:
+    """When a limit counts as missed: so many days after its last day, at that Eastern time."""
+
+    days_after: int
+    at: time
+
+
 F01 = Rule(
     id="F01",
     unit="weekdays: cut-off -> funding",
@@ -81,6 +107,7 @@ F02 = Rule(
     note="The article gives minutes, so its 2:30 lasts until 2:30:59.999: windows are half-open "
     "at 02:31:00 and leave neither gap nor overlap. In the weeks of a clock change the longer "
     "window lasts 119 or 121 hours.",
+    programmes={STANDARD: {FIRST_DAY: CutOff(time(17), PACIFIC)}},
 )
 F03 = Rule(
     id="F03",
@@ -125,6 +152,7 @@ F07 = Rule(
     says="from M1 to Activation Approved there are 115 days by contract",
     values={FIRST_DAY: 115},
     note="This date is shown and reported; money moves on F08.",
+    programmes={STANDARD: {FIRST_DAY: 90}},
 )
 F08 = Rule(
     id="F08",
@@ -185,26 +213,27 @@ F13 = Rule(
     note="A pending request pauses nothing. Paused is shown from day 121; until then the clock "
     "runs. A clawback that is there already is paused at once.",
 )
+_REASON_DAYS: Mapping[str, int | None] = MappingProxyType(
+    {
+        "transformer_upgrade": 30,
+        "main_panel_upgrade": 30,
+        "utility_ahj_delay": 14,
+        "pto_approved_m2_correction": 14,
+        "customer_escalation": 14,
+        "ca_co_market": 30,
+        "other": None,
+    }
+)
+_LONGER_FOR_UTILITIES = MappingProxyType({**_REASON_DAYS, "utility_ahj_delay": 30})
 F14 = Rule(
     id="F14",
     unit="days by reason",
     source=_REASONS,
     says="each reason has its length; for other reasons the approver sets it",
-    values={
-        FIRST_DAY: MappingProxyType(
-            {
-                "transformer_upgrade": 30,
-                "main_panel_upgrade": 30,
-                "utility_ahj_delay": 14,
-                "pto_approved_m2_correction": 14,
-                "customer_escalation": 14,
-                "ca_co_market": 30,
-                "other": None,
-            }
-        )
-    },
+    values={FIRST_DAY: _REASON_DAYS},
     note="Days are added to the 115 and the 120, and separately granted ones add up: the article "
     "itself counts 30 days as a duration of 145.",
+    programmes={STANDARD: {FIRST_DAY: _LONGER_FOR_UTILITIES}},
 )
 F15 = Rule(
     id="F15",
@@ -213,6 +242,7 @@ F15 = Rule(
     says="the market reason is open to projects in California and Colorado",
     values={FIRST_DAY: frozenset({"CA", "CO"})},
     note="A reason to be asked for, not an automatic extension.",
+    programmes={STANDARD: {FIRST_DAY: frozenset({"CA", "CO", "GA", "AEP-TX"})}},
 )
 F16 = Rule(
     id="F16",
@@ -223,6 +253,7 @@ F16 = Rule(
     values={FIRST_DAY: ExposureCap(1_000, Money(500_000_00))},
     note="Both bind, so the smaller counts; equality is allowed; per partner; the amount is the "
     "M1 money whose clawback is postponed. Checked in the transaction that grants.",
+    programmes={STANDARD: {FIRST_DAY: ExposureCap(500, Money(500_000_00))}},
 )
 F17 = Rule(
     id="F17",
@@ -415,6 +446,8 @@ D02 = Rule(
     values={
         FIRST_DAY: (
             "project_net_fund",
+            "equipment",
+            "revocation",
             "cancellation",
             "material",
             "compliance",
@@ -445,7 +478,8 @@ D04 = Rule(
     says="a returned payment is payable again; codes about the account ask for a new authorization",
     values={FIRST_DAY: frozenset({"R02", "R03", "R04", "R12", "R13", "R16", "R17", "R20", "R28"})},
     note="Nacha Operating Rules, Appendix Four. R24 (duplicate) goes to suspense; R06, R23, R24 "
-    "and R31 go to a person, and so do codes that belong to debits.",
+    "and R31 go to a person, and so do codes that belong to debits. R61 to R79 are the banks' "
+    "dispute about a return: they move nothing until a person looked.",
 )
 D05 = Rule(
     id="D05",
@@ -470,6 +504,253 @@ D07 = Rule(
     says="banking days are those of the Federal Reserve Banks",
     values={FIRST_DAY: US_BANK},
     note="A Saturday holiday leaves Friday open; a Sunday one closes Monday.",
+)
+
+D08 = Rule(
+    id="D08",
+    unit="type of the reduction",
+    source=_DESIGN,
+    says="a milestone that is revoked gives back what it paid, as a net fund",
+    values={FIRST_DAY: "Net Fund/Offset"},
+    note="What no run took yet is withdrawn. What a clawback recovered of it already is not taken "
+    "again; reaching the milestone anew pays anew.",
+)
+D10 = Rule(
+    id="D10",
+    unit="basis points of the median of the runs before, and how many of those it looks at",
+    source=_DESIGN,
+    says="a run far above the runs before it is held until somebody looked at why",
+    values={FIRST_DAY: RunBreaker(above_bps=25_000, runs=8, after=4, at_least=Money(50_000_00))},
+    note="Of the total, and of each partner's payment. A run below the least amount, and the first "
+    "four, are not unusual. Who lets it go on is neither its preparer nor its approver alone.",
+)
+D11 = Rule(
+    id="D11",
+    unit="banking days between a prenote and the first payment",
+    source=_DESIGN,
+    says="the bank is asked about a new account before money goes there",
+    values={FIRST_DAY: 3},
+    note="Nacha Operating Rules, Subsection 2.6.2: no answer within three banking days is a good "
+    "answer. Accounts that were paid to before the rule need none.",
+)
+
+D40 = Rule(
+    id="D40",
+    unit="people between approving a run and sending its file",
+    source=_DESIGN,
+    says="the bank gets a file once: who sends is neither who prepared nor who approved, and what "
+    "is not sure is asked and never sent again blindly",
+    values={FIRST_DAY: 2},
+    note="That it is being handed over is on record before the first byte leaves. Banks take files "
+    "away once they read them, so that a file which is not there says nothing.",
+)
+D41 = Rule(
+    id="D41",
+    unit="people who decide on money that came back by mistake, or is called back",
+    source=_DESIGN,
+    says="a payment is reversed, and money in suspense assigned, by two people who say why",
+    values={FIRST_DAY: 2},
+)
+
+D12 = Rule(
+    id="D12",
+    unit="days without money in a run, and between one letter and the next",
+    source=_DESIGN,
+    says="a partner that owes, and that no run paid anything to, is written to every thirty days",
+    values={FIRST_DAY: 30},
+    note="Counted from the oldest open debt or from the last run that took one of its payables, "
+    "whichever is later. What an extension postpones is not asked for.",
+)
+D13 = Rule(
+    id="D13",
+    unit="ways in which a debt is settled by hand",
+    source=_DESIGN,
+    says="a debt that no run can take is paid by check or wire, or written off, by two people",
+    values={FIRST_DAY: ("paid_by_check", "wire", "written_off")},
+    note="What was written off was not taken from the partner, and is not returned to it on "
+    "activation; it is not asked for again either.",
+)
+D14 = Rule(
+    id="D14",
+    unit="what a revocation, a clawback or a compliance amount may take at most",
+    source=_DESIGN,
+    says="no project gives back more than runs took for it",
+    values={FIRST_DAY: "paid_less_taken_back"},
+    note="Revocation, clawback, compliance and cancellation share that limit; warranty and "
+    "material are costs of their own. A cancellation that finds more or less paid than it asked "
+    "for, for instance by a late vendor invoice, is corrected by the difference.",
+)
+D34 = Rule(
+    id="D34",
+    unit="days at which an age class ends",
+    source=_DESIGN,
+    says="what runs, waits or is owed is shown by its age",
+    values={FIRST_DAY: (30, 60, 90, 120)},
+    note="Both ends included: day 30 is the last of the first class. 120 is the money clock (F08).",
+)
+D35 = Rule(
+    id="D35",
+    unit="days",
+    source=_DESIGN,
+    says="an export that was announced by mail can be downloaded for this long",
+    values={FIRST_DAY: 30},
+    note="It is as of the day on which it was made; later, one asks for a new one.",
+)
+D36 = Rule(
+    id="D36",
+    unit="minutes",
+    source=_DESIGN,
+    says="an address that shows a remittance advice or an export works for this long",
+    values={FIRST_DAY: 5},
+)
+D37 = Rule(
+    id="D37",
+    unit="words for how a payment stands",
+    source=_DESIGN,
+    says="a partner is told whether a payment waits, is with the bank, was paid or came back",
+    values={FIRST_DAY: ("pending", "sent", "settled", "returned", "withdrawn")},
+    note="F04's words; withdrawn is what was taken back before any run took it. What a run pays "
+    "wholly into deductions is settled with the run.",
+)
+
+D20 = Rule(
+    id="D20",
+    unit="contact of a partner that a funding day is published to",
+    source=_DESIGN,
+    says="a published funding day is written to every partner once, and stands in the calendar",
+    values={FIRST_DAY: "remittance_email"},
+    note="A later publication for the same run is another one, and is written again.",
+)
+D21 = Rule(
+    id="D21",
+    unit="days",
+    source=_DESIGN,
+    says="for other reasons an extension lasts at least one day and at most 60",
+    values={FIRST_DAY: 60},
+    note="The article leaves the days to whoever decides; the most is twice the longest reason, "
+    "and keeps a slip of the pen from postponing a clawback for years.",
+)
+D22 = Rule(
+    id="D22",
+    unit="messages of a ticket",
+    source=_DESIGN,
+    says="a question with its answers holds 20 messages; what goes on is another ticket",
+    values={FIRST_DAY: 20},
+)
+D23 = Rule(
+    id="D23",
+    unit="reasons that ask for a market",
+    source=_DESIGN,
+    says="the market reason is the only one that looks at where the project is",
+    values={FIRST_DAY: frozenset({"ca_co_market"})},
+    note="Another programme names its own reason and its own markets (F14, F15).",
+)
+D24 = Rule(
+    id="D24",
+    unit="thousands of the numbers of bank lines at which a programme begins",
+    source=_DESIGN,
+    says="runs of two programmes on one day never give two bank lines one trace number",
+    values={FIRST_DAY: 0},
+    programmes={STANDARD: {FIRST_DAY: 1}},
+    note="A trace number has three digits for the run and four for the line; a programme that is "
+    "added begins at a thousand of its own.",
+)
+
+_NEXT_DAY = LimitEnd(1, time(0))
+D26 = Rule(
+    id="D26",
+    unit="days after a material limit's last day, and Eastern time, from which it is missed",
+    source=_DESIGN,
+    says="a material limit is missed from the first instant of the day after its last",
+    values={
+        FIRST_DAY: MappingProxyType({"material_submit": _NEXT_DAY, "material_approve": _NEXT_DAY})
+    },
+    programmes={
+        STANDARD: {
+            FIRST_DAY: MappingProxyType(
+                {"material_submit": LimitEnd(0, time(8)), "material_approve": _NEXT_DAY}
+            )
+        }
+    },
+    note="Newer public texts take the material on the morning of the 14th day itself, at 8:00; a "
+    "programme may say so.",
+)
+D27 = Rule(
+    id="D27",
+    unit="invoices that a vendor may send for one project",
+    source=_DESIGN,
+    says="a project's equipment comes on a handful of invoices; past a dozen somebody looks first",
+    values={FIRST_DAY: 12},
+    note="All of them change together when the project leaves Direct Pay, in one transaction.",
+)
+D28 = Rule(
+    id="D28",
+    unit="times a vendor may use an invoice number",
+    source=_DESIGN,
+    says="a vendor's invoice is known by its number: the same one again is the same invoice, and "
+    "another under its number is refused",
+    values={FIRST_DAY: 1},
+    note="The number with the same amount may come again as final. A vendor that credits an "
+    "invoice in part voids it and bills the rest under a new number.",
+)
+D29 = Rule(
+    id="D29",
+    unit="who owes the vendor what it billed before the project left",
+    source=_DESIGN,
+    says="a deal that leaves Direct Pay before the shipment takes its invoices along: the vendor "
+    "bills the partner for them, and nothing of them is taken from its money",
+    values={FIRST_DAY: "epc"},
+    note="What a run took for them already is paid back. A shipment of which the vendor tells us "
+    "after the choice leaves the choice as it is, and is pointed out in the log.",
+)
+D42 = Rule(
+    id="D42",
+    unit="basis points of a project's value that vendors may bill for it in all",
+    source=_DESIGN,
+    says="equipment costs no more than the whole project pays; a larger invoice is refused",
+    values={FIRST_DAY: 10_000},
+    note="It is taken from the partner by itself, so that a slip of the pen would be. Exactly the "
+    "value is taken in. Where the bill is right the project's value is corrected first; what was "
+    "voided does not count.",
+)
+D43 = Rule(
+    id="D43",
+    unit="days after the regular date",
+    source=_DESIGN,
+    says="a run is paid at most a week after its regular date, whatever is announced",
+    values={FIRST_DAY: 7},
+    note="The seventh day may still be announced. A wrong month or year is a later day than that, "
+    "and would be written to every partner. Until the cut-off an announcement can be replaced or "
+    "withdrawn; withdrawn, all of them for that run are, and partners are written to again.",
+)
+
+D30 = Rule(
+    id="D30",
+    unit="banking days after settlement",
+    source=_DESIGN,
+    says="a payment that should not have been made is taken back within five banking days, or not "
+    "through the bank",
+    values={FIRST_DAY: 5},
+    note="Nacha Operating Rules, Subsection 2.9.1; the day of the settlement is not counted. By "
+    "two people; the whole amount, from the account that it went to.",
+)
+D31 = Rule(
+    id="D31",
+    unit="reasons",
+    source=_DESIGN,
+    says="a payment is taken back because it was made twice, to another, of another amount or "
+    "later than meant, and for no other reason",
+    values={FIRST_DAY: ("duplicate", "wrong_receiver", "wrong_amount", "wrong_date")},
+    note="Nacha Operating Rules, Subsection 2.9.1. What a partner owes is netted, never reversed.",
+)
+D33 = Rule(
+    id="D33",
+    unit="wall time, Eastern",
+    source=_DESIGN,
+    says="a file that must settle on its own day asks for the last settlement of that day",
+    values={FIRST_DAY: time(18, 0)},
+    note="Nacha's optional same-day indicator in Company Descriptive Date. The effective day alone "
+    "decides; the last settlement is the one that a file of any hour can still make.",
 )
 
 RULES: tuple[Rule[object], ...] = tuple(

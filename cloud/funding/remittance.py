@@ -7,6 +7,7 @@ from cloud.funding.ach import Originator
 from cloud.funding.clawback import reduction_type, rule_of
 from cloud.funding.models import FundingRun, RunPlan
 from cloud.kernel.change import Letter
+from cloud.kernel.csv_text import csv_text
 from cloud.kernel.money import ZERO, Money
 
 
@@ -103,6 +104,49 @@ def document_of(run_id: str, partner_id: str) -> str:
     return f"remittances/{run_id}/{partner_id}.pdf"
 
 
+def csv_document_of(run_id: str, partner_id: str) -> str:
+    """Give the reference under which the lines of an advice are kept for a spreadsheet."""
+    return f"remittances/{run_id}/{partner_id}.csv"
+
+
+CSV_COLUMNS = (
+    "run",
+    "funding_date",
+    "trace",
+    "account_last4",
+    "line",
+    "id",
+    "project",
+    "milestone_or_type",
+    "rule",
+    "amount",
+    "left",
+    "says",
+)
+
+
+def csv_of(advice: RemittanceAdvice) -> bytes:
+    """Give one line for each payable and each deduction of a payment; amounts sum to what is paid.
+
+    Deductions are below zero. The same advice gives the same bytes, whenever it is made.
+    """
+    about = (
+        advice.run_id,
+        advice.funding_date,
+        advice.trace_number,
+        advice.account_last4,
+    )
+    paid = [
+        (*about, "payable", line.id, line.about, line.milestone, "", line.amount, None, line.says)
+        for line in advice.paid
+    ]
+    taken = [
+        (*about, "deduction", line.id, "", line.type, line.rule, -line.amount, line.left, line.says)
+        for line in advice.taken
+    ]
+    return csv_text([CSV_COLUMNS, *paid, *taken]).encode()
+
+
 def letter_of(advice: RemittanceAdvice, to: str, *, at: datetime) -> Letter:
     """Give the mail that carries an advice; the same payment writes one mail."""
     rows = [f"  {line.says or line.id}  {line.amount}" for line in advice.paid]
@@ -136,5 +180,8 @@ def letter_of(advice: RemittanceAdvice, to: str, *, at: datetime) -> Letter:
         text=text,
         thread=advice.run_id,
         at=at,
-        attachments={"remittance.pdf": document_of(advice.run_id, advice.partner_id)},
+        attachments={
+            "remittance.pdf": document_of(advice.run_id, advice.partner_id),
+            "remittance.csv": csv_document_of(advice.run_id, advice.partner_id),
+        },
     )

@@ -5,24 +5,26 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from cloud.funding.policy import F06, F07, F08, F19, F21, F28, F29, F35, FIRST_DAY
+from cloud.funding.policy import D34, D37, F06, F07, F08, F19, F21, F28, F29, F35, FIRST_DAY
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.errors import BadInput
+from cloud.kernel.policy import COMFORT
 
 QUEUED, APPROVED, PAUSED, INVOICE_NEEDED, ALL = F35.on(FIRST_DAY)
+PENDING, SENT, SETTLED, RETURNED, WITHDRAWN = D37.on(FIRST_DAY)
 
 
-def limit_days(clock: str, started_on: date) -> int:
+def limit_days(clock: str, started_on: date, programme: str = COMFORT) -> int:
     """Give the last day of a clock, counted from its start (F06, F08, F19, F21).
 
     Raises:
         BadInput: there is no such clock.
     """
     limits = {
-        "ntp_to_m1": F06.on(started_on),
-        "material_submit": F19.on(started_on),
-        "material_approve": F21.on(started_on),
-        "m1_to_m2": F07.on(started_on) + F08.on(started_on),
+        "ntp_to_m1": F06.on(started_on, programme),
+        "material_submit": F19.on(started_on, programme),
+        "material_approve": F21.on(started_on, programme),
+        "m1_to_m2": F07.on(started_on, programme) + F08.on(started_on, programme),
     }
     if clock not in limits:
         msg = f"clock {clock!r} is not known: use one of {', '.join(limits)}"
@@ -38,6 +40,7 @@ class RunningClock:
     clock: str
     started_on: date
     extension_days: int = 0
+    programme: str = COMFORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +61,29 @@ def risk_rows(
 ) -> tuple[RiskRow, ...]:
     """List projects at risk (F28): clocks in the order of a project's life, least time left first.
 
-    A row is red when no more days are left than its clock's threshold, and when it is overdue.
+    A row is red when no more days are left than its clock's threshold, and when it is overdue. Each
+    clock has the limits and thresholds of its programme.
     """
     today = eastern_day(as_of)
     order = list(F28.on(today))
-    red = {**F28.on(today), **(red_within_days or {})}
     rows = []
     for clock in clocks:
+        red = {**F28.on(today, clock.programme), **(red_within_days or {})}
         age = (today - clock.started_on).days
-        left = limit_days(clock.clock, clock.started_on) + clock.extension_days - age
+        limit = limit_days(clock.clock, clock.started_on, clock.programme)
+        left = limit + clock.extension_days - age
         rows.append(RiskRow(clock.project, clock.clock, age, left, left <= red[clock.clock]))
     return tuple(sorted(rows, key=lambda row: (order.index(row.clock), row.days_left, row.project)))
+
+
+def age_class(days: int, *, on: date, programme: str = COMFORT) -> str:
+    """Give the class that an age in days falls into, for example ``31-60`` (D34)."""
+    first = 0
+    for last in D34.on(on, programme):
+        if days <= last:
+            return f"{first}-{last}"
+        first = last + 1
+    return f"over {first - 1}"
 
 
 def needs_invoice(
@@ -92,6 +107,15 @@ def payouts_tab(*, paused: bool, batched: bool, approved: bool, selected: bool) 
     return QUEUED if selected else ALL
 
 
+def payment_status(*, withdrawn: bool, sent: bool, settled: bool, returned: bool) -> str:
+    """Say how a payment stands, in the words that a partner is told (F04, D37).
+
+    What came back stays returned: the money opens again as a payable of its own.
+    """
+    facts = {RETURNED: returned, SETTLED: settled, SENT: sent, WITHDRAWN: withdrawn}
+    return next((word for word, holds in facts.items() if holds), PENDING)
+
+
 @dataclass(frozen=True, slots=True)
 class Export:
     """How an export reaches the one who asked: ``download`` now, or ``email`` when ready."""
@@ -100,9 +124,15 @@ class Export:
     row_count: int
 
 
-def export(row_count: int, *, on: date, immediate_max_rows: int | None = None) -> Export:
+def export(
+    row_count: int,
+    *,
+    on: date,
+    immediate_max_rows: int | None = None,
+    programme: str = COMFORT,
+) -> Export:
     """Choose the way of an export (F29); exactly the limit is still downloaded."""
-    limit = F29.on(on) if immediate_max_rows is None else immediate_max_rows
+    limit = F29.on(on, programme) if immediate_max_rows is None else immediate_max_rows
     return Export("download" if row_count <= limit else "email", row_count)
 
 

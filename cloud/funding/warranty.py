@@ -1,12 +1,16 @@
-"""Offsets at M1 for the inverters that a project was sold with."""
+"""Offsets at M1 for the inverters that a project was sold with, and the table of their prices."""
 
+import csv
+import io
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from cloud.funding.policy import F23, F24
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import Money, total
+from cloud.kernel.policy import COMFORT
 
 TESLA = "TESLA"
 SOLAREDGE = frozenset({"SOLAREDGE", "SE"})
@@ -65,7 +69,11 @@ class WarrantyOffsets:
 
 
 def warranty_offsets(
-    inverters: Iterable[Inverter], *, sold_on: date, prices: Mapping[str, Money] | None = None
+    inverters: Iterable[Inverter],
+    *,
+    sold_on: date,
+    prices: Mapping[str, Money] | None = None,
+    programme: str = COMFORT,
 ) -> WarrantyOffsets:
     """Give the offsets of a project (F23, F24).
 
@@ -73,8 +81,8 @@ def warranty_offsets(
     order of the inverters. `prices` stands in for the price table in force on the day.
     """
     fitted = [inverter for inverter in inverters if inverter.quantity]
-    listed = F23.on(sold_on)
-    table = F24.on(sold_on) if prices is None else prices
+    listed = F23.on(sold_on, programme)
+    table = F24.on(sold_on, programme) if prices is None else prices
     price_of = {model.strip().upper(): price for model, price in table.items()}
     lines = []
     if any(one.make == TESLA and listed.part_number.fullmatch(one.model) for one in fitted):
@@ -87,3 +95,80 @@ def warranty_offsets(
     ]
     unpriced = dict.fromkeys(one.model for one in extended if one.model not in price_of)
     return WarrantyOffsets(tuple(lines), tuple(unpriced))
+
+
+@dataclass(frozen=True, slots=True)
+class WarrantyPrices:
+    """What the extended warranty of each model costs, from a day on (F24).
+
+    Attributes:
+        effective_from: first day on which a sale is priced by it.
+        prices: model, in capitals, and price of one unit.
+    """
+
+    id: str
+    effective_from: date
+    prices: tuple[tuple[str, Money], ...]
+    imported_by: str
+    at: datetime
+    programme: str = COMFORT
+
+
+def table_on(
+    tables: Iterable[WarrantyPrices], sold_on: date, programme: str = COMFORT
+) -> Mapping[str, Money]:
+    """Give the prices in force on a day: the newest table that holds, else the rule's own (F24)."""
+    begun = [one for one in tables if one.effective_from <= sold_on]
+    if not begun:
+        return F24.on(sold_on, programme)
+    return dict(max(begun, key=lambda one: one.effective_from).prices)
+
+
+COLUMNS = ("model", "price")
+MOST_MODELS = 2_000
+"""Rows of one table: it is one record, and the store takes 400 kB of one."""
+_MODEL = re.compile(r"[!-~]([ -~]{0,62}[!-~])?", re.ASCII)
+_PRICE = re.compile(r"\d{1,6}\.\d{2}", re.ASCII)
+
+
+def read_prices(content: bytes) -> tuple[tuple[str, Money], ...]:
+    """Read a price table: a heading ``model,price``, then a model and dollars with two decimals.
+
+    Models are compared without case and given in capitals. A price of nothing is none: who sells
+    without the warranty leaves the model out, and its M1 waits for a person.
+
+    Raises:
+        BadInput: one line that names the line and column that cannot be read.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+        rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+        numbered = [(rows.line_num, row) for row in rows]
+    except (UnicodeDecodeError, csv.Error) as wrong:
+        msg = f"reading warranty prices: this is no CSV text in UTF-8 ({wrong}); save it as such"
+        raise BadInput(msg) from wrong
+    return _prices(numbered)
+
+
+def _prices(numbered: list[tuple[int, list[str]]]) -> tuple[tuple[str, Money], ...]:
+    if not numbered or tuple(numbered[0][1]) != COLUMNS:
+        raise _unreadable(1, "model", f"the heading must be {','.join(COLUMNS)}")
+    if not 1 < len(numbered) <= MOST_MODELS + 1:
+        raise _unreadable(len(numbered), "model", f"a table has 1 to {MOST_MODELS} models")
+    known: dict[str, Money] = {}
+    for line, row in numbered[1:]:
+        if len(row) != len(COLUMNS):
+            raise _unreadable(line, "price", f"it has {len(row)} columns, not {len(COLUMNS)}")
+        model, price = row[0].upper(), row[1]
+        if not _MODEL.fullmatch(row[0]):
+            raise _unreadable(line, "model", f"{row[0][:80]!r} is not 1 to 64 plain characters")
+        if model in known:
+            raise _unreadable(line, "model", f"{model} stands in the table twice")
+        if not _PRICE.fullmatch(price) or not Money.parse(price):
+            raise _unreadable(line, "price", f"{price[:80]!r} is not dollars and cents above zero")
+        known[model] = Money.parse(price)
+    return tuple(sorted(known.items()))
+
+
+def _unreadable(line: int, column: str, because: str) -> BadInput:
+    return BadInput(f"reading warranty prices: line {line}, column {column}: {because}; correct it")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cloud.kernel.errors import BadInput
 from cloud.kernel.ids import derived
 from cloud.kernel.money import ZERO, Money
+from cloud.kernel.policy import COMFORT
 from cloud.kernel.secret import Secret
 from cloud.portfolio.policy import SERVED_OFFSETS
 
@@ -99,6 +100,24 @@ class Site:
         return f"UTC{self.utc_offset_hours:+03d}.{row}{column}"
 
 
+class Prenote(StrEnum):
+    """Whether the bank was asked about an account before money goes there.
+
+    NOT_NEEDED: paid to before; DUE: to be asked; SENT: asked, no answer is a good one in time.
+    """
+
+    NOT_NEEDED = "not_needed"
+    DUE = "due"
+    SENT = "sent"
+
+
+class AccountKind(StrEnum):
+    """What kind of account a partner is paid to; the bank's files tell them apart."""
+
+    CHECKING = "checking"
+    SAVINGS = "savings"
+
+
 class PartnerKind(StrEnum):
     """Whose people go: an installer's, or the owner's own (R-46)."""
 
@@ -146,6 +165,12 @@ class Partner:
         licences: by state; where there are none on record, `licensed` holds everywhere.
         insured_until: last day of the insurance; None where none is on record.
         performance_as_of: when the performance was worked out.
+        parent_id: the organisation that it is a part of; it is paid and netted by itself.
+        direct_pay_vendor_id: the vendor that its new projects order from, empty where it does not
+            take part in Direct Pay (F30).
+        prenote, prenote_sent_on: what is known of its bank account; see `Prenote`.
+        account_kind: what kind of account it is.
+        payment_plan_id: how its projects are paid where they do not say otherwise.
     """
 
     id: str
@@ -175,6 +200,12 @@ class Partner:
     licences: tuple[Licence, ...] = ()
     insured_until: date | None = None
     performance_as_of: datetime | None = None
+    parent_id: str = ""
+    direct_pay_vendor_id: str = ""
+    prenote: Prenote = Prenote.NOT_NEEDED
+    prenote_sent_on: date | None = None
+    account_kind: AccountKind = AccountKind.CHECKING
+    payment_plan_id: str = ""
 
     def __post_init__(self) -> None:
         if self.kind is PartnerKind.IN_HOUSE and self.rate_card is None:
@@ -183,16 +214,30 @@ class Partner:
 
 
 class Milestone(StrEnum):
-    """The points in a project's life at which money moves."""
+    """The points in a project's life: those at which money moves, and the two that lead to M1.
+
+    NTP is M0; M2 is Activation Approved. M1 comes with Install Submitted or Install Approved,
+    whichever the payment plan names (F09).
+    """
 
     NTP = "NTP"
+    INSTALL_SUBMITTED = "install_submitted"
+    INSTALL_APPROVED = "install_approved"
     M1 = "M1"
     M2 = "M2"
 
 
-def milestone_id(project_id: str, milestone: Milestone) -> str:
-    """Give the name under which it is on record that a project reached a milestone."""
-    return derived("MS", project_id, milestone)
+PAYING = (Milestone.NTP, Milestone.M1, Milestone.M2)
+"""The milestones that a payment plan may name, in the order of a project's life."""
+
+
+def milestone_id(project_id: str, milestone: Milestone, occurrence: int = 0) -> str:
+    """Give the name under which it is on record that a project reached a milestone.
+
+    A milestone that was revoked can be reached again; each time has a name of its own.
+    """
+    again = (occurrence,) if occurrence else ()
+    return derived("MS", project_id, milestone, *again)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +248,67 @@ class PlanShare:
     share_bps: int
 
 
+def _require_plan(of: str, plan: tuple[PlanShare, ...], m1_basis: Milestone) -> None:
+    """Refuse a plan that does not pay the whole, once, at milestones that pay.
+
+    Raises:
+        BadInput: it does not; the message names what it is the plan of.
+    """
+    if {share.milestone for share in plan} - set(PAYING):
+        msg = f"{of}: a payment plan pays at {', '.join(PAYING)} only"
+        raise BadInput(msg)
+    if m1_basis not in {Milestone.INSTALL_SUBMITTED, Milestone.INSTALL_APPROVED}:
+        msg = f"{of}: M1 is paid on Install Submitted or Approved (F09)"
+        raise BadInput(msg)
+    if sum(share.share_bps for share in plan) != 10_000:
+        msg = f"{of}: the payment plan does not sum to the whole"
+        raise BadInput(msg)
+    if min(share.share_bps for share in plan) < 0:
+        msg = f"{of}: the payment plan has a share below zero"
+        raise BadInput(msg)
+    if len({share.milestone for share in plan}) < len(plan):
+        msg = f"{of}: the payment plan names a milestone twice"
+        raise BadInput(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentPlan:
+    """How an organisation's projects are paid; each project keeps a copy of its own.
+
+    Attributes:
+        shares: how a project's value is split over its milestones, in basis points.
+        m1_basis: which of the two installation milestones is M1 (F09).
+    """
+
+    id: str
+    programme: str
+    shares: tuple[PlanShare, ...]
+    m1_basis: Milestone = Milestone.INSTALL_APPROVED
+
+    def __post_init__(self) -> None:
+        _require_plan(f"payment plan {self.id}", self.shares, self.m1_basis)
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """A milestone that was on record and does not count any more."""
+
+    milestone: Milestone
+    reached_at: datetime
+    revoked_at: datetime
+    by: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class SoldInverter:
+    """A device that a project was sold with."""
+
+    make: str
+    model: str
+    quantity: int = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     """The sale and construction of one system.
@@ -211,7 +317,14 @@ class Project:
         partner_id: who is paid for it.
         value: what the whole project pays.
         plan: how the value is split over the milestones; shares sum to 10,000 basis points.
-        reached: milestone -> the server-recorded instant at which it was achieved.
+        reached: milestone -> the server-recorded instant at which it was achieved, as it stands.
+        programme: whose rules it follows.
+        market: what the rules on markets look at: a state, or a utility in one.
+        m1_basis: which of the two installation milestones is M1, pinned when M1 is reached (F09).
+        revoked: milestones that were taken back, oldest first.
+        salesperson: who sold it, as exports filter by.
+        inverters: what it was sold with; empty where only the site's own inverter is known.
+        prepaid_commission: paid before the installation, owed again on a cancellation (F10).
     """
 
     id: str
@@ -223,23 +336,25 @@ class Project:
     cancelled: bool = False
     compliance_case_open: bool = False
     administrative_stip_open: bool = False
-    direct_pay_enrolled: bool = False
-    vendor_invoice_final: bool = False
+    programme: str = COMFORT
+    market: str = ""
+    m1_basis: Milestone = Milestone.INSTALL_APPROVED
+    revoked: tuple[Revocation, ...] = ()
+    salesperson: str = ""
+    inverters: tuple[SoldInverter, ...] = ()
+    prepaid_commission: Money = ZERO
+    cancelled_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        if sum(share.share_bps for share in self.plan) != 10_000:
-            msg = f"project {self.id}: the payment plan does not sum to the whole"
-            raise BadInput(msg)
-        if min(share.share_bps for share in self.plan) < 0:
-            msg = f"project {self.id}: the payment plan has a share below zero"
-            raise BadInput(msg)
-        if len({share.milestone for share in self.plan}) < len(self.plan):
-            msg = f"project {self.id}: the payment plan names a milestone twice"
-            raise BadInput(msg)
+        _require_plan(f"project {self.id}", self.plan, self.m1_basis)
 
     def reached_at(self, milestone: Milestone) -> datetime | None:
         """Give the instant at which the milestone was achieved, or None."""
         return dict(self.reached).get(milestone)
+
+    def occurrence(self, milestone: Milestone) -> int:
+        """Tell how often a milestone was taken back: the number of its next or present time."""
+        return sum(one.milestone is milestone for one in self.revoked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,8 +363,17 @@ class ApiClient:
 
     Attributes:
         mode: its partner's; a token of the other mode is none of this program's (T-91).
+        roles: what an Accounting Admin granted it, ``accounting_admin`` or nothing (F27).
+        vendor_id: the dealer whose program it is, where it is no partner's; `partner_id` is empty.
     """
 
     id: str
     partner_id: str
     mode: str = LIVE
+    roles: frozenset[str] = frozenset()
+    vendor_id: str = ""
+
+    def __post_init__(self) -> None:
+        if self.partner_id and self.vendor_id:
+            msg = f"program {self.id}: it speaks for a partner or for a vendor, not for both"
+            raise BadInput(msg)

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from cloud.kernel.policy import DESIGN, SERVICE_ARTICLE, Rule, Source
+from cloud.kernel.policy import COMFORT, DESIGN, FUNDING_ARTICLE, SERVICE_ARTICLE, Rule, Source
 
 _READINGS = Source(DESIGN, "0014 Readings of the articles, Service")
 
@@ -62,4 +62,87 @@ VOIDED_BY = Rule(
     says="neglect, modification or denied access may void a warranty",
     values={date(2025, 1, 1): "person"},
     note="May, not does: a person decides and says why; nothing is voided by itself.",
+)
+
+TWO_PEOPLE = Rule(
+    id="D09",
+    unit="people",
+    source=Source(DESIGN, "0014 Readings of the articles, Funding"),
+    says="what moves money by hand, or ends a project, is proposed by one person and agreed to by "
+    "another",
+    values={date(2025, 1, 1): 2},
+    note="Cancelling a project, noting a prepaid commission, taking money for a compliance case, "
+    "settling a debt by hand, a change of bank details, a file of the bank's, a reversal.",
+)
+
+_FUNDING = Source(DESIGN, "0014 Readings of the articles, Funding")
+_BEGIN = date(2025, 1, 1)
+
+ROLE_GRANTED_BY = Rule(
+    id="P-80",
+    unit="role that grants and takes the role of an Accounting Admin",
+    source=Source(FUNDING_ARTICLE, "Accounting Admin access"),
+    says="only an Accounting Admin makes another one, within its organisation and the parts of it",
+    values={_BEGIN: "accounting_admin"},
+    note="The owner's administrator makes the first one of an organisation that has none, and is "
+    "the only one to take the role from the last.",
+)
+BANK_CHANGE_HOLD_HOURS = Rule(
+    id="P-81",
+    unit="hours from the agreement until new bank details count",
+    source=_FUNDING,
+    says="new bank details are agreed to by a second person and wait three days, while whoever "
+    "reads the old addresses can stop them",
+    values={_BEGIN: 72},
+    note="Elapsed hours, nights and holidays included; a run before that pays to the old account.",
+)
+MILESTONE_ORDER = Rule(
+    id="P-82",
+    unit="milestone -> what it rests on",
+    source=Source(FUNDING_ARTICLE, "Clawbacks and Net Funding"),
+    says="an installation is submitted before it is approved, and M1 comes before M2",
+    values={_BEGIN: {"install_approved": "install_submitted", "M2": "M1"}},
+    note="Whoever records M1 alone has the steps to it recorded at the same instant. What another "
+    "milestone rests on is revoked after that other one.",
+)
+PLAN_PINNED_AT = Rule(
+    id="P-83",
+    unit="milestones from the first of which a project's plan stands",
+    source=_FUNDING,
+    says="a project takes its plan, its market and what M1 means from its organisation, and keeps "
+    "them once a milestone that pays was reached",
+    values={_BEGIN: ("NTP", "M1", "M2")},
+    note="Also when that milestone was revoked since: it may have been paid.",
+)
+ORGANISATION_LEVELS = Rule(
+    id="P-84",
+    unit="levels of organisations below one",
+    source=_FUNDING,
+    says="an organisation may have parts, and a part has none",
+    values={_BEGIN: 1},
+    note="Each part is paid and netted by itself; an Accounting Admin of the whole sees its parts.",
+)
+ACCOUNT_FORM = Rule(
+    id="P-85",
+    unit="least and most characters of an account number",
+    source=_FUNDING,
+    says="bank details are a routing number with its check digit and an account number that fits "
+    "the bank's file",
+    values={_BEGIN: (4, 17)},
+)
+CORRECTED_BY_BANK = Rule(
+    id="P-86",
+    unit="notifications of change that correct bank details",
+    source=_FUNDING,
+    says="what the bank says is the right number counts at once, before the next payment",
+    values={_BEGIN: ("C01", "C02", "C03", "C05", "C06", "C07")},
+    note="No hold and no second person: the bank holds the account. The partner is told.",
+)
+PROGRAMMES = Rule(
+    id="P-87",
+    unit="programmes that projects may be registered for",
+    source=_FUNDING,
+    says="a project belongs to a programme that is funded",
+    values={_BEGIN: (COMFORT,)},
+    note="One that nobody runs would never be paid.",
 )

@@ -30,7 +30,7 @@ from cloud.funding import (
 from cloud.funding.models import FundingRun
 from cloud.funding.remittance import RemittanceAdvice
 from cloud.kernel.calendar import eastern_day, is_banking_day, next_banking_day
-from cloud.kernel.change import Change
+from cloud.kernel.change import Change, Save
 from cloud.kernel.errors import NotFound
 from cloud.kernel.money import ZERO, Money
 from cloud.kernel.policy import COMFORT
@@ -522,6 +522,8 @@ def _attempt(
         w9_on_file=True,
         bank_authorization_on_file=True,
     )
+    if records.load(Partner, partner.id) is None:
+        records.commit(Change(saves=(Save(partner),)))
     if cents:
         body = {"invoice_id": f"I-{run}", "partner_id": partner.id, "amount_cents": cents}
         body |= {"work_order_id": "", "site_id": "", "says": run}

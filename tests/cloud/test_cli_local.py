@@ -10,7 +10,7 @@ from contextlib import contextmanager, redirect_stdout
 
 import pytest
 
-from cloud.cli import local
+from cloud.cli import local, main
 from cloud.kernel.errors import BadInput, Unavailable
 from cloud.local.face.face import Face
 from tests.cloud.local.face_stand import Controls, Stand, served
@@ -45,7 +45,7 @@ def stack(stand, tmp_path):
 
 
 def options(folder, **given):
-    unset = dict.fromkeys(("jump", "to", "speed", "function", "level", "redrive", "name"))
+    unset = dict.fromkeys(("jump", "to", "speed", "of_function", "level", "redrive", "name"))
     flags = dict.fromkeys(("json", "pause", "resume", "follow"), False)
     return argparse.Namespace(folder=folder, **{**unset, **flags, **given})
 
@@ -182,7 +182,7 @@ def test_the_log_is_printed_and_steers_no_terminal(stack, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("given", "messages"),
-    [({"level": "error"}, ["\x1b[2Jtwo"]), ({"function": "A"}, ["one"])],
+    [({"level": "error"}, ["\x1b[2Jtwo"]), ({"of_function": "A"}, ["one"])],
     ids=["level", "function"],
 )
 def test_the_log_is_filtered(stack, tmp_path, capsys, given, messages):
@@ -190,6 +190,15 @@ def test_the_log_is_filtered(stack, tmp_path, capsys, given, messages):
     assert local.logs(options(tmp_path, json=True, **given)) == 0
     printed = [json.loads(line)["message"] for line in capsys.readouterr().out.splitlines()]
     assert printed == messages
+
+
+def test_the_log_is_asked_for_in_words(stack, tmp_path, capsys):
+    log_of(stack)
+    words = ["logs", "--folder", str(tmp_path)]
+    assert main(words) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert main([*words, "--function", "B"]) == 0
+    assert [line.split()[2] for line in capsys.readouterr().out.splitlines()] == ["B"]
 
 
 def test_a_level_that_is_none_is_refused(stack, tmp_path):

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -19,9 +19,13 @@ import pytest
 from PIL import Image, ImageDraw
 
 from cloud.adapters import wiring
+from cloud.funding import process as funding
+from cloud.kernel.change import Change
+from cloud.kernel.money import Money
 from cloud.local.demo import cast
 from cloud.local.http import Door
 from cloud.local.runtime import Runtime
+from cloud.portfolio.models import ApiClient, Milestone, PlanShare, Project
 from cloud.portfolio.process import register
 from cloud.service import process as service
 from cloud.service.models import Cause, Finding, WorkOrder
@@ -127,8 +131,29 @@ class World:
             )
             assert upload.state == "kept", upload
             self.kept.append(upload.reference)
+        elif what == "granted accounting_admin":
+            client = self.records.load(ApiClient, CALLER)
+            trusted = replace(client.record, roles=frozenset({"accounting_admin"}))
+            self.records.commit(Change(saves=(client.replaced_by(trusted),)))
+        elif earned := re.fullmatch(r"earned (\d+) cents with M1 of (\S+) at (\S+)", what):
+            self._earn(Money(int(earned[1])), project_id=earned[2], site_id=earned[3])
         else:
             pytest.fail(f"the document says {what!r}, which nobody here knows how to do")
+
+    def _earn(self, amount: Money, *, project_id: str, site_id: str) -> None:
+        now = self.runtime.clock.now()
+        partner_id = self.records.load(ApiClient, CALLER).record.partner_id
+        project = Project(
+            id=project_id,
+            site_id=site_id,
+            partner_id=partner_id,
+            value=amount,
+            plan=(PlanShare(Milestone.M1, 10_000),),
+            reached=((Milestone.M1, now),),
+            market="CO",
+        )
+        register(self.records, project, at=now, by="seed")
+        funding.accrue_milestone(self.records, project=project, milestone=Milestone.M1, at=now)
 
     def answer(self, request: str) -> Answer:
         for place, reference in enumerate(self.kept, 1):

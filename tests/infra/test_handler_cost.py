@@ -116,15 +116,15 @@ def test_the_operations_list_in_one_request_whatever_its_length(world, offered):
 
 # ---------------------------------------------------------------------- packages of a cold start
 NEVER = {
-    "achlens", "cfnlint", "edge_agent", "hypothesis", "moto", "numpy", "pandas", "paho", "pymodbus",
-    "pytest", "rich", "samtranslator", "sqlite3", "yaml",
+    "achlens", "cfnlint", "edge_agent", "hypothesis", "moto", "numpy", "pandas", "paho",
+    "paramiko", "pymodbus", "pytest", "rich", "samtranslator", "sqlite3", "yaml",
 }  # fmt: skip
 """Packages of the workshop or of the gateway: no function has a use for them."""
 OURS_TOO = {"cloud", "msgspec", "annotated_types"}
 """What a function may import beyond its peer (`bench.imports`), besides the next table."""
 SIGNING = {"cryptography", "jwt", "_cffi_backend", "_openssl"}
 OF_ITS_OWN = {
-    "AuthorizeFunction": SIGNING,
+    "AuthorizeFunction": SIGNING | {"bcrypt"},
     "FundingRunFunction": SIGNING | {"fpdf", "fontTools", "PIL", "defusedxml", "cython_runtime"},
 }
 """What one function needs and the others do not: it makes PDF files, or checks tokens."""

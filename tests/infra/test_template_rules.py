@@ -189,8 +189,8 @@ def read_by(path: Path) -> set[str]:
 def test_the_environment_is_what_the_module_reads(name):
     function = FUNCTIONS[name]
     given = set(function["Environment"]["Variables"]) - OURS
-    # Of the records: which tables are in reach, and whether secrets can be opened.
-    optional = {"SITES_TABLE", "MONEY_TABLE", "SECRETS_KEY"}
+    # Of the records: which tables are in reach, and whether secrets can be opened or sealed.
+    optional = {"SITES_TABLE", "MONEY_TABLE", "SECRETS_KEY", "SEALING_KEY"}
     read = read_by(module_of(function))
     assert read - optional <= given, "the module would not be imported"
     assert given - read <= {"DOCUMENTS_BUCKET"}, "a variable that nobody reads"

@@ -83,8 +83,8 @@ def test_each_payment_is_announced_with_its_advice(played) -> None:
     ]
     assert [mail["To"] for mail in mails] == ["accounts@alder.example", "accounts@bright.example"]
     for mail in mails:
-        (advice,) = mail.iter_attachments()
-        assert advice.get_content_type() == "application/pdf"
+        kinds = {advice.get_content_type() for advice in mail.iter_attachments()}
+        assert kinds == {"application/pdf", "text/csv"}
     texts = [
         "".join(page.extract_text() for page in PdfReader(path).pages)
         for path in sorted((played.folder / "reports").glob("*.pdf"))

@@ -1,4 +1,4 @@
-"""Books what is owed, milestones, approved invoices and offsets, each exactly once."""
+"""Books what is owed and taken back: milestones, cancellations, invoices, offsets, each once."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from cloud.adapters import wiring
 from cloud.funding import process
-from cloud.kernel.ports import require
-from cloud.portfolio.models import Milestone, Project
+from cloud.funding.process import direct_pay
+from cloud.portfolio.models import Milestone
 
 logger = Logger()
 CLOCK = wiring.clock()
@@ -40,10 +40,25 @@ def _take(record: SQSRecord) -> None:
 
 
 def _milestone(body: dict[str, Any]) -> None:
-    project_id = body["project_id"]
-    project = require(RECORDS.load(Project, project_id), "project", project_id).record
-    milestone = Milestone(body["milestone"])
-    process.accrue_milestone(RECORDS, project=project, milestone=milestone, at=CLOCK.now())
+    process.milestone_reached(
+        RECORDS,
+        project_id=body["project_id"],
+        milestone=Milestone(body["milestone"]),
+        at=CLOCK.now(),
+        occurrence=body.get("occurrence"),
+    )
+
+
+def _milestone_revoked(body: dict[str, Any]) -> None:
+    process.milestone_revoked(RECORDS, project_id=body["project_id"], at=CLOCK.now())
+
+
+def _project_cancelled(body: dict[str, Any]) -> None:
+    process.project_cancelled(RECORDS, project_id=body["project_id"], at=CLOCK.now())
+
+
+def _project_registered(body: dict[str, Any]) -> None:
+    direct_pay.enrol_new_project(RECORDS, project_id=body["project_id"], at=CLOCK.now())
 
 
 def _payable(body: dict[str, Any]) -> None:
@@ -60,6 +75,9 @@ def _withdrawal(body: dict[str, Any]) -> None:
 
 TOPICS: Mapping[str, Callable[[dict[str, Any]], None]] = {
     "milestone": _milestone,
+    "milestone_revoked": _milestone_revoked,
+    "project_cancelled": _project_cancelled,
+    "project_registered": _project_registered,
     "payable": _payable,
     "offset": _offset,
     "withdrawal": _withdrawal,

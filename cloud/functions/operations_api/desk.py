@@ -25,6 +25,8 @@ DESKS = Desks(
 
 SPC, RM, AMS = "spc", "relationship_manager", "ams"
 ACCOUNTING, PROJECTS, AUDITOR, ADMIN = "accounting_admin", "projects", "auditor", "admin"
+ACCOUNTANT, TREASURY = "accounting", "treasury"
+"""Who prepares, proposes and imports; who deals with the bank. `ACCOUNTING` approves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,17 @@ from cloud.adapters.api import claims_of, groups_of, resolved, resolver
 from cloud.functions.operations_api import (
     cases,
     detection,
+    direct_pay,
     disputes,
+    extensions,
     funding,
     invoices,
     mails,
     organisations,
+    partner_papers,
+    payouts,
     projects,
+    reductions,
     reports,
     work_orders,
 )
@@ -33,8 +38,13 @@ for part in (
     disputes,
     mails,
     projects,
+    partner_papers,
     funding,
+    extensions,
+    payouts,
+    reductions,
     reports,
+    direct_pay,
 ):
     app.include_router(part.router)
 

@@ -123,12 +123,6 @@ class WeatherIn(In):
         )
 
 
-class RunApprovalIn(In):
-    """An approval of exactly the plans that were shown."""
-
-    plans_hash: Annotated[str, Field(min_length=16, max_length=128)]
-
-
 class Listed(BaseModel):
     """Records as they are kept."""
 

@@ -27,18 +27,29 @@ RESOURCES = (
     "dispute",
     "organisation",
     "scorecard",
+    "funding",
 )
 """What a partner's program may be let to; each with a scope to read and one to write."""
 EVERY_SCOPE = frozenset(f"{name}:{verb}" for name in RESOURCES for verb in ("read", "write"))
+VENDOR_READS, VENDOR_WRITES = "vendor:read", "vendor:write"
+OF_VENDORS = frozenset({VENDOR_READS, VENDOR_WRITES})
+"""What a vendor's program may be let to; `ALL` does not stand for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A partner's program."""
+    """A partner's program.
+
+    Attributes:
+        roles: what an Accounting Admin granted it (F27).
+        vendor_id: the vendor whose program it is, where it is no partner's.
+    """
 
     partner_id: str
     client_id: str
     principal: Principal
+    roles: frozenset[str] = frozenset()
+    vendor_id: str = ""
 
 
 _CALLER: ContextVar[Caller] = ContextVar("caller")
@@ -62,13 +73,25 @@ def known(claims: Mapping[str, str], records: Records) -> Caller | None:
         if scope.startswith(SERVER)
     }
     scopes = EVERY_SCOPE if ALL in asked else EVERY_SCOPE & asked
-    client = records.load(ApiClient, claims.get("client_id", "")) if scopes else None
+    as_vendor = OF_VENDORS & asked
+    client = records.load(ApiClient, claims.get("client_id", "")) if scopes | as_vendor else None
     mode = TEST if TEST in asked else LIVE
     if client is None or client.record.mode != mode:
         return None
+    if client.record.vendor_id:
+        return _vendors(client.record, as_vendor) if as_vendor else None
+    if not scopes:
+        return None
     partner_id = client.record.partner_id
     principal = Principal(partner_id, is_partner=True, mode=mode, scopes=scopes)
-    return Caller(partner_id, client.record.id, principal)
+    return Caller(partner_id, client.record.id, principal, client.record.roles)
+
+
+def _vendors(client: ApiClient, scopes: frozenset[str]) -> Caller:
+    """Give a vendor's program as caller; the name in the partner's place is no partner's."""
+    nobody = f"vendor {client.vendor_id}"
+    principal = Principal(nobody, is_partner=True, mode=client.mode, scopes=scopes)
+    return Caller(nobody, client.id, principal, vendor_id=client.vendor_id)
 
 
 def call_as(found: Caller) -> None:

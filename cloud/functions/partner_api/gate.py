@@ -1,8 +1,9 @@
 """What stands before every route: whose the thing is, what the token allows, which version.
 
 The order is the rule's (T-91): what is not the caller's does not exist, whatever the token allows;
-then the scope counts; then whether the thing is still the caller's to change. Commands whose scope
-is there are let through unread: their processes say the same of what they load.
+then the scope counts; then, for money, the role (F27); then whether the thing is still the caller's
+to change. Commands whose scope is there are let through unread, but for money: their processes say
+the same of what they load.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,11 +13,17 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from cloud.adapters.api import problem, stopped_by
+from cloud.adapters.api import Forbidden, forbidden, problem, stopped_by
 from cloud.functions.partner_api.caller import caller
+from cloud.functions.partner_api.money_caller import as_accounting_admin, is_reached
+from cloud.funding.exports import ExportOrder
+from cloud.funding.extension import ExtensionRequest
+from cloud.funding.tickets import Ticket
 from cloud.invoicing.models import BackBill, Dispute, Invoice
+from cloud.kernel.calendar import eastern_day
 from cloud.kernel.clock import Clock
 from cloud.kernel.ports import Records, Stored
+from cloud.portfolio.models import Project
 from cloud.service.access import OK, Principal, Resource, status_of
 from cloud.service.models import WorkOrder
 from cloud.service.uploads import Upload
@@ -31,8 +38,28 @@ TYPES = {
     "disputes": "dispute",
     "organisation": "organisation",
     "scorecard": "scorecard",
+    "payouts": "funding",
+    "risk": "funding",
+    "remittances": "funding",
+    "exports": "funding",
+    "projects": "funding",
+    "extension_requests": "funding",
+    "tickets": "funding",
+    "funding_calendar": "funding",
+    "funding_calendar.ics": "funding",
 }
 """First part of a path behind ``/v1/`` -> the resource that a scope names."""
+
+MONEY = "funding"
+PUBLISHED = frozenset({"funding_calendar", "funding_calendar.ics"})
+"""Collections about money that are nobody's own: they ask for the scope and for no role (F27)."""
+SINGLE: Mapping[tuple[str, str], str] = {
+    ("organisation", "direct_pay"): MONEY,
+    ("organisation", "accounting_admins"): MONEY,
+    ("organisation", "documents"): MONEY,
+    ("organisation", "bank_changes"): MONEY,
+}
+"""First two parts of a path whose scope is another than its collection's."""
 
 KINDS: Mapping[str, type[Any]] = {
     "work_orders": WorkOrder,
@@ -40,9 +67,22 @@ KINDS: Mapping[str, type[Any]] = {
     "back_bills": BackBill,
     "disputes": Dispute,
     "uploads": Upload,
+    "projects": Project,
+    "exports": ExportOrder,
+    "extension_requests": ExtensionRequest,
+    "tickets": Ticket,
 }
 """Collections whose second part of the path is the id of a record, and what that is."""
-COMMANDS = frozenset({("POST", "invoices", "validate"), ("POST", "invoices", "drafts")})
+OWN = frozenset({"exports"})
+"""Collections about money that are for who asked only, not for the organisation above it."""
+COMMANDS = frozenset(
+    {
+        ("POST", "invoices", "validate"),
+        ("POST", "invoices", "drafts"),
+        ("GET", "exports", "download"),
+        ("POST", "extension_requests", "proofs"),
+    }
+)
 """Paths whose second part names no record, by method and collection."""
 
 _HERE: ContextVar[Stored[Any] | None] = ContextVar("here", default=None)
@@ -66,7 +106,10 @@ class Gate:
     def answer(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answer 403, 404, 409 or 412, or as the route does; with the version that was read."""
         _HERE.set(None)
-        stopped = self._stopped(event)
+        try:
+            stopped = self._stopped(event)
+        except Forbidden as lacking:
+            return forbidden(event, str(lacking))
         if stopped is not None:
             return stopped_by(event, stopped)
         answer = self._resolve(event, context)
@@ -81,26 +124,46 @@ class Gate:
         collection, record_id = (*event["rawPath"].split("/")[2:], "", "")[:2]
         if collection not in TYPES:
             return None
-        kind, method = TYPES[collection], http["method"]
+        if not caller().partner_id:
+            return problem(403, "The token does not allow it", "the token is not a partner's")
+        kind, method = kind_of(collection, record_id), http["method"]
         mine = caller().principal
         wanted = event.get("headers", {}).get("if-match", "")
         is_command = (method, collection, record_id) in COMMANDS
         names_one = collection in KINDS and bool(record_id) and not is_command
         has_scope = f"{kind}:{'read' if method in READS else 'write'}" in mine.scopes
-        if names_one and has_scope and method not in READS and not wanted:
+        is_money = kind == MONEY
+        if names_one and has_scope and method not in READS and not wanted and not is_money:
             return None
         stored = self._records.load(KINDS[collection], record_id) if names_one else None
         asked = _resource(kind, stored, mine)
+        if is_money and stored is not None and collection not in OWN:
+            asked = self._of_parent(asked)
         if not names_one:
             asked = Resource(kind, mine.partner_id, mine.mode)
         status = status_of(method, principal=mine, resource=asked, on=self._clock.now().date())
         if status != OK:
             return _answered(status, method, asked, record_id)
+        if is_money and collection not in PUBLISHED:
+            today = eastern_day(self._clock.now())
+            as_accounting_admin(caller(), "view_payouts", on=today)
         if wanted and stored is not None and wanted != etag(stored):
             detail = f"{record_id} changed meanwhile: it is {etag(stored)} now, load it again"
             return problem(412, "It is another version by now", detail)
         _HERE.set(stored if method in READS else None)
         return None
+
+    def _of_parent(self, asked: Resource) -> Resource:
+        """Give a thing as the caller's where it is of a sub-organisation of the caller's (F27)."""
+        mine = caller()
+        if not is_reached(self._records, asked.partner_id, mine):
+            return asked
+        return Resource(asked.type, mine.partner_id, mine.principal.mode)
+
+
+def kind_of(collection: str, second: str = "") -> str:
+    """Give the resource that a path's scopes name, by its first two parts behind ``/v1/``."""
+    return SINGLE.get((collection, second), TYPES[collection])
 
 
 def etag(stored: Stored[Any]) -> str:

@@ -11,15 +11,42 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from cloud.adapters.api import Once, claims_of, forbidden, resolved, resolver
-from cloud.functions.partner_api import disputes, invoices, organisation, uploads, work_orders
+from cloud.functions.partner_api import (
+    direct_pay,
+    disputes,
+    exports,
+    extensions,
+    invoices,
+    organisation,
+    papers,
+    payouts,
+    roles,
+    uploads,
+    vendor,
+    work_orders,
+)
 from cloud.functions.partner_api.caller import call_as, known
 from cloud.functions.partner_api.described import completed
 from cloud.functions.partner_api.desk import CLOCK, RECORDS
 from cloud.functions.partner_api.gate import Gate
+from cloud.functions.partner_api.remembering import remembered
 
 logger = Logger()
 app = resolver()
-for part in (work_orders, uploads, invoices, disputes, organisation):
+for part in (
+    work_orders,
+    uploads,
+    invoices,
+    disputes,
+    organisation,
+    papers,
+    payouts,
+    roles,
+    exports,
+    extensions,
+    direct_pay,
+    vendor,
+):
     app.include_router(part.router)
 
 
@@ -33,7 +60,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 GATE = Gate(RECORDS, CLOCK, partial(resolved, app))
-ONCE = Once(os.environ["IDEMPOTENCY_TABLE"], GATE.answer)
+ONCE = Once(os.environ["IDEMPOTENCY_TABLE"], GATE.answer, remembered=remembered)
 
 
 @app.get("/v1/openapi.json", include_in_schema=False)

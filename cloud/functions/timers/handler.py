@@ -10,9 +10,12 @@ from aws_lambda_powertools import Logger
 
 from cloud.adapters import wiring
 from cloud.detection import process as detection
+from cloud.funding import process as funding
+from cloud.funding.process import equipment
 from cloud.invoicing import process as invoicing
 from cloud.kernel.change import Timer
 from cloud.kernel.errors import BrokenInvariant, SunreeveError
+from cloud.portfolio import process as portfolio
 from cloud.service import process as service
 
 logger = Logger()
@@ -20,11 +23,19 @@ CLOCK = wiring.clock()
 RECORDS = wiring.records(os.environ)
 OUTBOX = wiring.outbox(os.environ)
 CHUNKS = wiring.chunks(os.environ)
+OPERATIONS_MAIL = os.environ["OPERATIONS_MAIL"]
 
 Wake = Callable[..., object]
 WAKES: Mapping[str, Wake] = {
     detection.WATCH: detection.watch,
+    **dict.fromkeys(portfolio.WAKES, portfolio.wake),
     **dict.fromkeys(invoicing.WAKES, invoicing.wake),
+    **dict.fromkeys(
+        funding.EXTENSION_WAKES, partial(funding.wake_extension, operations=OPERATIONS_MAIL)
+    ),
+    **dict.fromkeys(funding.PUBLISHING_WAKES, funding.wake_publishing),
+    **dict.fromkeys(funding.WAKES, partial(funding.wake, operations=OPERATIONS_MAIL)),
+    **dict.fromkeys(equipment.WAKES, equipment.wake),
     **dict.fromkeys(service.WAKES, service.wake),
     **dict.fromkeys(service.CASE_WAKES, service.wake_case),
     service.SERIALS_DUE: partial(service.look_for_serials, chunks=CHUNKS),

@@ -1,91 +1,71 @@
-"""What partners earn and owe enters the books, each thing once."""
+"""What partners earn enters the books, each thing once."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from cloud.funding import ledger, plan
-from cloud.funding.clawback import rule_of
 from cloud.funding.gates import Blocked
-from cloud.funding.models import CREDIT, SERVICE, Deduction, Payable, PayableState, Posting
-from cloud.funding.netting import DeductionKind
+from cloud.funding.models import SERVICE, Payable, PayableState
 from cloud.funding.process.booking import book, entry_change
-from cloud.funding.warranty import Inverter, WarrantyOffsets, warranty_offsets
+from cloud.funding.process.opening import (
+    NOTHING,
+    Posted,
+    milestone_causes,
+    open_item,
+    opened,
+    payable_id,
+    payable_of_invoice,
+    post_once,
+)
+from cloud.funding.process.warranties import warranty_on_m1
 from cloud.kernel.calendar import eastern_day
-from cloud.kernel.change import Change, Event, Message, Save
-from cloud.kernel.errors import BadInput
+from cloud.kernel.change import Change, Event, Message
 from cloud.kernel.ids import derived
 from cloud.kernel.money import Money
 from cloud.kernel.ports import Records, require
-from cloud.portfolio.models import Milestone, Project, Site, milestone_id
-
-ACCRUAL = "funding"
-_WARRANTIES = {
-    "tesla_warranty": "Tesla inverter warranty",
-    "solaredge_extended_warranty": "SolarEdge extended warranty",
-}
-
-
-def payable_id(project_id: str, milestone: Milestone) -> str:
-    """Name the payable of a milestone; a project has each milestone once."""
-    return derived("PAY", project_id, milestone)
-
-
-def payable_of_invoice(invoice_id: str) -> str:
-    """Name the payable of a service invoice; an invoice has one."""
-    return derived("PAY", SERVICE, invoice_id)
-
-
-def _open(
-    records: Records,
-    item: Payable | Deduction,
-    postings: tuple[Posting, ...],
-    *,
-    event_at: datetime,
-    at: datetime,
-    rule: str,
-) -> None:
-    """Post the entry of an item and open the item, in one transaction, once."""
-    entry_id = derived("LE", item.id)
-    what = "payable_opened" if isinstance(item, Payable) else "deduction_raised"
-    event = Event(item.id, what, at, ACCRUAL, rule, item.causes, item.says)
-
-    def change() -> Change:
-        return entry_change(
-            records,
-            item.partner_id,
-            entry_id=entry_id,
-            postings=postings,
-            event_at=event_at,
-            recorded_at=at,
-            causes=(item.id, *item.causes),
-            says=item.says,
-        ) + Change(saves=(Save(item),), events=(event,))
-
-    book(records, entry_id, change)
+from cloud.portfolio.models import Milestone, Project, Site
 
 
 def accrue_milestone(
-    records: Records, *, project: Project, milestone: Milestone, at: datetime
+    records: Records,
+    *,
+    project: Project,
+    milestone: Milestone,
+    at: datetime,
+    occurrence: int | None = None,
 ) -> Payable | None:
     """Open what a milestone pays, or give what was opened before; None when it pays nothing.
 
     The instant at which the milestone was reached, as the server recorded it, decides the window.
-    At M1 the warranty offsets of the site's inverter are raised first, so that no run can see the
-    money without them; a model without a price holds the payable.
+    At M1 the warranty offsets of the inverters are raised first, so that no run can see the money
+    without them; a model without a price holds the payable. What was revoked by the time that it
+    would be opened is not opened any more (D08).
+
+    Args:
+        records: where it is kept.
+        project: as it was when the milestone was reached; its plan is pinned.
+        milestone: which one.
+        at: now.
+        occurrence: which time of the milestone it was, where the caller knows; else the present.
     """
-    amount = plan.split(project.value, project.plan).get(milestone)
+    which = project.occurrence(milestone) if occurrence is None else occurrence
+    reached_at = project.reached_at(milestone) or at
+    amount = plan.split(
+        project.value, project.plan, on=eastern_day(reached_at), programme=project.programme
+    ).get(milestone)
     if not amount:
         return None
-    reached_at = project.reached_at(milestone) or at
+    wanted = payable_id(project.id, milestone, which)
+    known = records.load(Payable, wanted)
+    if known is None and _is_over(project, milestone, which):
+        return None
     hold = ""
-    if milestone is Milestone.M1:
-        site = require(records.load(Site, project.site_id), "site", project.site_id).record
-        if warranty_on_m1(records, project=project, site=site, at=at).blocks_m1:
-            hold = str(Blocked.UNPRICED_INVERTER)
+    if milestone is Milestone.M1 and not _is_over(project, milestone, which):
+        hold = _priced(records, project, at)
     payable = Payable(
-        id=payable_id(project.id, milestone),
+        id=wanted,
         partner_id=project.partner_id,
         project_id=project.id,
         work_order_id="",
@@ -94,51 +74,47 @@ def accrue_milestone(
         accrued_at=reached_at,
         hold=hold,
         says=f"{milestone} of project {project.id}: {amount} of {project.value}",
-        causes=(milestone_id(project.id, milestone), project.id),
+        causes=milestone_causes(project, {milestone: which}),
+        programme=project.programme,
     )
     postings = ledger.move(amount, debit=ledger.PROJECT_COST, credit=ledger.PARTNER_PAYABLE)
-    _open(records, payable, postings, event_at=reached_at, at=at, rule="D06")
-    return require(records.load(Payable, payable.id), "payable", payable.id).record
 
+    def decide() -> Posted:
+        """Open it only while the milestone stands: of this and a revocation one comes first."""
+        stored = records.load(Project, project.id)
+        if stored is None:
+            return opened(payable, postings, at=at, rule="D06")
+        if _is_over(stored.record, milestone, which):
+            return NOTHING
+        relied = Change(relies_on=(stored.relied_on(),))
+        return opened(payable, postings, at=at, rule="D06") + Posted((), relied)
 
-def warranty_on_m1(
-    records: Records,
-    *,
-    project: Project,
-    site: Site,
-    at: datetime,
-    prices: Mapping[str, Money] | None = None,
-) -> WarrantyOffsets:
-    """Raise the warranty offsets of a project that reached M1 (F23, F24).
-
-    Called again once a missing price is known, it raises what was missing and frees M1.
-    """
-    reached_at = project.reached_at(Milestone.M1) or at
-    offsets = warranty_offsets(
-        [Inverter(site.manufacturer, site.inverter_model)],
-        sold_on=eastern_day(reached_at),
-        prices=prices,
+    is_new = post_once(
+        records,
+        project.partner_id,
+        entry_id=derived("LE", wanted),
+        decide=decide,
+        event_at=reached_at,
+        at=at,
+        causes=(payable.id, *payable.causes),
+        says=payable.says,
     )
-    for line in offsets.lines:
-        about = site.inverter_model.strip().upper()
-        deduction = Deduction(
-            id=derived("DED", project.id, line.kind, line.about),
-            kind=DeductionKind.PROJECT_NET_FUND,
-            partner_id=project.partner_id,
-            project_id=project.id,
-            raised=line.amount,
-            incurred_on=eastern_day(reached_at),
-            raised_at=reached_at,
-            says=f"{_WARRANTIES[line.kind]}: project {project.id}, inverter {about}",
-            causes=(project.id, site.id),
-        )
-        rule = "F23" if line.about == "project" else "F24"
-        postings = ledger.raising(deduction.kind, line.amount)
-        _open(records, deduction, postings, event_at=reached_at, at=at, rule=rule)
-    held = records.load(Payable, payable_id(project.id, Milestone.M1))
-    if held and held.record.hold == Blocked.UNPRICED_INVERTER and not offsets.blocks_m1:
-        release_payable(records, payable_id=held.record.id, by=ACCRUAL, at=at)
-    return offsets
+    if is_new and hold:
+        _priced(records, project, at)  # a price that came this moment did not find the payable
+    found = records.load(Payable, wanted)
+    return found.record if found else None
+
+
+def _is_over(project: Project, milestone: Milestone, occurrence: int) -> bool:
+    """Tell whether that time of the milestone does not count any more."""
+    return project.occurrence(milestone) > occurrence
+
+
+def _priced(records: Records, project: Project, at: datetime) -> str:
+    """Raise the warranty offsets; give what M1 waits for where a model has no price."""
+    site = require(records.load(Site, project.site_id), "site", project.site_id).record
+    offsets = warranty_on_m1(records, project=project, site=site, at=at)
+    return str(Blocked.UNPRICED_INVERTER) if offsets.blocks_m1 else ""
 
 
 def accrue_service(records: Records, *, body: Mapping[str, Any], at: datetime) -> Payable:
@@ -161,63 +137,7 @@ def accrue_service(records: Records, *, body: Mapping[str, Any], at: datetime) -
         causes=(body["invoice_id"], body["work_order_id"], body["site_id"]),
     )
     postings = ledger.move(amount, debit=ledger.SERVICE_COST, credit=ledger.PARTNER_PAYABLE)
-    _open(records, payable, postings, event_at=approved_at, at=at, rule="F02")
-    return require(records.load(Payable, payable.id), "payable", payable.id).record
-
-
-def accrue_offset(
-    records: Records, *, body: Mapping[str, Any], at: datetime
-) -> Deduction | Payable:
-    """Raise a deduction that another stage, or a decision of two people, asks for.
-
-    The body holds offset_id, partner_id, amount_cents, kind, incurred_on, says and causes, and
-    project_id where it is about a project. The instant of recording decides the window. An amount
-    below zero gives back what was raised before: it opens a payable, so that it is paid where the
-    deduction was taken already, and the two meet in one run where it was not.
-
-    Raises:
-        BadInput: a net fund of a project names no project.
-    """
-    kind = DeductionKind(body["kind"])
-    project_id = body.get("project_id") or ""
-    if kind is DeductionKind.PROJECT_NET_FUND and not project_id:
-        msg = f"offset {body['offset_id']}: a net fund of a project must name the project"
-        raise BadInput(msg)
-    if body["amount_cents"] < 0:
-        return _give_back(records, kind, body, at=at)
-    deduction = Deduction(
-        id=body["offset_id"],
-        kind=kind,
-        partner_id=body["partner_id"],
-        project_id=project_id,
-        raised=Money(body["amount_cents"]),
-        incurred_on=date.fromisoformat(body["incurred_on"]),
-        raised_at=at,
-        says=body["says"],
-        causes=tuple(body["causes"]),
-    )
-    postings = ledger.raising(kind, deduction.raised)
-    _open(records, deduction, postings, event_at=at, at=at, rule=rule_of(kind))
-    return require(records.load(Deduction, deduction.id), "deduction", deduction.id).record
-
-
-def _give_back(
-    records: Records, kind: DeductionKind, body: Mapping[str, Any], *, at: datetime
-) -> Payable:
-    amount = Money(-body["amount_cents"])
-    payable = Payable(
-        id=body["offset_id"],
-        partner_id=body["partner_id"],
-        project_id="",
-        work_order_id="",
-        milestone=CREDIT,
-        amount=amount,
-        accrued_at=at,
-        says=body["says"],
-        causes=tuple(body["causes"]),
-    )
-    postings = ledger.giving_back(kind, amount)
-    _open(records, payable, postings, event_at=at, at=at, rule=rule_of(kind))
+    open_item(records, payable, postings, event_at=approved_at, at=at, rule="F02")
     return require(records.load(Payable, payable.id), "payable", payable.id).record
 
 
@@ -265,30 +185,3 @@ def withdraw_service(records: Records, *, body: Mapping[str, Any], at: datetime)
 
     book(records, entry_id, change)
     return gone
-
-
-def release_payable(records: Records, *, payable_id: str, by: str, at: datetime) -> Payable:
-    """Take the hold off a payable; it goes with the next run. Without a hold nothing happens."""
-    stored = require(records.load(Payable, payable_id), "payable", payable_id)
-    if not stored.record.hold or stored.record.state is not PayableState.OPEN:
-        return stored.record
-    free = replace(stored.record, hold="")
-    says = f"{payable_id} no longer waits for {stored.record.hold}"
-    event = Event(payable_id, "payable_released", at, by, says=says)
-    records.commit(Change(saves=(stored.replaced_by(free),), events=(event,)))
-    return free
-
-
-def pause_deduction(
-    records: Records, *, deduction_id: str, paused: bool, by: str, at: datetime
-) -> Deduction:
-    """Pause a deduction when an extension is granted, or resume it when that ends (F13)."""
-    stored = require(records.load(Deduction, deduction_id), "deduction", deduction_id)
-    if stored.record.paused == paused:
-        return stored.record
-    changed = replace(stored.record, paused=paused)
-    event = Event(
-        deduction_id, "deduction_paused" if paused else "deduction_resumed", at, by, "F13"
-    )
-    records.commit(Change(saves=(stored.replaced_by(changed),), events=(event,)))
-    return changed

@@ -42,7 +42,8 @@ def book(records: Records, entry_id: str, change: Callable[[], Change]) -> bool:
     """Commit the change unless its entry stands in the books already; tell whether it was written.
 
     The entry's id decides: whoever comes second, or again after a crash, changes nothing. `change`
-    is asked again after a lost race, so it must load what it replaces.
+    is asked again after a lost race, so it must load what it replaces; an empty one means that
+    there is nothing to book any more.
 
     Raises:
         Conflict: others were faster five times in a row.
@@ -50,8 +51,11 @@ def book(records: Records, entry_id: str, change: Callable[[], Change]) -> bool:
     for _ in range(ATTEMPTS):
         if records.load(LedgerEntry, entry_id) is not None:
             return False
+        wanted = change()
+        if not wanted:
+            return False
         try:
-            records.commit(change())
+            records.commit(wanted)
         except Conflict:
             continue
         return True

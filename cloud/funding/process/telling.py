@@ -104,8 +104,10 @@ def _service_payables(records: Records, plan: RunPlan) -> Iterator[Payable]:
     A returned payment is one payable for the whole plan that it belonged to, so that plan is looked
     through; it is older, which is where this ends.
     """
-    for planned in plan.payables:
-        payable = require(records.load(Payable, planned.id), "payable", planned.id).record
+    wanted = [one.id for one in plan.payables if one.milestone in {SERVICE, RETURNED}]
+    found = records.load_all(Payable, wanted)
+    for name in wanted:
+        payable = require(found.get(name), "payable", name).record
         if payable.milestone == SERVICE:
             yield payable
         elif payable.milestone == RETURNED:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from cloud.funding import ach
 from cloud.funding.models import Deduction, FundingRun, LedgerEntry, Payable, PaymentTrace, RunPlan
-from cloud.funding.process.run import load_run, payment_entry_id
+from cloud.funding.process.committing import payment_entry_id
+from cloud.funding.process.run import load_run
 from cloud.kernel.errors import BrokenInvariant
 from cloud.kernel.ports import Documents, Records, require
 

@@ -37,7 +37,10 @@ Json = dict[str, Any]
 PEOPLE: Mapping[str, str] = {
     COORDINATOR.id: "spc",
     "pat.projects": "projects",
+    "alan.accounts": "accounting",
     "ada.accounting": "accounting_admin",
+    "abe.accounting": "accounting_admin",
+    "tess.treasury": "treasury",
     "otto.audit": "auditor",
 }
 """The owner's people, each with the one role that the token carries."""
@@ -281,18 +284,19 @@ class PartnerOffice:
 
 
 class Operations:
-    """The owner's people: coordinator, project office and accounting, each with an own token."""
+    """The owner's people: coordinator, project office, accounting and treasury, each by a token."""
 
     hours = (time(8, 30), time(13, 0), time(15, 30))
 
-    def __init__(self, coordinator: Api, projects: Api, accounting: Api) -> None:
+    def __init__(self, coordinator: Api, projects: Api, accounting: Api, treasury: Api) -> None:
         self._coordinator = coordinator
         self._projects = projects
         self._accounting = accounting
+        self._treasury = treasury
 
     def close(self) -> None:
         """Hang up."""
-        for api in (self._coordinator, self._projects, self._accounting):
+        for api in (self._coordinator, self._projects, self._accounting, self._treasury):
             api.close()
 
     def next_at(self, now: datetime) -> datetime:
@@ -308,6 +312,8 @@ class Operations:
             self._projects.post(
                 f"/ops/projects/{PROJECT.id}/milestones", {"milestone": "M1"}, key="m1"
             )
+        self._settle_runs(now.astimezone(LOCAL).date())
+        self._send_files()
         self._approve_runs()
 
     def _approve_spending(self) -> None:
@@ -342,6 +348,21 @@ class Operations:
                 {"plans_hash": run["plans_hash"]},
                 key=f"{run['id']}-approve",
             )
+
+    def _send_files(self) -> None:
+        for run in self._treasury.get("/ops/runs?state=filed")["items"]:
+            if run["file_reference"]:
+                self._treasury.post(f"/ops/runs/{run['id']}/send", {}, key=f"{run['id']}-send")
+
+    def _settle_runs(self, today: date) -> None:
+        """Say what the bank's statement shows, the day after the funding date."""
+        for run in self._treasury.get("/ops/runs?state=sent")["items"]:
+            if today > date.fromisoformat(run["funding_date"]):
+                self._treasury.post(
+                    f"/ops/runs/{run['id']}/settle",
+                    {"statement_cents": run["net"]["cents"]},
+                    key=f"{run['id']}-settle",
+                )
 
 
 def _repair(order: Json) -> Repair:
@@ -401,4 +422,5 @@ def operations(port: int, issuer: Issuer, clock: Clock) -> Operations:
         person_api(port, issuer, clock, COORDINATOR.id, "spc"),
         person_api(port, issuer, clock, "pat.projects", "projects"),
         person_api(port, issuer, clock, "ada.accounting", "accounting_admin"),
+        person_api(port, issuer, clock, "tess.treasury", "treasury"),
     )

@@ -1,21 +1,11 @@
-"""Putting homes, partners and projects on record, and the milestones that projects reach."""
+"""Putting homes, partners and projects on record, as they are given."""
 
-from dataclasses import replace
 from datetime import datetime
 
-from cloud.kernel.change import NEW, Change, Event, Message, Save
-from cloud.kernel.decision import Refused
+from cloud.kernel.change import NEW, Change, Event, Save
 from cloud.kernel.errors import BadInput
-from cloud.kernel.ports import Records, require
-from cloud.portfolio.models import (
-    LIVE,
-    ApiClient,
-    Milestone,
-    Partner,
-    Project,
-    Site,
-    milestone_id,
-)
+from cloud.kernel.ports import Records
+from cloud.portfolio.models import LIVE, ApiClient, Partner, Project, Site
 from cloud.portfolio.organisation import RelationshipManager, Technician
 
 Registered = Site | Partner | Project | ApiClient | Technician | RelationshipManager
@@ -27,8 +17,8 @@ def register(records: Records, record: Registered, *, at: datetime, by: str) -> 
 
     Raises:
         Conflict: another one is on record under that id.
-        BadInput: the site's gateway speaks for another site already, or a program is not of its
-            partner's mode (T-91).
+        BadInput: the site's gateway speaks for another site already, a program is not of its
+            partner's mode (T-91), or a partner is a part of one that cannot have parts (P-84).
     """
     kind = type(record)
     known = records.load(kind, record.id)
@@ -51,6 +41,14 @@ def register(records: Records, record: Registered, *, at: datetime, by: str) -> 
                 f"{record.partner_id} is {partner.record.mode}; give both the same mode"
             )
             raise BadInput(msg)
+    if isinstance(record, Partner) and record.parent_id:
+        parent = records.load(Partner, record.parent_id)
+        if parent is None or parent.record.parent_id or parent.record.mode != record.mode:
+            msg = (
+                f"registering partner {record.id}: {record.parent_id} is no organisation that it "
+                "can be a part of; register the whole first, in the same mode"
+            )
+            raise BadInput(msg)
     event = Event(
         subject=record.id,
         what=f"{kind.__name__.lower()}_registered",
@@ -59,45 +57,6 @@ def register(records: Records, record: Registered, *, at: datetime, by: str) -> 
         says=f"{kind.__name__} {record.id} is on record",
     )
     records.commit(Change(saves=(Save(record, NEW),), events=(event,)))
-
-
-def record_milestone(
-    records: Records, *, project_id: str, milestone: Milestone, at: datetime, by: str
-) -> Project | Refused:
-    """Record that a project reached a milestone, at the server's instant (P-01).
-
-    A milestone that is on record keeps its first instant: recording it again changes nothing.
-
-    Raises:
-        NotFound: there is no such project.
-    """
-    stored = require(records.load(Project, project_id), "project", project_id)
-    project = stored.record
-    if project.reached_at(milestone) is not None:
-        return project
-    if project.cancelled:
-        return Refused("P-01", f"project {project_id} is cancelled", "project_cancelled")
-    reached = replace(project, reached=(*project.reached, (milestone, at)))
-    reached_id = milestone_id(project_id, milestone)
-    event = Event(
-        subject=reached_id,
-        what="milestone_reached",
-        at=at,
-        by=by,
-        rule="P-01",
-        causes=(project_id,),
-        says=f"project {project_id} reached {milestone}",
-    )
-    message = Message(
-        id=reached_id,
-        topic="milestone",
-        at=at,
-        body={"project_id": project_id, "milestone": milestone.value, "reached_at": at.isoformat()},
-    )
-    records.commit(
-        Change(saves=(stored.replaced_by(reached),), events=(event,), messages=(message,))
-    )
-    return reached
 
 
 def all_partners(records: Records) -> list[Partner]:

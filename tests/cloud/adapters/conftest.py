@@ -11,10 +11,13 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from sftp_bank import SSHD, BankServer, openssh
 
 from cloud.adapters import wiring
-from cloud.adapters.memory import MemoryDocuments, MemoryRecords
+from cloud.adapters.bank_sftp import SftpDrop
+from cloud.adapters.memory import MemoryBank, MemoryDocuments, MemoryRecords
 from cloud.adapters.tables import OperationsRow
+from cloud.funding.ports import Bank
 from cloud.kernel.ports import Documents, Records
 from cloud.local.dynamodb import hook
 from cloud.local.dynamodb.engine import Engine
@@ -163,3 +166,25 @@ def documents(request, stack, tmp_path) -> Iterator[Documents]:
     else:
         with on_moto(stack):
             yield wiring.documents({"DOCUMENTS_BUCKET": "documentsbucket"})
+
+
+@pytest.fixture(params=["memory", "buckets", "moto", "sftp", "openssh"])
+def bank(request, tmp_path, stack) -> Iterator[Bank]:
+    """A way to the bank, on each of its stand-ins and on two servers."""
+    if request.param == "memory":
+        yield MemoryBank()
+    elif request.param == "buckets":
+        with on_engine(stack, tmp_path):
+            yield wiring.bank({**ENVIRONMENT, "BANK_SFTP_SECRET": ""})
+    elif request.param == "moto":
+        with on_moto(stack):
+            yield wiring.bank({"DOCUMENTS_BUCKET": "documentsbucket"})
+    elif request.param == "sftp":
+        server = BankServer(tmp_path)
+        yield SftpDrop(lambda: server.address)
+        server.close()
+    else:
+        if not Path(SSHD).exists():
+            pytest.skip("OpenSSH's server is not installed")
+        with openssh(tmp_path) as address:
+            yield SftpDrop(lambda: address)

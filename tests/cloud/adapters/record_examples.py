@@ -11,18 +11,24 @@ from cloud.detection.baseline import KNOT_DAYS, MONTHS
 from cloud.funding.models import Posting
 from cloud.kernel.money import Money
 from cloud.kernel.secret import Secret
+from cloud.portfolio.models import Milestone
 
 FITTING: dict[str, Any] = {
     "time_zone": "America/Denver",
     "utc_offset_hours": -7,
     "share_bps": 10_000,
+    "m1_basis": Milestone.INSTALL_APPROVED,
+    "ApiClient.vendor_id": "",
+    "Vendor.email": "vendor@dealer.example",
+    "Vendor.orders_email": "orders@dealer.example",
+    "dropped": Money(0),
     "latitude": 39.7,
     "longitude": -105.1,
     "clear_sky_wh": (40_000.1,) * len(KNOT_DAYS),
     "month_shape": (0.9,) * MONTHS,
     "postings": (Posting("cost", Money(5)), Posting("payable", Money(-5))),
 }
-"""Fields whose values a record checks when it is made."""
+"""Fields whose values a record checks when it is made; with its class where others differ."""
 
 PLAIN: dict[Any, Any] = {
     str: "Zoë's “roof” & 1/2",
@@ -38,6 +44,12 @@ PLAIN: dict[Any, Any] = {
 
 CELLS: tuple[Any, ...] = (7, None, 0.1, "Zoë", True, [["a", 1], []])
 """What packed rows are made of: they come back from JSON, so that what lies within are lists."""
+
+
+def fitting(kind: type, name: str) -> str:
+    """Give the name that a field's value is looked up by."""
+    own = f"{kind.__name__}.{name}"
+    return own if own in FITTING else name
 
 
 def example(hint: Any, name: str = "") -> Any:
@@ -59,6 +71,10 @@ def example(hint: Any, name: str = "") -> Any:
         return next(iter(hint))
     if is_dataclass(hint):
         hints = typing.get_type_hints(hint)
-        made = {one.name: example(hints[one.name], one.name) for one in fields(hint) if one.init}
+        made = {
+            one.name: example(hints[one.name], fitting(hint, one.name))
+            for one in fields(hint)
+            if one.init
+        }
         return hint(**made)
     raise AssertionError(f"no example of {hint}")

@@ -274,13 +274,28 @@ def test_a_timer_that_is_cancelled_and_set_in_one_change_is_set(kept):
 ELSEWHERE = {
     "telemetry.LateWindows": "late",
     "portfolio.Technician": "organisation",
+    "portfolio.Proposal": "proposals",
+    "portfolio.PartnerDocument": "papers",
+    "portfolio.PartnerPerson": "papers",
+    "portfolio.RoleHolders": "papers",
+    "portfolio.BankChange": "papers",
     "portfolio.RelationshipManager": "organisation",
     "portfolio.ServiceContact": "organisation",
     "portfolio.OptInRequest": "organisation",
     "portfolio.SiteWarranties": "organisation",
     "portfolio.Equipment": "organisation",
+    "funding.WarrantyPrices": "warranty",
+    "funding.OverdueFile": "overdue",
+    "funding.Dunning": "dunning",
     "service.Upload": "uploads",
     "service.UploadRoom": "uploads",
+    "funding.ExportOrder": "exports",
+    "funding.DirectPay": "direct_pay",
+    "funding.Vendor": "direct_pay",
+    "funding.ExtensionRequest": "extension",
+    "funding.ExtensionExposure": "extension",
+    "funding.PublishedDay": "published",
+    "funding.Ticket": "tickets",
 }
 """Kinds that stand beside their own rules and not among the models of their stage."""
 

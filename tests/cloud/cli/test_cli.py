@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.cli import NOT_YET, main
+from cloud.cli import main
 from cloud.cli.rules import book, markdown, matching
 
 ROOT = Path(__file__).parents[3]
@@ -40,14 +40,6 @@ def test_words_match_in_any_order() -> None:
 
 def test_the_page_in_the_repository_is_the_one_that_is_made() -> None:
     assert (ROOT / "docs" / "rules.md").read_text() == markdown(list(book()))
-
-
-@pytest.mark.parametrize("command", sorted(NOT_YET))
-def test_what_is_not_built_says_so_and_fails(
-    command: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main([command, "anything"]) == 1
-    assert capsys.readouterr().err == f"sunreeve {command}: {NOT_YET[command]} is not built yet\n"
 
 
 def test_a_stack_that_is_not_there_is_one_line(

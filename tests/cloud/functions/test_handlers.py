@@ -242,6 +242,10 @@ def test_an_accrual_of_nothing_known_comes_back_alone(world):
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
 
 
+def approved(run_id):
+    return {"topic": "run_approved", "id": f"run-approved-{run_id}", "run_id": run_id}
+
+
 def bank_files(world):
     return sorted((world.runtime.folder / "buckets").rglob("*.ach"))
 
@@ -251,7 +255,7 @@ def test_a_run_is_prepared_approved_and_filed_once(world):
     world.deliver("AccrueFunction", MILESTONE)
     cutoff = datetime(2026, 6, 10, 6, 31, tzinfo=UTC)
     world.runtime.clock.move_to(cutoff + timedelta(hours=8))
-    prepared = {"step": "prepare", "scheduled_for": cutoff.isoformat()}
+    prepared = {"programme": "comfort", "scheduled_for": cutoff.isoformat()}
     first = world.invoke("FundingRunFunction", prepared)
     assert world.invoke("FundingRunFunction", prepared) == first
     run_id = first["run_id"]
@@ -262,7 +266,7 @@ def test_a_run_is_prepared_approved_and_filed_once(world):
         token = world.person("ada", "accounting_admin")
         assert world.call("POST", path, body, token=token).status == 200
     for _ in range(2):
-        answer = world.deliver("FundingRunFunction", {"run_id": run_id})
+        answer = world.deliver("FundingRunFunction", approved(run_id))
         assert answer == {"batchItemFailures": []}
     (file,) = bank_files(world)
     content = file.read_bytes()
@@ -278,13 +282,16 @@ def test_a_run_that_nobody_approved_makes_no_file(world):
     world.deliver("AccrueFunction", MILESTONE)
     cutoff = datetime(2026, 6, 10, 6, 31, tzinfo=UTC)
     world.runtime.clock.move_to(cutoff)
-    run_id = world.invoke("FundingRunFunction", {"scheduled_for": cutoff.isoformat()})["run_id"]
-    assert isinstance(world.deliver("FundingRunFunction", {"run_id": run_id}), Failed)
+    run_id = world.invoke(
+        "FundingRunFunction", {"programme": "comfort", "scheduled_for": cutoff.isoformat()}
+    )["run_id"]
+    assert isinstance(world.deliver("FundingRunFunction", approved(run_id)), Failed)
     assert bank_files(world) == []
 
 
 # ---------------------------------------------------------------------- roles
-ROLES = ("spc", "accounting_admin", "projects", "auditor")
+ROLES = ("spc", "accounting", "accounting_admin", "treasury", "projects", "auditor")
+READERS = {"accounting", "accounting_admin", "treasury", "auditor"}
 ROUTES = [
     ("GET", "/ops/cases?state=open", None, {"spc", "auditor"}),
     ("GET", "/ops/work_orders?task=approve_spend", None, {"spc", "auditor"}),
@@ -296,12 +303,12 @@ ROUTES = [
     ("POST", "/ops/invoices/I-1/return", {"reason": "why"}, {"spc"}),
     ("POST", "/ops/invoices/I-1/reject", {"reason": "why"}, {"spc"}),
     ("POST", "/ops/projects/PRJ-1/milestones", {"milestone": "M1"}, {"projects"}),
-    ("GET", "/ops/runs?state=preview", None, {"accounting_admin", "auditor"}),
-    ("GET", "/ops/runs/R-1", None, {"accounting_admin", "auditor"}),
-    ("GET", "/ops/runs/R-1/plans", None, {"accounting_admin", "auditor"}),
+    ("GET", "/ops/runs?state=preview", None, READERS),
+    ("GET", "/ops/runs/R-1", None, READERS),
+    ("GET", "/ops/runs/R-1/plans", None, READERS),
     ("POST", "/ops/runs/R-1/approve", {"plans_hash": "0" * 64}, {"accounting_admin"}),
-    ("POST", "/ops/runs/R-1/prepare", None, {"accounting_admin"}),
-    ("GET", "/ops/trace/091000010000001", None, {"accounting_admin", "auditor"}),
+    ("POST", "/ops/runs/R-1/prepare", None, {"accounting"}),
+    ("GET", "/ops/trace/091000010000001", None, READERS),
     ("GET", "/ops/sweep_holds", None, {"spc", "auditor"}),
     ("POST", "/ops/sweep_holds/UTC-05.N35W079/release", None, {"spc"}),
     ("POST", "/ops/sweep_holds/UTC-05.N35W079/discard", None, {"spc"}),
@@ -378,7 +385,9 @@ def test_the_account_number_of_a_partner_is_never_shown_whole(world):
     world.deliver("AccrueFunction", MILESTONE)
     cutoff = datetime(2026, 6, 10, 6, 31, tzinfo=UTC)
     world.runtime.clock.move_to(cutoff)
-    run_id = world.invoke("FundingRunFunction", {"scheduled_for": cutoff.isoformat()})["run_id"]
+    run_id = world.invoke(
+        "FundingRunFunction", {"programme": "comfort", "scheduled_for": cutoff.isoformat()}
+    )["run_id"]
     token = world.person("otto", "auditor")
     plans = world.call("GET", f"/ops/runs/{run_id}/plans", token=token)
     assert b'"account_number":"6787"' in plans.body.replace(b" ", b"")

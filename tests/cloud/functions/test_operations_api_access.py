@@ -4,9 +4,34 @@ import json
 
 import pytest
 
-ROLES = ("spc", "relationship_manager", "ams", "accounting_admin", "projects", "auditor", "admin")
+ROLES = (
+    "spc",
+    "relationship_manager",
+    "ams",
+    "accounting",
+    "accounting_admin",
+    "treasury",
+    "projects",
+    "auditor",
+    "admin",
+)
 TABLE = """
+POST /ops/accounting_admins/revoke | admin
+POST /ops/assignments/{proposal_id}/agree | accounting_admin
 GET /ops/back_bills | spc relationship_manager accounting_admin auditor
+GET /ops/bank_changes | accounting accounting_admin auditor
+POST /ops/bank_changes/{change_id}/agree | accounting_admin
+POST /ops/bank_changes/{change_id}/apply | accounting
+POST /ops/bank_changes/{change_id}/reject | accounting accounting_admin
+POST /ops/bank_files | treasury
+GET /ops/bank_files/{file_id} | accounting accounting_admin treasury auditor
+POST /ops/bank_files/{file_id}/agree | accounting_admin
+GET /ops/books/checks | accounting accounting_admin treasury auditor
+POST /ops/books/checks | accounting accounting_admin treasury
+GET /ops/books/checks/{check_id} | accounting accounting_admin treasury auditor
+GET /ops/cancellations | projects accounting accounting_admin auditor
+POST /ops/cancellations/{proposal_id}/agree | accounting_admin
+POST /ops/cancellations/{proposal_id}/reject | accounting_admin
 GET /ops/cases | spc ams auditor
 POST /ops/cases | ams spc
 GET /ops/cases/{case_id} | spc ams auditor
@@ -24,6 +49,8 @@ POST /ops/cases/{case_id}/remote_fix | ams
 POST /ops/cases/{case_id}/returned | ams
 POST /ops/cases/{case_id}/site_visit | ams spc
 POST /ops/cases/{case_id}/work_orders | spc
+POST /ops/compliance_offsets/{proposal_id}/agree | accounting_admin
+POST /ops/compliance_offsets/{proposal_id}/reject | accounting_admin
 POST /ops/coordinators/{coordinator_id}/presence | admin
 GET /ops/customer_charges | spc accounting_admin auditor
 POST /ops/customer_charges/export | accounting_admin
@@ -31,10 +58,26 @@ GET /ops/customer_charges/exports/{export_id} | accounting_admin auditor
 POST /ops/customer_charges/{charge_id}/approve | spc
 POST /ops/customer_charges/{charge_id}/tell | spc
 POST /ops/customer_charges/{charge_id}/withdraw | spc
+GET /ops/debts | accounting accounting_admin auditor
+POST /ops/deductions/{deduction_id}/settlement | accounting
 GET /ops/disputes | spc relationship_manager admin auditor
 GET /ops/disputes/{dispute_id} | spc relationship_manager admin auditor
 POST /ops/disputes/{dispute_id}/escalate | spc relationship_manager
 POST /ops/disputes/{dispute_id}/resolve | spc relationship_manager admin
+GET /ops/documents | projects accounting auditor
+POST /ops/documents/{document_id}/review | projects
+POST /ops/documents/{document_id}/withdraw | relationship_manager accounting
+GET /ops/extension_exposure | accounting accounting_admin relationship_manager auditor
+GET /ops/extension_requests | accounting accounting_admin relationship_manager auditor
+GET /ops/extension_requests/{request_id} | accounting accounting_admin relationship_manager auditor
+POST /ops/extension_requests/{request_id}/deny | accounting_admin
+POST /ops/extension_requests/{request_id}/grant | accounting_admin
+GET /ops/extension_requests/{request_id}/proof | accounting accounting_admin relationship_manager auditor
+POST /ops/first_accounting_admins | admin
+GET /ops/funding_calendar | accounting accounting_admin treasury auditor
+GET /ops/funding_days | accounting accounting_admin treasury auditor
+POST /ops/funding_days | accounting_admin
+POST /ops/funding_days/withdraw | accounting_admin
 GET /ops/help_requests | ams auditor
 POST /ops/help_requests/{request_id}/dismiss | ams
 POST /ops/help_requests/{request_id}/link | ams
@@ -52,25 +95,88 @@ POST /ops/mails/{mail_id}/discard | spc ams
 POST /ops/mails/{mail_id}/release | spc
 GET /ops/opt_in_requests | relationship_manager auditor
 POST /ops/opt_in_requests/{request_id} | relationship_manager
+GET /ops/overdue_files | projects accounting_admin auditor
 GET /ops/partners/{partner_id} | spc relationship_manager admin auditor
+POST /ops/partners/{partner_id}/bank_changes | accounting
+POST /ops/partners/{partner_id}/direct_pay | accounting relationship_manager
+GET /ops/partners/{partner_id}/documents | relationship_manager accounting accounting_admin auditor
+POST /ops/partners/{partner_id}/documents | relationship_manager accounting
+GET /ops/partners/{partner_id}/ledger | accounting accounting_admin treasury auditor
 POST /ops/partners/{partner_id}/licences | relationship_manager admin
+GET /ops/partner_documents | accounting accounting_admin auditor
+POST /ops/partner_documents/{document_id}/accept | accounting
+GET /ops/partner_documents/{document_id}/file | accounting accounting_admin
+POST /ops/partner_documents/{document_id}/refuse | accounting
+POST /ops/partners/{partner_id}/parent | admin
+POST /ops/partners/{partner_id}/payment_plan | admin
+GET /ops/partners/{partner_id}/people | relationship_manager admin auditor
+POST /ops/partners/{partner_id}/people | relationship_manager admin
+GET /ops/partners/{partner_id}/programs | relationship_manager admin auditor
+GET /ops/partners/{partner_id}/remittances | accounting accounting_admin auditor
+GET /ops/partners/{partner_id}/risk | accounting accounting_admin auditor
 GET /ops/partners/{partner_id}/technicians | spc relationship_manager admin auditor
 POST /ops/partners/{partner_id}/technicians | relationship_manager admin
+POST /ops/payables/{payable_id}/release | accounting
+POST /ops/payment_plans | admin
+GET /ops/payment_plans/{payment_plan_id} | projects accounting accounting_admin admin auditor
+GET /ops/payments/{trace_number}/reversal | treasury
+POST /ops/payments/{trace_number}/reversal | accounting
+POST /ops/payments/{trace_number}/reversed | treasury
+POST /ops/payments/{trace_number}/suspense | accounting
+GET /ops/payouts | accounting accounting_admin auditor
+POST /ops/people/{person_id}/retire | relationship_manager admin
 GET /ops/post_hold | spc ams auditor
 POST /ops/post_hold/drop | ams
 POST /ops/post_hold/release | ams
+GET /ops/prepaid_commissions | accounting accounting_admin auditor
+POST /ops/prepaid_commissions/{proposal_id}/agree | accounting_admin
+POST /ops/prepaid_commissions/{proposal_id}/reject | accounting_admin
+GET /ops/projects | projects relationship_manager accounting accounting_admin auditor
+POST /ops/projects | projects
+GET /ops/projects/{project_id} | projects relationship_manager accounting accounting_admin auditor
+POST /ops/projects/{project_id}/cancellation | projects
+POST /ops/projects/{project_id}/compliance_case/close | projects
+POST /ops/projects/{project_id}/compliance_case/open | projects accounting
+POST /ops/projects/{project_id}/compliance_offset | accounting
+GET /ops/projects/{project_id}/direct_pay | accounting accounting_admin relationship_manager auditor
+POST /ops/projects/{project_id}/direct_pay/invoices | accounting
+POST /ops/projects/{project_id}/direct_pay/invoices/void | accounting
+POST /ops/projects/{project_id}/direct_pay/opt_in | accounting
+POST /ops/projects/{project_id}/direct_pay/opt_out | accounting
+POST /ops/projects/{project_id}/direct_pay/order | accounting
+POST /ops/projects/{project_id}/direct_pay/shipment | accounting
+POST /ops/projects/{project_id}/documents | projects accounting
+GET /ops/projects/{project_id}/documents/{document_id}/file | projects accounting accounting_admin
 POST /ops/projects/{project_id}/milestones | projects
+POST /ops/projects/{project_id}/milestones/revoke | projects
+POST /ops/projects/{project_id}/prepaid_commission | accounting
+POST /ops/projects/{project_id}/stip/close | projects
+POST /ops/projects/{project_id}/stip/open | projects accounting
+GET /ops/proposals | accounting accounting_admin treasury auditor
+POST /ops/proposals/{proposal_id}/reject | accounting_admin
+POST /ops/proposals/{proposal_id}/withdraw | accounting projects
 POST /ops/regions/{region}/weather/{day} | projects
 POST /ops/relationship_managers | admin
+GET /ops/replay | accounting accounting_admin treasury auditor
 GET /ops/reports | spc relationship_manager ams accounting_admin auditor
 GET /ops/reports/{name} | spc relationship_manager ams accounting_admin auditor
 GET /ops/reports_to_check | spc auditor
-GET /ops/runs | accounting_admin auditor
-GET /ops/runs/{run_id} | accounting_admin auditor
+POST /ops/reversals/{proposal_id}/agree | accounting_admin
+GET /ops/runs | accounting accounting_admin treasury auditor
+POST /ops/runs | accounting
+GET /ops/runs/{run_id} | accounting accounting_admin treasury auditor
 POST /ops/runs/{run_id}/approve | accounting_admin
-GET /ops/runs/{run_id}/plans | accounting_admin auditor
-POST /ops/runs/{run_id}/prepare | accounting_admin
+POST /ops/runs/{run_id}/carry_out | accounting
+POST /ops/runs/{run_id}/not_sent | treasury
+GET /ops/runs/{run_id}/plans | accounting accounting_admin treasury auditor
+POST /ops/runs/{run_id}/prepare | accounting
+POST /ops/runs/{run_id}/release | accounting_admin
+POST /ops/runs/{run_id}/send | treasury
+POST /ops/runs/{run_id}/sent | treasury
+POST /ops/runs/{run_id}/settle | treasury
 GET /ops/service_contacts | spc relationship_manager auditor
+POST /ops/settlements/{proposal_id}/agree | accounting_admin
+POST /ops/settlements/{proposal_id}/reject | accounting_admin
 POST /ops/sites/{site_id}/baseline | projects
 GET /ops/sites/{site_id}/days | spc auditor
 GET /ops/sites/{site_id}/days.svg | spc auditor
@@ -84,7 +190,17 @@ POST /ops/sweep_holds/{region}/discard | spc
 POST /ops/sweep_holds/{region}/release | spc
 POST /ops/sweeps | spc
 GET /ops/threads/{thread}/mails | spc ams auditor
-GET /ops/trace/{trace_number} | accounting_admin auditor
+GET /ops/tickets | accounting accounting_admin relationship_manager auditor
+GET /ops/tickets/{ticket_id} | accounting accounting_admin relationship_manager auditor
+POST /ops/tickets/{ticket_id}/answer | accounting
+POST /ops/tickets/{ticket_id}/close | accounting
+GET /ops/trace/{trace_number} | accounting accounting_admin treasury auditor
+GET /ops/trial_balance | accounting accounting_admin treasury auditor
+GET /ops/vendor_invoices_to_settle | accounting accounting_admin relationship_manager auditor
+GET /ops/vendors | accounting accounting_admin relationship_manager auditor
+POST /ops/vendors | admin
+GET /ops/warranty_prices | accounting accounting_admin auditor
+POST /ops/warranty_prices | accounting
 GET /ops/watch_list | spc auditor
 GET /ops/work_orders | spc ams auditor
 GET /ops/work_orders/{number} | spc ams auditor
@@ -107,7 +223,7 @@ POST /ops/work_orders/{number}/resend_offer | spc
 POST /ops/work_orders/{number}/spend_approvals | spc
 POST /ops/work_orders/{number}/spend_rejections | spc
 POST /ops/work_orders/{number}/withdraw | spc
-"""
+"""  # noqa: E501 - a route and its roles stand on one line
 """Every route, and who passes; everybody else is told 403, and so is who has no name."""
 
 

@@ -7,6 +7,10 @@ import pytest
 
 from cloud.functions.partner_api.caller import EVERY_SCOPE, RESOURCES
 from cloud.functions.partner_api.gate import KINDS, TYPES
+from cloud.functions.partner_api.gate import kind_of as resource_of
+from cloud.funding.exports import ExportOrder
+from cloud.funding.extension import ExtensionRequest
+from cloud.funding.tickets import About, Ticket, TicketMessage
 from cloud.invoicing.models import (
     BackBill,
     BackBillState,
@@ -17,10 +21,11 @@ from cloud.invoicing.models import (
     InvoiceState,
     Subject,
 )
+from cloud.kernel.change import Change
 from cloud.kernel.errors import BadInput
 from cloud.kernel.ids import derived
-from cloud.kernel.money import ZERO
-from cloud.portfolio.models import TEST, ApiClient, Partner
+from cloud.kernel.money import ZERO, Money
+from cloud.portfolio.models import TEST, ApiClient, Milestone, Partner, PlanShare, Project
 from cloud.portfolio.process import register
 from cloud.service.uploads import Purpose, Upload, UploadState
 
@@ -38,14 +43,27 @@ def order(shared, home):
     return shared.offered(home)
 
 
-@pytest.fixture(scope="module")
-def mine(home, order):
-    return next(client for client in home.clients if client.partner_id == order.partner_id)
+def trusted(shared, client):
+    """Give a program the role without which no money is seen (F27)."""
+    stored = shared.records.load(ApiClient, client.id)
+    made = replace(client, roles=frozenset({"accounting_admin"}))
+    shared.records.commit(Change(saves=(stored.replaced_by(made),)))
+    return made
 
 
 @pytest.fixture(scope="module")
-def stranger(home, order):
-    return next(client for client in home.clients if client.partner_id != order.partner_id)
+def mine(shared, home, order):
+    return trusted(shared, one_of(home, order, is_theirs=True))
+
+
+@pytest.fixture(scope="module")
+def stranger(shared, home, order):
+    return trusted(shared, one_of(home, order, is_theirs=False))
+
+
+def one_of(home, order, *, is_theirs):
+    found = (one for one in home.clients if (one.partner_id == order.partner_id) is is_theirs)
+    return next(found)
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +109,55 @@ def things(shared, order):
         at,
         "x",
     )
-    shared.save(invoice, bill, dispute, upload)
+    shared.save(invoice, bill, dispute, upload, *money_of(shared, order))
     return {
+        **{name: f"{name}-{order.id}" for name in MONEY_THINGS},
         "work_orders": order.id,
         "invoices": invoice.id,
         "back_bills": bill.id,
         "disputes": dispute.id,
         "uploads": upload.id,
     }
+
+
+MONEY_THINGS = ("projects", "exports", "extension_requests", "tickets")
+
+
+def money_of(shared, order):
+    """Give one record of each collection about money, named by its collection."""
+    partner_id, at = order.partner_id, shared.now
+    project, export, request, ticket = (f"{name}-{order.id}" for name in MONEY_THINGS)
+    plan = (PlanShare(Milestone.M1, 10_000),)
+    return (
+        Project(project, order.site_id, partner_id, Money(100), plan),
+        ExportOrder(export, partner_id, partner_id, "payouts", (), 1, "x", at),
+        ExtensionRequest(
+            id=request,
+            project_id=project,
+            partner_id=partner_id,
+            programme="comfort",
+            occurrence=0,
+            fields=(),
+            reason="other",
+            reason_text="",
+            proof_reference="",
+            submitted_at=at,
+            by="x",
+            decision_due_date=at.date(),
+            days=None,
+            amount=Money(100),
+        ),
+        Ticket(
+            id=ticket,
+            partner_id=partner_id,
+            asked_by="x",
+            subject="s",
+            about=About.NOTHING,
+            about_id="",
+            opened_at=at,
+            messages=(TicketMessage("M-1", "x", False, "why?", at),),
+        ),
+    )
 
 
 def invoice_of(shared, order):
@@ -123,7 +182,7 @@ def routes(shared, mine):
 
 
 def kind_of(path):
-    return TYPES[path.split("/")[2]]
+    return resource_of(*(*path.split("/")[2:], "")[:2])
 
 
 def named(path, things, strange=""):
@@ -132,7 +191,7 @@ def named(path, things, strange=""):
     filled = []
     for part in path.split("/"):
         is_id = part.startswith("{")
-        filled.append((strange or things[collection]) if is_id else part)
+        filled.append((strange or things.get(collection, "comfort-2026-12-03")) if is_id else part)
     return "/".join(filled)
 
 

@@ -2,11 +2,15 @@
 
 import http.client
 import json
+from dataclasses import replace
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import CHECKS, load_all_checks
+
+from cloud.kernel.change import Change
+from cloud.portfolio.models import ApiClient
 
 EXAMPLES = 12
 load_all_checks()
@@ -16,7 +20,11 @@ load_all_checks()
 def order(shared):
     home = shared.new_home()
     made = shared.offered(home)
-    return made, next(one for one in home.clients if one.partner_id == made.partner_id)
+    client = next(one for one in home.clients if one.partner_id == made.partner_id)
+    stored = shared.records.load(ApiClient, client.id)
+    trusted = replace(client, roles=frozenset({"accounting_admin"}))
+    shared.records.commit(Change(saves=(stored.replaced_by(trusted),)))
+    return made, trusted
 
 
 @pytest.fixture(scope="module")

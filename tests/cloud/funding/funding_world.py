@@ -68,6 +68,9 @@ class FragileDocuments(MemoryDocuments):
         self.fuse.burn()
         return reference
 
+    def tamper(self, reference: str, content: bytes) -> None:
+        self._kept[reference] = content
+
 
 def partner(name: str = "P-A", /, **changes) -> Partner:
     made = Partner(
@@ -129,6 +132,15 @@ class World:
     def __init__(self, partners=None):
         self.records, self.documents = FragileRecords(), FragileDocuments()
         self.partners = list(partners or [partner()])
+        self.remember()
+
+    def remember(self) -> None:
+        """Put the partners on record as the list has them now."""
+        for one in self.partners:
+            stored = self.records.load(Partner, one.id)
+            if stored is None or stored.record != one:
+                save = stored.replaced_by(one) if stored else Save(one)
+                MemoryRecords.commit(self.records, Change(saves=(save,)))
 
     def fuse(self, writes: int) -> None:
         self.records.fuse = self.documents.fuse = Fuse(writes)
@@ -172,6 +184,7 @@ class World:
         return process.accrue_offset(self.records, body=body, at=at)
 
     def prepare(self, by="ana", cutoff=CUTOFF, at=AT):
+        self.remember()
         return process.prepare(self.records, cutoff=cutoff, partners=self.partners, at=at, by=by)
 
     def approve(self, run, by="bob", roles=ACCOUNTING, at=AT):

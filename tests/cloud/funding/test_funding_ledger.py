@@ -59,7 +59,7 @@ def test_trial_balance():
     )
     assert {
         name: one.cents for name, one in ledger.trial_balance([*entries, raised, paid]).items()
-    } == {"ach_in_transit": -100, "project_cost": 157, "vendor_cash": -57}
+    } == {"ach_in_transit": -100, "material_cost": -57, "project_cost": 157}
 
 
 def test_a_payment_of_nothing_has_no_side_of_zero():

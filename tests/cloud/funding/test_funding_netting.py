@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloud.funding.netting import Credit, Debit, DeductionKind, in_order, run_netting
+from cloud.funding.netting import (
+    OWN_PROJECT,
+    Credit,
+    Debit,
+    DeductionKind,
+    in_order,
+    run_netting,
+)
 from cloud.funding.policy import D02
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import Money, total
@@ -178,7 +185,7 @@ def test_no_cent_is_lost_and_none_is_taken_twice(credits_, debits, shuffler):
 def test_nobody_is_served_before_a_turn(credits_, debits):
     """A deduction that may take from everything takes nothing while an earlier one is short."""
     found = run_netting(credits_, debits, on=DAY)
-    limited = {K.PROJECT_NET_FUND, K.PREPAID_COMMISSION}
+    limited = {*OWN_PROJECT, K.PREPAID_COMMISSION}
     general = [
         one for one in in_order(debits, DAY) if one.kind not in limited and not one.is_paused
     ]

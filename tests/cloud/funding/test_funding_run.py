@@ -1,7 +1,8 @@
 """The funding run: previewed, approved by another, paid once, wherever it was killed."""
 
+import contextlib
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from funding_world import (
@@ -20,6 +21,7 @@ from funding_world import (
 
 from cloud.adapters.codec import Codec
 from cloud.funding import ach, ledger, process
+from cloud.funding.direct_pay import DirectPay, EquipmentInvoice
 from cloud.funding.models import (
     Deduction,
     FundingRun,
@@ -29,15 +31,17 @@ from cloud.funding.models import (
     PayableState,
     PaymentTrace,
     PlanState,
+    Posting,
     RunPlan,
     RunState,
 )
+from cloud.funding.process.committing import payment_entry_id
 from cloud.kernel.change import Change, Save
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput, BrokenInvariant, Conflict, NotFound
 from cloud.kernel.money import Money, total
 from cloud.kernel.secret import Secret
-from cloud.portfolio.models import Milestone, Partner
+from cloud.portfolio.models import Milestone, Partner, Prenote
 
 TESLA = {"make": "Tesla", "model": "1538000-45-A"}
 TRACE_1 = "021000022010001"
@@ -187,19 +191,51 @@ def test_only_what_was_recorded_before_the_cut_off():
     [
         ({"w9_on_file": False}, {}, ("w9_missing",)),
         ({}, {"compliance_case_open": True}, ("compliance_hold",)),
-        ({}, {"direct_pay_enrolled": True}, ("invoice_needed",)),
         ({}, {"cancelled": True}, ("project_cancelled",)),
     ],
-    ids=["papers", "compliance", "Direct Pay", "cancelled"],
+    ids=["papers", "compliance", "cancelled"],
 )
 def test_what_is_held_is_listed_with_its_reasons(changes, facts, reasons):
     world = World([partner(**changes)])
-    world.m1("PRJ-1", **facts)
+    world.m1("PRJ-1")
+    replace_item(world, project("PRJ-1"), **facts)
     world.service("INV-1", 100)
     (plan,) = plans(world, world.prepare())
     held = {one.milestone: one.held_for for one in plan.held}
     assert held["M1"] == reasons
     assert ("service" in held) is bool(changes)
+
+
+@pytest.mark.rule("F31")
+def test_a_direct_pay_project_waits_for_the_final_invoice_and_is_free_once_it_came():
+    world = World()
+    world.m1("PRJ-1")
+    joined = DirectPay("PRJ-1", "P-A", "V-1", is_enrolled=True, enrolled_at=REACHED)
+    world.records.commit(Change(saves=(Save(joined),)))
+    (plan,) = plans(world, world.prepare())
+    assert [one.held_for for one in plan.held] == [("invoice_needed",)]
+    stored = world.records.load(DirectPay, "PRJ-1")
+    billed = replace(joined, invoices=(EquipmentInvoice("VI-1", Money(100), REACHED),))
+    world.records.commit(Change(saves=(stored.replaced_by(billed),)))
+    (plan,) = plans(world, world.prepare())
+    assert not plan.held
+
+
+@pytest.mark.rule("D11")
+@pytest.mark.parametrize(
+    ("prenote", "sent_on", "holds"),
+    [
+        (Prenote.NOT_NEEDED, None, False),
+        (Prenote.DUE, None, True),
+        (Prenote.SENT, date(2026, 11, 27), False),
+        (Prenote.SENT, date(2026, 11, 30), True),
+    ],
+)
+def test_money_follows_a_prenote_after_three_banking_days(prenote, sent_on, holds):
+    world = World([partner(prenote=prenote, prenote_sent_on=sent_on)])
+    world.service("INV-1", 100)
+    (plan,) = plans(world, world.prepare())
+    assert [one.held_for for one in plan.held] == ([("prenote_pending",)] if holds else [])
 
 
 def test_preparing_again_shows_what_changed_and_repeats_nothing():
@@ -222,10 +258,15 @@ def test_a_window_that_is_open_cannot_be_prepared():
 
 
 @pytest.mark.rule("F03")
-def test_an_entry_above_the_same_day_limit_is_flagged():
+def test_an_entry_above_the_same_day_limit_is_flagged_where_the_file_leaves_on_its_day():
     world = World()
     world.service("INV-1", 1_000_000_01)
-    assert world.prepare().flags == (
+    usual = world.prepare()
+    assert (usual.is_same_day, usual.flags) == (False, ())
+    birthday_of_king = datetime(2027, 1, 18, 7, 31, tzinfo=UTC)
+    run = world.prepare(cutoff=birthday_of_king, at=birthday_of_king + timedelta(hours=7))
+    assert (run.is_same_day, run.funding_date) == (True, date(2027, 1, 19))
+    assert run.flags == (
         "P-A: $1,000,000.01 is above what an entry may carry on the day of its file",
     )
 
@@ -349,7 +390,11 @@ def test_a_run_from_cut_off_to_bank_file():
     letters = world.records.letters
     assert sorted(letters) == [f"remittance-{RUN_ID}-P-A", f"remittance-{RUN_ID}-P-C"]
     mail = letters[f"remittance-{RUN_ID}-P-A"]
-    assert mail.attachments == {"remittance.pdf": f"remittances/{RUN_ID}/P-A.pdf"}
+    assert mail.attachments == {
+        "remittance.pdf": f"remittances/{RUN_ID}/P-A.pdf",
+        "remittance.csv": f"remittances/{RUN_ID}/P-A.csv",
+    }
+    assert b"INV-1" in world.documents.get(f"remittances/{RUN_ID}/P-A.csv")
     assert "$22,880.00" in mail.text
     assert "123456789012" not in mail.text
     assert world.documents.get(f"remittances/{RUN_ID}/P-A.pdf")
@@ -450,7 +495,7 @@ def test_a_run_that_pays_nobody_has_no_file():
     world.service("INV-1", 100)
     world.offset("OFF-1", 100)
     run = world.run()
-    assert (run.state, run.file_reference) == (RunState.FILED, "")
+    assert (run.state, run.file_reference) == (RunState.SETTLED, "")
     with pytest.raises(NotFound):
         world.documents.get(f"ach/{RUN_ID}.ach")
     assert not world.records.letters
@@ -498,7 +543,7 @@ def replace_item(world, item, **changes):
     world.records.commit(Change(saves=(changed,)))
 
 
-def test_a_change_in_the_middle_of_a_long_commit_stops_it():
+def test_a_change_in_the_middle_of_a_long_commit_lets_go_what_was_taken():
     world = World()
     items = [world.service(f"INV-{number}", 100) for number in range(100)]
     run = world.prepare()
@@ -511,8 +556,44 @@ def test_a_change_in_the_middle_of_a_long_commit_stops_it():
         one for one in items if world.records.load(Payable, one.id).record.state == "open"
     )
     replace_item(world, open_item, hold="manual_review")
-    with pytest.raises(BrokenInvariant, match="changed in the middle of the commit"):
-        process.commit(world.records, run_id=run.id, at=AT)
+    for writes in (1, 2, -1):
+        world.fuse(writes)
+        with contextlib.suppress(Killed):
+            process.commit(world.records, run_id=run.id, at=AT)
+    assert plans(world, run)[0].state is PlanState.STALE
+    assert len(world.records.find(Payable, by="state", value="open")) == 100
+    assert "ach_in_transit" not in books(world)
+    later = datetime(2026, 12, 7, 7, 31, tzinfo=UTC)
+    assert world.run(cutoff=later, at=later).net == Money(99_00)
+
+
+@pytest.mark.rule("D01")
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda world: replace_item(world, project("PRJ-1"), compliance_case_open=True),
+        lambda world: replace_item(world, project("PRJ-1"), cancelled=True),
+        lambda world: replace_item(world, partner(), bank_account_blocked=True),
+        lambda world: replace_item(world, partner(), bank_details_version=2),
+        lambda world: world.records.commit(Change(saves=(Save(waiting()),))),
+    ],
+    ids=["compliance case", "cancelled", "account blocked", "new bank details", "Direct Pay"],
+)
+def test_what_holds_money_after_the_approval_keeps_the_partner_out(change):
+    world = World([partner("P-A"), partner("P-B")])
+    world.m1("PRJ-1")
+    world.service("INV-2", 75_50, "P-B")
+    run = world.prepare()
+    world.approve(run)
+    change(world)
+    process.commit(world.records, run_id=run.id, at=AT)
+    states = {plan.partner_id: plan.state for plan in plans(world, run)}
+    assert states == {"P-A": PlanState.STALE, "P-B": PlanState.COMMITTED}
+    assert [one.record.milestone for one in world.records.find(Payable, by="state", value="open")]
+
+
+def waiting() -> DirectPay:
+    return DirectPay("PRJ-1", "P-A", "V-1", is_enrolled=True, enrolled_at=REACHED)
 
 
 def test_plans_that_are_not_the_approved_ones_stop_the_run():
@@ -531,8 +612,9 @@ def test_a_file_that_does_not_agree_with_the_books_is_not_written():
     run = world.prepare()
     world.approve(run)
     process.commit(world.records, run_id=run.id, at=AT)
-    (plan,) = plans(world, run)
-    replace_item(world, plan, net=Money(101))
+    entry = world.records.load(LedgerEntry, payment_entry_id(run.id, "P-A")).record
+    tampered = (Posting("partner_payable", Money(101)), Posting("ach_in_transit", Money(-101)))
+    replace_item(world, entry, postings=tampered)
     with pytest.raises(BrokenInvariant, match="do not agree"):
         world.finish()
     with pytest.raises(NotFound):
@@ -545,7 +627,7 @@ def test_a_file_that_does_not_agree_with_the_books_is_not_written():
 def settled_world() -> World:
     world = busy_world()
     world.run()
-    process.mark_sent(world.records, run_id=RUN_ID, by="bank", at=AT)
+    process.mark_sent(world.records, run_id=RUN_ID, by="tess", at=AT)
     return world
 
 
@@ -599,7 +681,6 @@ def test_every_record_survives_being_stored():
 @pytest.mark.rule("D04")
 def test_a_payment_that_came_back_is_payable_again_and_held():
     world = settled_world()
-    world.records.commit(Change(saves=(Save(partner("P-A")),)))
     for expected in ("new_bank_authorization_required", "duplicate_ignored"):
         verdict = process.return_payment(
             world.records, trace_number=TRACE_1, code="r03", at=AT + timedelta(days=1)
@@ -610,11 +691,41 @@ def test_a_payment_that_came_back_is_payable_again_and_held():
     assert (balance["partner_payable"], balance["bank_cash"]) == (-22_880_00, -75_50)
     (again,) = world.records.find(Payable, by="state", value="open")
     assert (again.record.milestone, again.record.amount) == ("returned", Money(22_880_00))
-    assert again.record.hold == "new_bank_authorization_required"
-    assert world.records.load(Partner, "P-A").record.bank_account_blocked
+    late = datetime(2026, 12, 7, 7, 31, tzinfo=UTC)
+    blocked = world.records.load(Partner, "P-A").record
+    assert blocked.bank_account_blocked
+    world.partners[0] = blocked
+    plan = plans(world, world.prepare(cutoff=late, at=late))[0]
+    assert [one.held_for for one in plan.held] == [("bank_account_blocked",)]
+    world.partners[0] = partner("P-A", account_number=Secret("77"), bank_details_version=2)
+    assert world.run(cutoff=late, at=late).net == Money(22_880_00)
+
+
+@pytest.mark.rule("D04")
+def test_a_return_for_another_reason_waits_for_a_person():
+    world = settled_world()
+    process.return_payment(world.records, trace_number=TRACE_1, code="R06", at=AT)
+    (again,) = world.records.find(Payable, by="state", value="open")
+    assert again.record.hold == "manual_review"
+    assert not world.records.load(Partner, "P-A").record.bank_account_blocked
     process.release_payable(world.records, payable_id=again.record.id, by="bob", at=AT)
     late = datetime(2026, 12, 7, 7, 31, tzinfo=UTC)
     assert world.run(cutoff=late, at=late).net == Money(22_880_00)
+
+
+@pytest.mark.rule("D04")
+def test_a_return_between_two_settlements_of_one_run_is_booked_where_the_money_is():
+    """One partner is settled, the process dies, and that partner's payment comes back."""
+    world = settled_world()
+    world.fuse(1)
+    with pytest.raises(Killed):
+        process.settle(world.records, run_id=RUN_ID, at=AT)
+    world.fuse(-1)
+    process.return_payment(world.records, trace_number=TRACE_1, code="R03", at=AT)
+    process.settle(world.records, run_id=RUN_ID, at=AT)
+    balance = books(world)
+    assert "ach_in_transit" not in balance
+    assert (balance["partner_payable"], balance["bank_cash"]) == (-22_880_00, -75_50)
 
 
 @pytest.mark.rule("D04")
@@ -669,3 +780,71 @@ def test_a_trace_that_the_file_does_not_hold():
     replace_item(world, line, amount=Money(1))
     with pytest.raises(BrokenInvariant, match=r"does not hold \$0.01"):
         process.trace(world.records, world.documents, trace_number=TRACE_1)
+
+
+@pytest.mark.rule("F03")
+def test_a_run_that_is_late_is_prepared_anew_for_the_next_banking_day():
+    world = World()
+    world.service("INV-1", 100)
+    run = world.prepare()
+    friday = datetime(2026, 12, 4, 15, 0, tzinfo=UTC)
+    assert world.approve(run, at=friday).code == "stale_preview"
+    late = world.prepare(at=friday)
+    assert (late.funding_date, late.date_source) == (date(2026, 12, 7), "late")
+    world.approve(late, at=friday)
+    filed = world.finish(at=friday)
+    assert ach.read(world.documents.get(filed.file_reference)).effective_on == date(2026, 12, 7)
+
+
+@pytest.mark.rule("F05")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"routing_number": ""},
+        {"routing_number": "011401534"},
+        {"account_number": Secret("")},
+        {"account_number": Secret("12 34")},
+        {"name": "\u6771\u4eac"},
+    ],
+    ids=["no bank", "check digit", "no account", "blank in it", "no letter"],
+)
+def test_a_partner_whom_no_file_can_name_is_held_and_stops_nobody(wrong):
+    world = World([partner("P-A", **wrong), partner("P-B")])
+    world.service("INV-1", 100)
+    world.service("INV-2", 200, "P-B")
+    run = world.prepare()
+    (held,) = plans(world, run)[0].held
+    assert held.held_for == ("bank_details_missing",)
+    assert world.run().net == Money(200)
+
+
+def test_an_account_that_turns_out_wrong_keeps_its_partner_out_and_stops_nobody():
+    world = World([partner("P-A", account_number=Secret("12 3456")), partner("P-B")])
+    world.service("INV-1", 100)
+    world.service("INV-2", 200, "P-B")
+    run = world.run()
+    assert (run.net, run.left_out) == (Money(200), ("P-A",))
+
+
+def test_ids_that_a_file_cannot_tell_apart_are_told_apart():
+    world = World([partner("P-A"), partner("p-a", prenote=Prenote.DUE)])
+    world.service("INV-1", 100)
+    run = world.run()
+    names = [
+        one.credit.identification
+        for reference in (run.file_reference, run.prenote_reference)
+        for one in ach.read(world.documents.get(reference)).entries
+    ]
+    assert names[0] == "P-A"
+    assert names[1] not in {"P-A", "p-a"}
+
+
+def test_plans_that_were_changed_after_the_approval_stop_the_run():
+    world = World()
+    world.service("INV-1", 100)
+    run = world.prepare()
+    world.approve(run)
+    (plan,) = plans(world, run)
+    replace_item(world, plan, routing_number="021000021")
+    with pytest.raises(BrokenInvariant, match="not the ones that were approved"):
+        process.commit(world.records, run_id=run.id, at=AT)

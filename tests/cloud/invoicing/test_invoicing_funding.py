@@ -136,6 +136,9 @@ class Town:
         self.finish(run, at, records)
         return run.id
 
+    def sent(self, run_id):
+        funding.mark_sent(self.records, run_id=run_id, by="tess", at=JUNE_17)
+
     def finish(self, run, at, records=None):
         return funding.run_all_after_approval(
             records or self.records,
@@ -280,7 +283,7 @@ def test_a_run_that_is_killed_tells_everything_once_it_goes_on(town, writes):
 def test_a_payment_that_comes_back_and_goes_out_again(town):
     invoiced(town)
     town.deliver(JUNE_17)
-    town.run(JUNE_17)
+    town.sent(town.run(JUNE_17))
     town.deliver(JUNE_17)
     (line,) = town.all(PaymentTrace)
     for _ in range(2):
@@ -303,7 +306,7 @@ def test_a_payment_that_comes_back_and_goes_out_again(town):
 def test_a_return_that_is_killed_before_the_books_comes_again(town):
     invoiced(town)
     town.deliver(JUNE_17)
-    town.run(JUNE_17)
+    town.sent(town.run(JUNE_17))
     (line,) = town.all(PaymentTrace)
     facts = {"trace_number": line.id, "code": "R03", "at": JUNE_22}
     with pytest.raises(Killed):
@@ -318,7 +321,7 @@ def test_a_return_that_is_killed_before_the_books_comes_again(town):
 def test_a_duplicate_that_the_bank_sends_back_is_not_taken_for_unpaid(town):
     invoiced(town)
     town.deliver(JUNE_17)
-    town.run(JUNE_17)
+    town.sent(town.run(JUNE_17))
     (line,) = town.all(PaymentTrace)
     funding.return_payment(town.records, trace_number=line.id, code="R24", at=JUNE_22)
     assert town.told("payment_returned") == []

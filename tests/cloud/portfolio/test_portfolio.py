@@ -9,7 +9,15 @@ from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput, Conflict, NotFound
 from cloud.kernel.money import Money
 from cloud.kernel.secret import Secret
-from cloud.portfolio.models import ApiClient, Milestone, Partner, PlanShare, Project, Site
+from cloud.portfolio.models import (
+    ApiClient,
+    Milestone,
+    Partner,
+    PlanShare,
+    Project,
+    Site,
+    milestone_id,
+)
 from cloud.portfolio.policy import MILESTONE_INSTANT
 from cloud.portfolio.process import record_milestone, register
 
@@ -170,15 +178,16 @@ def record(records: MemoryRecords, milestone: Milestone, at: datetime, project="
 def test_milestone_keeps_its_first_instant(records):
     for minutes in range(3):
         project = record(records, Milestone.M1, NOW + timedelta(minutes=minutes))
-    assert project.reached == ((Milestone.M1, NOW),)
-    assert len(project.reached) == MILESTONE_INSTANT.on(NOW.date())
+    assert [at for one, at in project.reached if one is Milestone.M1] == [NOW]
+    assert MILESTONE_INSTANT.on(NOW.date()) == 1
     assert project.reached_at(Milestone.M2) is None
-    (message,) = records.messages.values()
+    message = records.messages[milestone_id("project-1", Milestone.M1)]
     assert message.topic == "milestone"
     assert message.body == {
         "project_id": "project-1",
         "milestone": "M1",
         "reached_at": NOW.isoformat(),
+        "occurrence": 0,
     }
     (event,) = records.history(message.id)
     assert (event.rule, event.causes) == ("P-01", ("project-1",))
@@ -190,7 +199,7 @@ def test_milestones_are_kept_side_by_side(records):
     project = record(records, Milestone.M2, NOW + timedelta(days=9))
     assert project.reached_at(Milestone.M1) == NOW
     assert project.reached_at(Milestone.M2) == NOW + timedelta(days=9)
-    assert len(records.messages) == 2
+    assert len(records.messages) == len(project.reached) == 4
 
 
 @pytest.mark.rule("P-01")
@@ -203,7 +212,7 @@ def test_cancelled_project_reaches_nothing_and_keeps_what_it_reached(records):
     assert isinstance(answer, Refused)
     assert (answer.rule, answer.code) == ("P-01", "project_cancelled")
     assert record(records, Milestone.M1, NOW + timedelta(days=1)) == cancelled
-    assert len(records.messages) == 1
+    assert milestone_id("project-1", Milestone.M2) not in records.messages
 
 
 def test_milestone_of_no_project(records):

@@ -1,0 +1,335 @@
+"""Funding runs by hand: what would be paid, who approves, what the bank got and sent back."""
+
+import argparse
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from rich.console import Console
+from rich.text import Text
+
+from cloud.cli import funding_shown as shown
+from cloud.cli.asking import ask
+from cloud.cli.local import LOOK_AGAIN_S
+from cloud.kernel.errors import BadInput, Unavailable
+from cloud.kernel.money import Money
+
+ACCOUNTANT, APPROVER, TREASURER = "alan.accounts", "ada.accounting", "tess.treasury"
+"""Who does what on this machine; on AWS it is whoever signed in. No one does two of these."""
+STATES = ("preview", "approved", "committed", "filed", "sending", "sent", "settled")
+_AMOUNTS = frozenset({"gross", "taken", "net", "carried", "held"})
+
+
+def preview(options: argparse.Namespace) -> int:
+    """Show what a run would pay, computed anew where it is not approved; without one, all runs."""
+    if not options.run:
+        return _list(options)
+    run = _run(options, ACCOUNTANT, "GET", "")
+    if run["state"] == "preview":
+        run = _prepared(options)
+    plans = ask(options.folder, ACCOUNTANT, "GET", f"{_path(run['id'])}/plans")["items"]
+    if options.json:
+        print(json.dumps({"run": run, "plans": plans}, indent=1))
+        return 0
+    _show(run, plans, Console())
+    return 0
+
+
+def _prepared(options: argparse.Namespace) -> dict[str, Any]:
+    """Give a run as it is prepared from what is known now.
+
+    Raises:
+        Unavailable: it took too long; the stack goes on by itself.
+    """
+    asked = _run(options, ACCOUNTANT, "POST", "/prepare", {})
+    is_current, looked = asked.pop("is_current"), 0.0
+    run = asked
+    while not is_current and run["prepared_at"] == asked["prepared_at"]:
+        if looked >= options.wait:
+            msg = f"waiting for {options.run} to be prepared anew: it is not yet; look again"
+            raise Unavailable(msg)
+        time.sleep(LOOK_AGAIN_S)
+        looked += LOOK_AGAIN_S
+        run = _run(options, ACCOUNTANT, "GET", "")
+    return run
+
+
+def _show(run: Mapping[str, Any], plans: Sequence[Mapping[str, Any]], console: Console) -> None:
+    for line in shown.run(run, plans):
+        console.print(line)
+    if plans:
+        rows = [shown.plan(one) for one in plans]
+        shown.draw(rows, console, numbers=_AMOUNTS)
+    for line in shown.reasons(plans):
+        console.print(line)
+    for flag in run["flags"]:
+        console.print(Text(f"look at: {flag}", "yellow"))
+    by = run["released_by"]
+    for unusual in run["unusual"]:
+        held = f"{by} looked at it" if by else "it is held until somebody looks at it"
+        console.print(Text(f"unusual: {unusual}; {held}", "yellow" if by else "bold red"))
+    if run["state"] == "preview" and run["unusual"] and not by:
+        console.print("let exactly this go on with")
+        line = f"  sunreeve fund release {run['id']} --hash {run['plans_hash']} --because ..."
+        console.print(Text(line), soft_wrap=True)
+    if run["state"] == "preview" and plans:
+        console.print("approve exactly this with")
+        line = f"  sunreeve fund approve {run['id']} --hash {run['plans_hash']}"
+        console.print(Text(line), soft_wrap=True)
+
+
+def approve(options: argparse.Namespace) -> int:
+    """Approve exactly the plans whose hash was shown."""
+    return _done(options, APPROVER, "/approve", {"plans_hash": options.hash})
+
+
+def release(options: argparse.Namespace) -> int:
+    """Let an unusual run go on, and say why it is right."""
+    body = {"plans_hash": options.hash, "reason": options.because}
+    return _done(options, options.by, "/release", body)
+
+
+def commit(options: argparse.Namespace) -> int:
+    """Carry an approved run out, and wait until it stands in the books."""
+    return _carried_out(options, "committed")
+
+
+def file(options: argparse.Namespace) -> int:
+    """Carry an approved run out, and wait until its bank file is made."""
+    return _carried_out(options, "filed")
+
+
+def send(options: argparse.Namespace) -> int:
+    """Hand the file to the bank, once, and wait until the bank has it or must be asked."""
+    _run(options, TREASURER, "POST", "/send", {})
+    run = _reached(options, "sent")
+    if run["state"] != "sending":
+        return _told(options, run)
+    if options.json:
+        print(json.dumps(run, indent=1))
+    else:
+        print(f"{run['id']} is sending, and nobody knows whether the bank has it: ask the bank,")
+        print(f"then say so with fund sent {run['id']}, or fund not-sent {run['id']} --because ...")
+    return 1
+
+
+def sent(options: argparse.Namespace) -> int:
+    """Say that the bank has the file."""
+    return _done(options, TREASURER, "/sent", {})
+
+
+def not_sent(options: argparse.Namespace) -> int:
+    """Say that the bank never got the file."""
+    return _done(options, TREASURER, "/not_sent", {"reason": options.because})
+
+
+def settle(options: argparse.Namespace) -> int:
+    """Book that the bank paid the run out, as its statement shows."""
+    return _done(options, TREASURER, "/settle", {"statement_cents": options.statement.cents})
+
+
+def take_returns(options: argparse.Namespace) -> int:
+    """Hand in a file of returned payments and corrected details; handed in again it is shown."""
+    body = {"content": _read(options.file)}
+    return _told_file(options, ask(options.folder, TREASURER, "POST", "/ops/bank_files", body))
+
+
+def agree(options: argparse.Namespace) -> int:
+    """Agree that a file is the bank's, wait until it is worked through, and tell what came of it.
+
+    Raises:
+        Unavailable: it took too long; the stack goes on by itself.
+    """
+    path = f"/ops/bank_files/{quote(options.bank_file, safe='')}"
+    found = ask(options.folder, APPROVER, "POST", f"{path}/agree", {})
+    looked = 0.0
+    while found["item"]["count"] and not found["item"]["done"]:
+        if looked >= options.wait:
+            msg = (
+                f"waiting for {options.bank_file} to be worked through: it is not yet; agree again"
+            )
+            raise Unavailable(msg)
+        time.sleep(LOOK_AGAIN_S)
+        looked += LOOK_AGAIN_S
+        found = ask(options.folder, TREASURER, "GET", path)
+    return _told_file(options, found)
+
+
+def _told_file(options: argparse.Namespace, found: Mapping[str, Any]) -> int:
+    taken = found["item"]
+    if options.json:
+        print(json.dumps(taken, indent=1))
+        return 1 if taken["needs_person"] else 0
+    for one in taken["done"]:
+        print(f"{one['trace_number']}  {one['code']}  {one['action'].replace('_', ' ')}")
+    left = "; some wait for a person, who was told" if taken["needs_person"] else ""
+    print(f"{taken['id']}: {taken['count']} {_entries(taken['count'])}{left}")
+    if taken["count"] and not taken["done"]:
+        print("nothing is done until a second person agrees that it is the bank's, with")
+        print(f"  sunreeve fund agree {taken['id']}")
+    return 1 if taken["needs_person"] else 0
+
+
+def balance(options: argparse.Namespace) -> int:
+    """Print the trial balance as of an instant."""
+    words = f"?as_of={quote(options.as_of)}" if options.as_of else ""
+    item = ask(options.folder, ACCOUNTANT, "GET", f"/ops/trial_balance{words}")["item"]
+    if options.json:
+        print(json.dumps(item, indent=1))
+        return 0
+    rows = [
+        {"account": account, "balance": str(Money(cents))}
+        for account, cents in item["balances_cents"].items()
+    ]
+    rows.append({"account": "sum", "balance": str(Money(sum(item["balances_cents"].values())))})
+    print(f"as of {item['as_of']}")
+    _draw(rows, numbers=frozenset({"balance"}), nothing="")
+    return 0
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Have all books recomputed, wait, and say what differs; 1 where anything does."""
+    check = ask(options.folder, ACCOUNTANT, "POST", "/ops/books/checks", {})["item"]
+    path = f"/ops/books/checks/{quote(check['id'], safe='')}"
+    looked = 0.0
+    while check["done_at"] is None:
+        if looked >= options.wait:
+            msg = f"waiting for check {check['id']} of the books: it is not done yet; wait longer"
+            raise Unavailable(msg)
+        time.sleep(LOOK_AGAIN_S)
+        looked += LOOK_AGAIN_S
+        check = ask(options.folder, ACCOUNTANT, "GET", path)["item"]
+    if options.json:
+        print(json.dumps(check, indent=1))
+    else:
+        for line in check["problems"]:
+            print(line)
+        what = f"{check['entries']} entries, {check['items']} items and plans of all runs"
+        print(f"{what}: {check['differences'] or 'no'} differences")
+    return 1 if check["differences"] else 0
+
+
+def replay(options: argparse.Namespace) -> int:
+    """Tell who would have been paid differently under another programme's rules."""
+    words = f"?programme={quote(options.programme)}"
+    if options.as_of:
+        words += f"&as_of={quote(options.as_of)}"
+    items = ask(options.folder, ACCOUNTANT, "GET", f"/ops/replay{words}")["items"]
+    if options.json:
+        print(json.dumps(items, indent=1))
+        return 0
+    rows = [
+        {
+            "partner": one["partner_id"],
+            "project": one["project_id"],
+            "what": one["what"].replace("_", " "),
+            "it is": one["is_so"],
+            "it would be": one["would_be"],
+            "about": shown.amount(one["amount"]) if one["amount"]["cents"] else "",
+        }
+        for one in items
+    ]
+    nothing = f"nobody would have been paid differently under {options.programme}"
+    _draw(rows, numbers=frozenset({"about"}), nothing=nothing)
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    runs = [
+        one
+        for state in STATES
+        for one in ask(options.folder, ACCOUNTANT, "GET", f"/ops/runs?state={state}")["items"]
+    ]
+    runs.sort(key=lambda one: str(one["cut_off_at"]))
+    if options.json:
+        print(json.dumps(runs, indent=1))
+        return 0
+    rows = [
+        {
+            "run": one["id"],
+            "paid on": one["funding_date"],
+            "state": one["state"],
+            "gross": shown.amount(one["gross"]),
+            "net": shown.amount(one["net"]),
+        }
+        for one in runs
+    ]
+    _draw(rows, numbers=frozenset({"gross", "net"}), nothing="no run was prepared yet")
+    return 0
+
+
+def _draw(rows: Sequence[Mapping[str, str]], *, numbers: frozenset[str], nothing: str) -> None:
+    console = Console()
+    if rows:
+        shown.draw(rows, console, numbers=numbers)
+    else:
+        console.print(Text(nothing, "italic"))
+
+
+def _path(run_id: str) -> str:
+    return f"/ops/runs/{quote(run_id, safe='')}"
+
+
+def _run(
+    options: argparse.Namespace, person: str, method: str, action: str, body: Any = None
+) -> dict[str, Any]:
+    found: dict[str, Any] = ask(
+        options.folder, person, method, f"{_path(options.run)}{action}", body
+    )["item"]
+    return found
+
+
+def _done(options: argparse.Namespace, person: str, action: str, body: Any) -> int:
+    return _told(options, _run(options, person, "POST", action, body))
+
+
+def _told(options: argparse.Namespace, run: Mapping[str, Any]) -> int:
+    print(json.dumps(run, indent=1) if options.json else f"{run['id']} is {run['state']}")
+    return 0
+
+
+def _carried_out(options: argparse.Namespace, until: str) -> int:
+    _run(options, ACCOUNTANT, "POST", "/carry_out", {})
+    return _told(options, _reached(options, until))
+
+
+def _reached(options: argparse.Namespace, until: str) -> dict[str, Any]:
+    """Wait until a run has come so far; the stack goes on by itself when this ends.
+
+    One that is still being handed over when patience ends is given back so.
+
+    Raises:
+        Unavailable: it took too long.
+    """
+    looked = 0.0
+    while True:
+        run = _run(options, ACCOUNTANT, "GET", "")
+        if STATES.index(run["state"]) >= STATES.index(until):
+            return run
+        if looked >= options.wait:
+            break
+        time.sleep(LOOK_AGAIN_S)
+        looked += LOOK_AGAIN_S
+    if run["state"] == "sending":
+        return run
+    msg = (
+        f"waiting for {options.run} to be {until}: it is still {run['state']}; look again with "
+        f"fund preview {options.run}"
+    )
+    raise Unavailable(msg)
+
+
+def _entries(count: int) -> str:
+    return "entry" if count == 1 else "entries"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("ascii")
+    except (OSError, UnicodeDecodeError) as wrong:
+        why = wrong.strerror if isinstance(wrong, OSError) else "it is not ASCII"
+        msg = f"reading the bank's file {path}: {why}; name a file of records as the bank sent it"
+        raise BadInput(msg) from wrong

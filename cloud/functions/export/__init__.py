@@ -1,0 +1,1 @@
+"""Writes exports that are too large for one answer."""
