@@ -15,6 +15,10 @@ from cloud.telemetry.ports import StoredChunk
 R = TypeVar("R")
 
 
+def _by_name(found: tuple[str, Stored[Any]]) -> str:
+    return found[0]
+
+
 class MemoryRecords:
     """`cloud.kernel.ports.Records` in a dictionary, as strict as the tables are.
 
@@ -47,11 +51,11 @@ class MemoryRecords:
             msg = f"{kind.__name__} is not charted by {by}: add it in cloud/adapters/chart.py"
             raise BrokenInvariant(msg)
         found = [
-            cast("Stored[R]", stored)
-            for (of, _), stored in sorted(self._records.items(), key=lambda item: item[0][1])
+            (name, stored)
+            for (of, name), stored in self._records.items()
             if of is kind and _lookup(stored.record, by) == value
         ]
-        return tuple(found)
+        return tuple(cast("Stored[R]", stored) for _, stored in sorted(found, key=_by_name))
 
     def commit(self, change: Change) -> None:
         """See `Records.commit`."""

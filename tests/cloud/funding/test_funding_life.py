@@ -485,18 +485,18 @@ def test_a_cancellation_believes_no_state_that_an_index_shows():
 RARELY, OFTEN, ALWAYS = 1, 8, 30
 SHARE = {
     ALWAYS: (
-        "reached_M1 run sent settled carried sending_unsure came_late prepared_in_the_dark "
+        "reached_M1 run sent settled carried came_late prepared_in_the_dark "
         "killed killed_in_message killed_in_timer woken_clawback_due woken_ntp_due woken_debt_due"
     ),
     OFTEN: (
-        "reached_M2 cancelled warranty_raised clawback_raised act_before_commit "
+        "reached_M2 cancelled warranty_raised clawback_raised act_before_commit sending_unsure "
         "commission_prepaid compliance_offset open_compliance_case service_invoice back_bill "
         "credit vendor_final bill_charged"
     ),
     RARELY: (
         "reinstated priced_later revoked_NTP revoked_M1 revoked_M2 extension_granted "
-        "extension_denied extension_withdrawn refused_exposure_cap plan_stale withdrawn_in_time "
-        "opt_in opt_out charged_bill_void return_R03 return_R06 return_R10 return_R24 called_back "
+        "extension_denied extension_withdrawn refused_exposure_cap withdrawn_in_time "
+        "opt_out charged_bill_void return_R03 return_R06 return_R10 return_R24 called_back "
         "bank_file assigned_partner released bank_change_agreed settled_paid_by_check "
         "settled_written_off "
         "woken_material_approve_due woken_material_submit_due woken_extension_ended"
