@@ -8,7 +8,7 @@ import logging
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -250,20 +250,28 @@ def play(projects: int) -> Ran:
         return ran
 
 
-def show(found: Sequence[Ran]) -> None:
-    """Print the steps of each run, and how they grow."""
-    names = list(found[0].seconds)
-    heads = ("projects", "partners", *names, "run", "requests", "verifier rows/s")
-    print("".join(f"{head:>16}" for head in heads))
-    for one in found:
-        took = "".join(f"{one.seconds[name]:14.1f} s" for name in names)
-        rate = one.rows / one.seconds["verify"]
-        print(
-            f"{one.projects:16,}{one.partners:16,}{took}{one.run_s:14.1f} s"
-            f"{sum(one.calls.values()):16,}{rate:16,.0f}"
-        )
-    few, many = found[0], found[-1]
-    print(
+STEPS = ("prepare", "approve", "commit", "file", "send", "verify")
+
+
+def heads() -> str:
+    """Give the line above the runs."""
+    names = ("projects", "partners", *STEPS, "run", "requests", "verifier rows/s")
+    return "".join(f"{head:>16}" for head in names)
+
+
+def line(one: Ran) -> str:
+    """Give the line of one run."""
+    took = "".join(f"{one.seconds[name]:14.1f} s" for name in STEPS)
+    rate = one.rows / one.seconds["verify"]
+    return (
+        f"{one.projects:16,}{one.partners:16,}{took}{one.run_s:14.1f} s"
+        f"{sum(one.calls.values()):16,}{rate:16,.0f}"
+    )
+
+
+def growth(few: Ran, many: Ran) -> str:
+    """Say what so many times the projects take."""
+    return (
         f"{many.projects / few.projects:.0f}x the projects take {many.run_s / few.run_s:.1f}x the "
         f"time and {sum(many.calls.values()) / sum(few.calls.values()):.1f}x the requests"
     )
@@ -273,7 +281,12 @@ def main() -> int:
     """Play a run of each size."""
     logging.disable(logging.WARNING)
     requests.prepare()
-    show([play(size) for size in SIZES])
+    print(heads(), flush=True)
+    found: list[Ran] = []
+    for size in SIZES:
+        found.append(play(size))
+        print(line(found[-1]), flush=True)
+    print(growth(found[0], found[-1]))
     return 0
 
 
