@@ -23,7 +23,7 @@ from edge_agent.mqtt import Message, Uplink
 from edge_agent.outbox import DeviceState, Outbox
 from edge_agent.poll import Poller
 from edge_agent.quality import base_of
-from edge_agent.reading import Reading, Window, event_text
+from edge_agent.reading import Event, Reading, Window, event_text
 from edge_agent.settings import DeviceSettings, Settings
 from edge_agent.source import RegisterSource
 
@@ -246,16 +246,8 @@ class Agent:
         after: int | None,
         column: str | None = None,
     ) -> bytes:
-        return event_text(
-            gateway=self.settings.thing,
-            boot=self._boot_id,
-            at=reading.at,
-            serial=reading.serial,
-            kind=kind,
-            before=before,
-            after=after,
-            column=column,
-        ).encode("ascii")
+        event = Event(reading.at, reading.serial, kind, before, after, column)
+        return event_text(event, gateway=self.settings.thing, boot=self._boot_id).encode("ascii")
 
     def _seal(self, now: float) -> None:
         before = aligned(now, self.settings.window_s)

@@ -13,7 +13,15 @@ class Clock(Protocol):
     """Tells the time; the simulated one of the local runtime can stand still and jump."""
 
     def now(self) -> float:
-        """Return unix seconds, UTC."""
+        """Return unix seconds, UTC, as the machine has them: they may be wrong, and may jump."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never jump, counted from any instant."""
+        ...
+
+    def is_synced(self) -> bool:
+        """Tell whether a time server set `now` since the machine started."""
         ...
 
 
@@ -23,6 +31,14 @@ class SystemClock:
     def now(self) -> float:
         """Return unix seconds, UTC."""
         return time.time()  # noqa: TID251 - the one place where the agent's own clock is read
+
+    def monotonic(self) -> float:
+        """Return seconds since some start of the machine, those it slept through included."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def is_synced(self) -> bool:
+        """Tell whether the time can be believed."""
+        return self.now() >= EARLIEST_BELIEVABLE
 
 
 def quality(now: float) -> int:

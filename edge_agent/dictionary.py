@@ -22,7 +22,7 @@ class Code(NamedTuple):
     issue: str | None
 
 
-DICTIONARY_ID: Final = 2
+DICTIONARY_ID: Final = 3
 
 QUALITY_OK: Final = 0
 """The device answered and every point it has was read."""
@@ -266,6 +266,94 @@ COLUMNS: Final[dict[str, Column]] = {
         sources=("714.DCAlrm",),
         per_input=True,
         says="Alarms of one DC port, by bit.",
+    ),
+    "PvW": Column(
+        name="PvW",
+        unit="W",
+        decimals=0,
+        sources=(),
+        per_input=False,
+        says="DC power of all modules, as a device outside of SunSpec tells it, or as the gateway finds it from the inverter's DC power and what its battery takes or gives; never negative.",
+    ),
+    "PvWH": Column(
+        name="PvWH",
+        unit="Wh",
+        decimals=0,
+        sources=(),
+        per_input=False,
+        says="DC energy of all modules: a counter of a device outside of SunSpec, or PvW summed by the gateway since it first knew it; it never falls.",
+    ),
+    "BatChgW": Column(
+        name="BatChgW",
+        unit="W",
+        decimals=0,
+        sources=(),
+        per_input=False,
+        says="Power into the battery; negative when the battery gives.",
+    ),
+    "BatWHIn": Column(
+        name="BatWHIn",
+        unit="Wh",
+        decimals=0,
+        sources=(),
+        per_input=False,
+        says="Energy that went into the battery since it was built: a counter.",
+    ),
+    "BatWHOut": Column(
+        name="BatWHOut",
+        unit="Wh",
+        decimals=0,
+        sources=(),
+        per_input=False,
+        says="Energy that came out of the battery since it was built: a counter.",
+    ),
+    "SoH": Column(
+        name="SoH",
+        unit="%",
+        decimals=1,
+        sources=("802.SoH", "713.SoH"),
+        per_input=False,
+        says="State of health of the battery: what it holds of what it held when new.",
+    ),
+    "MtrW": Column(
+        name="MtrW",
+        unit="W",
+        decimals=0,
+        sources=("201.W", "202.W", "203.W", "204.W"),
+        per_input=False,
+        says="Power at the meter, with the sign the device gives it.",
+    ),
+    "MtrWHImp": Column(
+        name="MtrWHImp",
+        unit="Wh",
+        decimals=0,
+        sources=("201.TotWhImp", "202.TotWhImp", "203.TotWhImp", "204.TotWhImp"),
+        per_input=False,
+        says="Energy imported at the meter since it was built: a counter.",
+    ),
+    "MtrWHExp": Column(
+        name="MtrWHExp",
+        unit="Wh",
+        decimals=0,
+        sources=("201.TotWhExp", "202.TotWhExp", "203.TotWhExp", "204.TotWhExp"),
+        per_input=False,
+        says="Energy exported at the meter since it was built: a counter.",
+    ),
+    "VndSt": Column(
+        name="VndSt",
+        unit="vendor",
+        decimals=0,
+        sources=(),
+        per_input=False,
+        says="Operating state as its maker numbers it, where no table of SunSpec fits.",
+    ),
+    "VndFlt": Column(
+        name="VndFlt",
+        unit="vendor",
+        decimals=0,
+        sources=(),
+        per_input=False,
+        says="Faults as their maker numbers the bits; what they mean is in the device's profile.",
     ),
 }
 

@@ -49,8 +49,18 @@ class BrokerSettings:
 class DeviceSettings:
     """One device on the home's network.
 
-    `unit` is tried among the usual ones when it is not given. `rated_w` (AC watts) lets the agent
-    refuse counters that jump.
+    Attributes:
+        name: what people and the log call it.
+        host: address or name on the home's network.
+        port: of Modbus/TCP.
+        unit: Modbus unit id; the usual ones are tried when it is not given.
+        rated_w: rated AC power in watts, to tell jumps of the counters by.
+        timeout_s: how long one request may take.
+        pause_s: how long the device is left alone between two requests.
+        profile: name of a file in `profiles/`, for a device that does not speak SunSpec.
+        serial: its serial number. Another device is refused, and when it is silent it is looked
+            for in the network of its host (`edge_agent.discovery`).
+        dc_of: name of the inverter on whose DC side this battery hangs.
     """
 
     name: str
@@ -59,6 +69,10 @@ class DeviceSettings:
     unit: int | None = None
     rated_w: int | None = None
     timeout_s: float = 0.5
+    pause_s: float = 0.0
+    profile: str = ""
+    serial: str = ""
+    dc_of: str = ""
 
     def __post_init__(self) -> None:
         _check_text("device.name", self.name)
@@ -70,11 +84,29 @@ class DeviceSettings:
             _check_number(f"device {self.name}: rated_w", self.rated_w, 1, 1_000_000)
         if type(self.timeout_s) not in {int, float} or not 0.05 <= self.timeout_s <= 10:
             raise SettingsError(f"device {self.name}: timeout_s is no number from 0.05 to 10")
+        if type(self.pause_s) not in {int, float} or not 0 <= self.pause_s <= 5:
+            raise SettingsError(f"device {self.name}: pause_s is no number from 0 to 5")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings. `thing` is the name of the gateway in every message, topic and certificate."""
+    """All settings.
+
+    Attributes:
+        thing: name of the gateway in every message, topic and certificate.
+        outbox: file of the queue.
+        broker: where messages go.
+        devices: what is read.
+        poll_s: seconds between readings.
+        window_s: seconds in a chunk.
+        chunk_rule: topic rule of chunks.
+        event_rule: topic rule of events.
+        log: least level that is logged.
+        keep_days: how long what cannot be sent is kept.
+        keep_mb: how large the queue may grow.
+        backfill_per_s: chunks a second that are sent late; what is new is not held back.
+        backfill_within_s: sending late begins at a random moment within so many seconds.
+    """
 
     thing: str
     outbox: Path
@@ -84,6 +116,11 @@ class Settings:
     window_s: int = 3600
     chunk_rule: str = "sunreeve_chunks"
     event_rule: str = "sunreeve_events"
+    log: str = "info"
+    keep_days: int = 90
+    keep_mb: int = 64
+    backfill_per_s: float = 5.0
+    backfill_within_s: int = 300
 
     def __post_init__(self) -> None:
         _check_text("thing", self.thing)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-MODEL_IDS = (1, 101, 102, 103, 123, 160, 701, 704, 713, 714, 802)
+MODEL_IDS = (1, 101, 102, 103, 123, 160, 201, 202, 203, 204, 701, 704, 713, 714, 802)
 TABLE = Path(__file__).with_name("models.py")
 
 HEAD = '''\

@@ -21,9 +21,22 @@ DAY = 1782025200
 class HandClock:
     def __init__(self, at: float = DAY) -> None:
         self.at = at
+        self.jumped = 0.0
+        self.has_server = True
 
     def now(self) -> float:
         return self.at
+
+    def monotonic(self) -> float:
+        return self.at - self.jumped
+
+    def is_synced(self) -> bool:
+        return self.has_server
+
+    def jump(self, seconds: float) -> None:
+        """Put the clock right or wrong; no time passes."""
+        self.at += seconds
+        self.jumped += seconds
 
 
 @dataclass

@@ -11,7 +11,7 @@ from cloud.telemetry.chunk import LATEST, MalformedChunk
 from cloud.telemetry.device_event import MOST_EVENT_BYTES, decode_event
 from cloud.telemetry.ports import StoredChunk, chunk_id
 from cloud.telemetry.process import Arrival, Quarantined, Taken, check, ingest
-from edge_agent.reading import Reading, Window, event_text, seal
+from edge_agent.reading import Event, Reading, Window, event_text, seal
 
 NOW = datetime(2026, 6, 21, 19, 5, tzinfo=UTC)
 EARLIEST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC)
@@ -65,16 +65,7 @@ def test_event_is_an_entry_of_the_log(message, what, says):
 @pytest.mark.parametrize("kind", ["state", "alarm"])
 def test_event_is_read_as_the_gateway_writes_it(kind):
     column = "Evt1" if kind == "alarm" else None
-    text = event_text(
-        gateway="gw-1",
-        boot="5f",
-        at=T0,
-        serial="SN-1",
-        kind=kind,
-        before=None,
-        after=4,
-        column=column,
-    )
+    text = event_text(Event(T0, "SN-1", kind, None, 4, column), gateway="gw-1", boot="5f")
     assert decode_event(text.encode())[1].what == f"device_{kind}"
 
 
