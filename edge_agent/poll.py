@@ -1,26 +1,60 @@
 """Polls one device: learns its layout once, reads its telemetry, judges it, backs off when silent.
 
-No wrong number leaves here: a value that did not come whole, in the right model, with a usable
-scale factor, is null.
+No wrong number leaves here: a value that did not come whole, from the right device, in the right
+model, with a usable scale factor of the same instant, is null.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from edge_agent.backoff import Backoff
 from edge_agent.dictionary import QUALITY_UNREACHABLE
-from edge_agent.quality import SETTINGS, Counters, check_counters, code
+from edge_agent.quality import COUNTERS, SETTINGS, Counters, base_of, check_counters, code
 from edge_agent.reading import Reading
-from edge_agent.source import ReadFailed, RegisterSource, Unreachable
+from edge_agent.source import (
+    Busy,
+    DeviceRefused,
+    NoReply,
+    ReadFailed,
+    RegisterSource,
+    ShortReply,
+    Unreachable,
+)
 from edge_agent.sunspec.decode import raw
-from edge_agent.sunspec.layout import COMMON, Layout, PolledModel, ScaleUnusable, layout
+from edge_agent.sunspec.definitions import Point
+from edge_agent.sunspec.layout import (
+    COMMON,
+    PORT_COUNTS,
+    ColumnSource,
+    Expected,
+    Layout,
+    PolledModel,
+    ScaleUnusable,
+    Torn,
+    back,
+    front,
+    layout,
+    torn,
+)
 from edge_agent.sunspec.models import MODELS
-from edge_agent.sunspec.plan import extract
-from edge_agent.sunspec.scan import UNITS, Chain, scan
+from edge_agent.sunspec.plan import Extent, Read, divided, extract, plan
+from edge_agent.sunspec.scan import UNITS, Chain, scan, walk
 
 FIRST_PAUSE_S = 30
 LONGEST_PAUSE_S = 900
 """A silent device is asked at least every quarter of an hour, so that a visit sees it come back."""
+DAY_S = 86_400
+RESCAN_AT_S = 9 * 3600
+"""The layout is looked over once in a period that begins so long after midnight in UTC: at night in
+North America, when nobody misses a second."""
+TOO_LARGE = frozenset({2, 3, 4})
+"""Exceptions with which devices refuse a read that is too long or crosses a border of theirs."""
+MOST_ALONG = 72
+"""From the marker to the end of the common model: what is checked in one read."""
+MOST_DIVISIONS = 2
+"""A read is divided into its models, and a model's into halves."""
 
 Fetched = Sequence[tuple[int, ...] | None]
+Columns = dict[str, int | None]
 
 
 class LayoutChanged(ReadFailed):
@@ -31,6 +65,14 @@ class NotSunSpec(ReadFailed):
     """The device answers, but has no chain of SunSpec models in any of the usual places."""
 
 
+class ChainCutOff(ReadFailed):
+    """Asking for the models failed before their end; what was found may not be all."""
+
+
+class WrongDevice(ReadFailed):
+    """Another device answers than the one that is wanted."""
+
+
 def serial_of(source: RegisterSource, chain: Chain) -> str:
     """Return the serial number from the common model, without the blanks around it.
 
@@ -39,19 +81,46 @@ def serial_of(source: RegisterSource, chain: Chain) -> str:
     Raises:
         NotSunSpec: there is no common model, or no serial number in it.
     """
-    point = next(point for point in MODELS[COMMON].group.points if point.name == "SN")
+    return _text_of_serial(chain.unit, _serial_registers(source, chain))
+
+
+def _serial_registers(source: RegisterSource, chain: Chain) -> Expected:
+    point = _serial_point()
     for model in chain.models:
         if model.id == COMMON and model.length >= point.offset + point.size - 2:
-            words = source.read(chain.unit, model.address + point.offset, point.size)
-            text = str(raw(point, words, 0) or "").strip()
-            serial = "".join(letter if letter.isprintable() else "?" for letter in text)
-            if serial:
-                return serial
+            address = model.address + point.offset
+            return Expected(address, source.read(chain.unit, address, point.size))
     raise NotSunSpec(f"reading the serial number of unit {chain.unit}: there is none")
 
 
+def _text_of_serial(unit: int, registers: Expected) -> str:
+    text = str(raw(_serial_point(), registers.words, 0) or "")
+    whole = text.partition("\0")[0].strip()
+    serial = "".join(letter if letter.isprintable() else "?" for letter in whole)
+    if not serial:
+        raise NotSunSpec(f"reading the serial number of unit {unit}: there is none")
+    return serial
+
+
+def _serial_point() -> Point:
+    return next(point for point in MODELS[COMMON].group.points if point.name == "SN")
+
+
+def _always_whole() -> float:
+    return 1.0
+
+
 class Poller:
-    """One device, its source of registers, and what was learnt of it."""
+    """One device, its source of registers, and what was learnt of it.
+
+    Attributes:
+        serial: of the device; empty while it is not known.
+        label: its models, such as `1.103.160.802`.
+        failures: polls in a row to which it did not answer.
+        why: why it is silent, in a few words; empty when it is not.
+        chain: its models as they were found last; None while they are not known.
+        counters: what its counters showed last, to be kept over a restart.
+    """
 
     def __init__(
         self,
@@ -61,6 +130,10 @@ class Poller:
         rated_w: int | None = None,
         serial: str = "",
         label: str = "",
+        wanted_serial: str = "",
+        counters: Counters | None = None,
+        draw: Callable[[], float] = _always_whole,
+        rescan_s: int = DAY_S,
     ) -> None:
         """Prepare to poll; nothing is read yet.
 
@@ -70,16 +143,33 @@ class Poller:
             rated_w: rated AC power in watts, to tell jumps of the counters by.
             serial: serial number known from an earlier run, to report silence before first contact.
             label: layout known from an earlier run, for the same purpose.
+            wanted_serial: the only serial number that is believed; any when empty.
+            counters: what its counters showed in that run.
+            draw: gives numbers from 0 to 1, of which the pauses of a silent device are made.
+            rescan_s: how often the layout is looked over.
         """
-        self.serial = serial
-        self.label = label
+        is_known = wanted_serial in {"", serial}
+        self.serial = wanted_serial or serial
+        self.label = label if is_known else ""
         self.failures = 0
+        self.why = ""
+        self.chain: Chain | None = None
+        self.counters = counters if is_known else None
         self._source = source
         self._units = UNITS if unit is None else (unit,)
         self._rated_w = rated_w
+        self._wanted = wanted_serial
+        self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, draw)
+        self._failed_at = 0
+        self._rescan_s = rescan_s
+        self._period = -1
+        self._cut_off: Chain | None = None
         self._layout: Layout | None = None
-        self._counters: Counters | None = None
-        self._ask_again_at = 0
+        self._is_checked = False
+        self._reads: list[Read] = []
+        self._divisions: dict[Read, int] = {}
+        self._torn: dict[int, Torn] = {}
+        self._gaps: frozenset[int] = frozenset()
 
     def poll(self, at: int) -> Reading | None:
         """Return the reading for the instant `at`; None while the device was never identified.
@@ -87,16 +177,22 @@ class Poller:
         A device that did not answer is left alone for a while, twice as long after each failure;
         meanwhile it counts as unreachable without being asked.
         """
-        if at < self._ask_again_at:
+        # A clock that was put back does not make the pause longer.
+        if at >= self._failed_at and not self._backoff.may_try(at):
             return self._silence(at)
         try:
             reading = self._reading(at)
-        except ReadFailed:
-            pause = min(FIRST_PAUSE_S << min(self.failures, 10), LONGEST_PAUSE_S)
-            self.failures += 1
-            self._ask_again_at = at + pause
+        except ReadFailed as error:
+            self._backoff.failed(at)
+            self.failures = self._backoff.failures
+            self._failed_at = at
+            self._is_checked = False
+            self.why = _phrase(error)
             return self._silence(at)
+        self._backoff.succeeded()
         self.failures = 0
+        self.why = ""
+        self._look_over(at)
         return reading
 
     def close(self) -> None:
@@ -109,80 +205,278 @@ class Poller:
         return Reading(self.serial, at, QUALITY_UNREACHABLE, self.label)
 
     def _reading(self, at: int) -> Reading:
-        known = self._layout or self._learn()
+        known = self._layout or self._learn(at)
         fetched = self._fetch(known)
         try:
-            values, has_gap, has_bad_scale = self._values(known, fetched)
+            self._check(known, fetched)
+            values, is_partial, is_doubtful = self._values(known, fetched)
         except LayoutChanged:
-            known = self._learn()
-            values, has_gap, has_bad_scale = self._values(known, self._fetch(known))
-        checked = check_counters(values, at, self._counters, self._rated_w)
-        self._counters = checked.counters
-        quality = code(
-            checked.values, is_suspect=checked.is_suspect or has_bad_scale, is_partial=has_gap
+            self._layout = None
+            known = self._learn(at)
+            fetched = self._fetch(known)
+            self._check(known, fetched)
+            values, is_partial, is_doubtful = self._values(known, fetched)
+        checked = check_counters(
+            values, at, self.counters, self._rated_w, lambda name: self._turn(known, fetched, name)
         )
-        return Reading(self.serial, at, quality, known.label, checked.values)
+        self.counters = checked.counters
+        quality = code(
+            checked.values, is_suspect=checked.is_suspect or is_doubtful, is_partial=is_partial
+        )
+        return Reading(self.serial, at, quality, self.label, checked.values)
 
-    def _learn(self) -> Layout:
+    def _learn(self, at: int) -> Layout:
         """Scan the device, and forget the counters when it is another one than before."""
+        self._layout = None
         chain = scan(self._source, self._units)
         if chain is None:
             raise NotSunSpec(f"scanning units {self._units}: no SunSpec models found")
-        serial = serial_of(self._source, chain)
+        if chain.is_cut_off and chain != self._cut_off:
+            # Believed when it is the same at the next try: then the device has no more.
+            self._cut_off = chain
+            raise ChainCutOff(f"scanning unit {chain.unit}: asking broke off at {chain.end}")
+        registers = _serial_registers(self._source, chain)
+        serial = _text_of_serial(chain.unit, registers)
+        if self._wanted and serial != self._wanted:
+            raise WrongDevice(f"scanning unit {chain.unit}: it is {serial}, not {self._wanted}")
         if serial != self.serial:
-            self._counters = None
-        self.serial, self.label = serial, chain.label
-        self._layout = layout(chain)
-        return self._layout
+            self.counters = None
+        self.serial, self.label, self.chain = serial, chain.label, chain
+        ends = (*front(chain, registers), *back(chain))
+        known = layout(chain, self._counts(chain), ends)
+        self._reads, self._divisions = list(known.reads), {}
+        self._find_torn(known)
+        self._is_checked = True
+        self._period = self._period_of(at)
+        self._layout = known
+        return known
+
+    def _counts(self, chain: Chain) -> Mapping[int, int]:
+        """Return how many ports each model that says so has, by the model's address."""
+        found: dict[int, int] = {}
+        for model in chain.models:
+            if model.id in PORT_COUNTS:
+                points = MODELS[model.id].group.points
+                point = next(point for point in points if point.name == PORT_COUNTS[model.id])
+                try:
+                    (count,) = self._source.read(chain.unit, model.address + point.offset, 1)
+                except Unreachable:
+                    raise
+                except ReadFailed:
+                    continue
+                if 0 < count < 0xFFFF:
+                    found[model.address] = count
+        return found
+
+    def _find_torn(self, known: Layout) -> None:
+        apart = {polled.model.address: torn(polled, self._reads) for polled in known.models}
+        self._torn = {address: found for address, found in apart.items() if found is not None}
 
     def _fetch(self, known: Layout) -> Fetched:
-        """Do the reads of the plan; one that the device refuses is None, silence raises."""
+        """Do the reads of the plan; one that the device refuses is None, silence raises.
+
+        A refused read that is given in parts is asked for in parts from then on.
+
+        Raises:
+            ReadFailed: nothing at all could be read.
+        """
         fetched: list[tuple[int, ...] | None] = []
-        for read in known.reads:
+        reads: list[Read] = []
+        failure: ReadFailed | None = None
+        for read in self._reads:
             try:
-                fetched.append(self._source.read(known.chain.unit, read.address, read.count))
+                fetched.append(self._ask(known, read))
+                reads.append(read)
             except Unreachable:
                 raise
-            except ReadFailed:
-                fetched.append(None)
+            except ReadFailed as error:
+                failure = error
+                for part, words in self._in_parts(known, read, error):
+                    fetched.append(words)
+                    reads.append(part)
+        if failure is not None:
+            if all(words is None for words in fetched):
+                raise failure
+            if reads != self._reads:
+                self._reads = reads
+                self._find_torn(known)
         return fetched
 
-    def _values(self, known: Layout, fetched: Fetched) -> tuple[dict[str, int | None], bool, bool]:
-        """Return the columns, whether a model is missing, and whether a scale factor was unusable.
+    def _in_parts(
+        self, known: Layout, read: Read, error: ReadFailed
+    ) -> list[tuple[Read, tuple[int, ...] | None]]:
+        """Return the parts of a refused read; the read itself when dividing it gives nothing."""
+        divisions = self._divisions.get(read, 0)
+        may_divide = isinstance(error, DeviceRefused) and error.code in TOO_LARGE
+        # The common model is read along where it costs nothing, and not for its own sake.
+        parts = tuple(
+            part
+            for part in divided(read, known.extents)
+            if any(
+                part.address < p.extent.end and p.extent.address < part.end for p in known.models
+            )
+        )
+        if not may_divide or divisions >= MOST_DIVISIONS or parts == (read,):
+            return [(read, None)]
+        found: list[tuple[Read, tuple[int, ...] | None]] = []
+        for part in parts:
+            self._divisions[part] = divisions + 1
+            try:
+                found.append((part, self._ask(known, part)))
+            except Unreachable:
+                raise
+            except ReadFailed as refusal:
+                found += self._in_parts(known, part, refusal)
+        if any(words is not None for _, words in found):
+            return found
+        self._divisions[read] = MOST_DIVISIONS
+        return [(read, None)]
+
+    def _ask(self, known: Layout, read: Read) -> tuple[int, ...]:
+        return self._source.read(known.chain.unit, read.address, read.count)
+
+    def _check(self, known: Layout, fetched: Fetched) -> None:
+        """Compare both ends of the chain with what they were, as far as the reads hold them.
+
+        After a failure or at a new connection what they do not hold is asked for.
+
+        Raises:
+            LayoutChanged: an end is not what it was.
+        """
+        missing: list[Expected] = []
+        for end in known.ends:
+            words = extract(self._reads, fetched, Extent(end.address, len(end.words)))
+            if words is None:
+                missing.append(end)
+            elif words != end.words:
+                raise LayoutChanged(f"reading {len(words)} registers at {end.address}: not as ever")
+        if self._is_checked:
+            return
+        reads = _joined(missing)
+        try:
+            asked = [self._ask(known, read) for read in reads]
+        except Busy:
+            raise
+        except DeviceRefused as error:
+            raise LayoutChanged(f"checking the layout: {error}") from error
+        for end in missing:
+            words = extract(reads, asked, Extent(end.address, len(end.words)))
+            if words != end.words:
+                raise LayoutChanged(f"reading the layout at {end.address}: not as ever")
+        self._is_checked = True
+
+    def _values(self, known: Layout, fetched: Fetched) -> tuple[Columns, bool, bool]:
+        """Return the columns, whether a model is missing, and whether a value was refused.
 
         Raises:
             LayoutChanged: a model does not start with its own number and length.
         """
-        values: dict[str, int | None] = {}
-        has_gap = has_bad_scale = False
+        values: Columns = {}
+        gaps: set[int] = set()
+        is_doubtful = False
         for polled in known.models:
-            words = extract(known.reads, fetched, polled.extent)
-            if words is None or not self._has_steady_scales(known, polled, words):
-                has_gap = True
+            words = extract(self._reads, fetched, polled.extent)
+            if words is None:
+                gaps.add(polled.model.address)
                 continue
             if words[:2] != (polled.model.id, polled.model.length):
-                self._layout = None
                 raise LayoutChanged(f"reading model {polled.model.id}: something else is there")
+            refused = self._moved(known, polled, words)
             for column in polled.columns:
-                try:
-                    values[column.column] = column.value(words)
-                except ScaleUnusable:
-                    values[column.column] = None
-                    has_bad_scale = has_bad_scale or column.column not in SETTINGS
-        return values, has_gap, has_bad_scale
+                value, is_usable = _value(column, words)
+                is_usable = is_usable and column.column not in refused
+                values[column.column] = value if is_usable else None
+                is_doubtful = is_doubtful or not (is_usable or column.column in SETTINGS)
+        if not gaps <= self._gaps:
+            self._is_checked = False
+        self._gaps = frozenset(gaps)
+        return values, bool(gaps), is_doubtful
 
-    def _has_steady_scales(
-        self, known: Layout, polled: PolledModel, words: tuple[int, ...]
-    ) -> bool:
-        """Tell whether the scale factors of a long model are still what they were at its start."""
-        again = polled.scales_again
-        if again is None:
-            return True
+    def _moved(self, known: Layout, polled: PolledModel, words: Sequence[int]) -> frozenset[str]:
+        """Return the columns whose scale factor is not proved to be of the same instant.
+
+        Their model is longer than a read, or had to be divided: the factors are read again.
+        """
+        apart = self._torn.get(polled.model.address)
+        if apart is None:
+            return frozenset()
         try:
-            after = self._source.read(known.chain.unit, again.address, again.count)
+            after = self._ask(known, apart.again)
         except Unreachable:
             raise
         except ReadFailed:
-            return False
-        start = again.address - polled.model.address
-        return after == words[start : start + again.count]
+            return apart.columns
+        start = apart.again.address - polled.model.address
+        is_same = after == tuple(words[start : start + apart.again.count])
+        return frozenset() if is_same else apart.columns
+
+    def _turn(self, known: Layout, fetched: Fetched, name: str) -> int | None:
+        """Return where a counter begins again at 0; only asked of one that fell."""
+        if base_of(name) not in COUNTERS:
+            return None
+        for polled in known.models:
+            words = extract(self._reads, fetched, polled.extent)
+            column = _column(polled.columns, name)
+            if words is not None and column is not None:
+                return column.turns_over_at(words)
+        return None
+
+    def _look_over(self, at: int) -> None:
+        """Walk the chain once a night, after a reading; learn anew when it is not what it was."""
+        known = self._layout
+        if known is None or self._period_of(at) == self._period:
+            return
+        self._period = self._period_of(at)
+        chain = walk(self._source, known.chain.unit, known.chain.base)
+        if chain.is_cut_off and chain != known.chain:
+            self._is_checked = False
+        elif chain != known.chain:
+            self._layout = None
+
+    def _period_of(self, at: int) -> int:
+        return (at - RESCAN_AT_S) // self._rescan_s
+
+
+def _value(column: ColumnSource, words: Sequence[int]) -> tuple[int | None, bool]:
+    try:
+        return column.value(words), True
+    except ScaleUnusable:
+        return None, False
+
+
+def _column(columns: Sequence[ColumnSource], name: str) -> ColumnSource | None:
+    return next((column for column in columns if column.column == name), None)
+
+
+def _joined(ends: Sequence[Expected]) -> tuple[Read, ...]:
+    """Return few reads that hold all of these; what lies between is read along."""
+    reads: list[Read] = []
+    for read in plan(Extent(end.address, len(end.words)) for end in ends):
+        if reads and read.end - reads[-1].address <= MOST_ALONG:
+            reads[-1] = Read(reads[-1].address, read.end - reads[-1].address)
+        else:
+            reads.append(read)
+    return tuple(reads)
+
+
+def _phrase(error: ReadFailed) -> str:
+    """Return in a few words why a device is silent."""
+    match error:
+        case NoReply():
+            return "no reply"
+        case Unreachable():
+            return "no connection"
+        case ShortReply():
+            return "short reply"
+        case Busy():
+            return "busy"
+        case DeviceRefused():
+            return f"exception {error.code}"
+        case WrongDevice():
+            return "another serial number"
+        case ChainCutOff():
+            return "models broke off"
+        case LayoutChanged():
+            return "models changed"
+        case _:
+            return "no SunSpec models"

@@ -103,6 +103,17 @@ class Template:
         return words
 
 
+FLOAT_ABSENT = {"float32": 0x7FC0_0000, "float64": 0x7FF8_0000_0000_0000}
+
+
+def _absent(point: Point) -> int:
+    """Return the pattern that means "not implemented"; that of text and addresses is 0."""
+    number_type = NUMBERS.get(point.type)
+    if number_type is None:
+        return FLOAT_ABSENT.get(point.type, 0)
+    return number_type.absent or 0
+
+
 def write(words: list[int], slot: Slot, value: int | str | None) -> None:
     """Write a raw value into registers; None writes what means "not implemented"."""
     size = slot.point.size
@@ -110,7 +121,7 @@ def write(words: list[int], slot: Slot, value: int | str | None) -> None:
         data = value.encode("ascii")[: 2 * size].ljust(2 * size, b"\0")
         number = int.from_bytes(data, "big")
     elif value is None:
-        number = NUMBERS[slot.point.type].absent or 0
+        number = _absent(slot.point)
     else:
         number = value & ((1 << 16 * size) - 1)
     for i in range(size):

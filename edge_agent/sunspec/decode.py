@@ -42,9 +42,8 @@ NUMBERS: Mapping[str, NumberType] = {
     "uint64": NumberType(is_signed=False, absent=0xFFFFFFFFFFFFFFFF),
     "acc64": NumberType(is_signed=False, absent=None),
     "bitfield64": NumberType(is_signed=False, absent=0xFFFFFFFFFFFFFFFF),
-    "ipv6addr": NumberType(is_signed=False, absent=0),
 }
-FLOATS: Mapping[str, str] = {"float32": ">f", "float64": ">d"}
+FLOATS = frozenset({"float32", "float64"})
 
 
 def whole_number(
@@ -68,18 +67,28 @@ def whole_number(
 def raw(point: Point, registers: Sequence[int], offset: int) -> int | float | str | None:
     """Return what a point says, before its scale factor; None when not implemented.
 
-    Text loses only the zero bytes behind it; bytes that are no UTF-8 become replacement characters,
-    so that one bad name does not spoil a reading.
+    Text loses only the zero bytes behind it, and is not implemented when it begins with one; bytes
+    that are no UTF-8 become replacement characters, so that one bad name does not spoil a reading.
     """
     if point.type in NUMBERS:
         return whole_number(registers, offset, point.size, NUMBERS[point.type])
     if point.type == "eui48":
         return mac_address(registers[offset : offset + point.size])
-    data = struct.pack(f">{point.size}H", *registers[offset : offset + point.size])
     if point.type in FLOATS:
-        number: float = struct.unpack(FLOATS[point.type], data)[0]
-        return number if math.isfinite(number) else None
-    return data.rstrip(b"\0").decode("utf-8", errors="replace") or None
+        return floating(registers, offset, point.size)
+    data = struct.pack(f">{point.size}H", *registers[offset : offset + point.size])
+    if data[:1] == b"\0":
+        return None
+    if point.type == "ipv6addr":
+        return data.hex(":", 4).upper()
+    return data.rstrip(b"\0").decode("utf-8", errors="replace")
+
+
+def floating(registers: Sequence[int], offset: int, size: int) -> float | None:
+    """Return the float in 2 or 4 registers; None when it is no number, or without an end."""
+    data = struct.pack(f">{size}H", *registers[offset : offset + size])
+    number: float = struct.unpack(">f" if size == 2 else ">d", data)[0]
+    return number if math.isfinite(number) else None
 
 
 def mac_address(registers: Sequence[int]) -> str | None:

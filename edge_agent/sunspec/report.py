@@ -4,15 +4,15 @@ The shape is that of `sunreeve-edge read --json` and `scan --json`. It is for co
 support; the poll of telemetry (`edge_agent.poll`) reads less and decodes less.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence, Set
+from typing import Any, NamedTuple
 
-from edge_agent.source import IllegalAddress, ReadFailed, RegisterSource
+from edge_agent.source import RegisterSource
 from edge_agent.sunspec.decode import is_scale, raw, scaled
-from edge_agent.sunspec.definitions import Group, Point
+from edge_agent.sunspec.definitions import Group, Point, repetitions
 from edge_agent.sunspec.models import MODELS
-from edge_agent.sunspec.plan import Extent, extract, pieces, plan
 from edge_agent.sunspec.scan import END, MARKER, Chain, FoundModel
+from edge_agent.sunspec.whole import Fetched, fetch, one_model
 
 
 def scan_report(host: str, chain: Chain) -> dict[str, Any]:
@@ -23,10 +23,9 @@ def scan_report(host: str, chain: Chain) -> dict[str, Any]:
 
 def read_report(host: str, source: RegisterSource, chain: Chain) -> dict[str, Any]:
     """Return one reading of all models; a model that fails does not keep the others from it."""
-    registers = _registers(source, chain)
     models = [
-        _model_report(model, words, flag)
-        for model, (words, flag) in zip(chain.models, registers, strict=True)
+        _model_report(model, fetched)
+        for model, fetched in zip(chain.models, fetch(source, chain), strict=True)
     ]
     return {"host": host, "unit": chain.unit, "flags": list(chain.flags), "models": models}
 
@@ -38,9 +37,9 @@ def chain_registers(source: RegisterSource, chain: Chain) -> tuple[int, ...]:
     """
     words: tuple[int, ...] = MARKER
     for model in chain.models:
-        found, flag = _alone(source, chain.unit, Extent(model.address, 2 + model.length))
+        found, is_whole = one_model(source, chain.unit, model)
         words += found
-        if flag is not None:
+        if not is_whole:
             return words
     return (*words, END, 0)
 
@@ -54,105 +53,77 @@ def _unknown(model: FoundModel) -> list[str]:
     return [] if model.id in MODELS else ["unknown_model"]
 
 
-def _registers(source: RegisterSource, chain: Chain) -> list[tuple[tuple[int, ...], str | None]]:
-    """Fetch all models in merged reads, and alone those whose merged read failed."""
-    extents = [Extent(model.address, 2 + model.length) for model in chain.models]
-    reads = plan(
-        extent for model, extent in zip(chain.models, extents, strict=True) if model.id in MODELS
-    )
-    fetched: list[tuple[int, ...] | None] = []
-    for read in reads:
-        try:
-            fetched.append(source.read(chain.unit, read.address, read.count))
-        except ReadFailed:
-            fetched.append(None)
-    found: list[tuple[tuple[int, ...], str | None]] = []
-    for model, extent in zip(chain.models, extents, strict=True):
-        if model.id not in MODELS:
-            found.append(((), None))
-            continue
-        words = extract(reads, fetched, extent)
-        found.append((words, None) if words is not None else _alone(source, chain.unit, extent))
-    return found
-
-
-def _alone(source: RegisterSource, unit: int, extent: Extent) -> tuple[tuple[int, ...], str | None]:
-    """Read as much of one model as the device has; say whether that was less than all."""
-    words: tuple[int, ...] = ()
-    for piece in pieces(extent):
-        try:
-            words += source.read(unit, piece.address, piece.count)
-        except IllegalAddress:
-            return (words + _prefix(source, unit, piece.address, piece.count), "truncated")
-        except ReadFailed:
-            return (words, "read_failed")
-    return (words, None)
-
-
-def _prefix(source: RegisterSource, unit: int, address: int, count: int) -> tuple[int, ...]:
-    """Return the longest run of registers that can be read, found by halving."""
-    least, most = 0, count
-    words: tuple[int, ...] = ()
-    while most - least > 1:
-        middle = (least + most) // 2
-        try:
-            words = source.read(unit, address, middle)
-            least = middle
-        except ReadFailed:
-            most = middle
-    return words
-
-
-def _model_report(model: FoundModel, words: Sequence[int], flag: str | None) -> dict[str, Any]:
-    flags = _unknown(model) + ([flag] if flag else [])
+def _model_report(model: FoundModel, fetched: Fetched) -> dict[str, Any]:
+    flags = _unknown(model) + ([fetched.flag] if fetched.flag else [])
     points: dict[str, Any] = {}
     if model.id in MODELS:
-        points, consumed = group_points(MODELS[model.id].group, words, 0, {})
-        if consumed != 2 + model.length and flag is None:
+        reader = _Reader(fetched.words, 2 + model.length, fetched.doubtful)
+        points, consumed = reader.group(MODELS[model.id].group, 0, {})
+        if consumed != 2 + model.length and fetched.flag is None:
             flags.append("length_differs")
     return _head(model) | {"flags": flags, "points": points}
 
 
-def group_points(
-    group: Group, words: Sequence[int], start: int, outer: Mapping[str, int | None]
-) -> tuple[dict[str, Any], int]:
-    """Return the points of one repetition of a group, pads left out, and the offset behind it.
+class _Reader(NamedTuple):
+    """The registers of one model, `end` by its length, of which there may be fewer."""
 
-    `outer` has the scale factors and counts of the groups around it. Points that do not lie wholly
-    inside the registers are left out; the offset is then the one the definition asks for.
-    """
-    whole = [p for p in group.points if start + p.offset + p.size <= len(words)]
-    raws = {point.name: raw(point, words, start + point.offset) for point in whole}
-    numbers = dict(outer) | {
-        point.name: value
-        for point in whole
-        if point.type in {"sunssf", "count", "uint16"}
-        and ((value := raws[point.name]) is None or isinstance(value, int))
-    }
-    told: dict[str, Any] = {
-        point.name: _point(point, raws[point.name], numbers)
-        for point in whole
-        if point.type != "pad"
-    }
-    offset = start + group.own_length
-    for inner in group.groups:
-        entries: list[dict[str, Any]] = []
-        wanted = _repetitions(inner, numbers)
-        while (wanted is None or len(entries) < wanted) and offset < len(words):
-            entry, behind = group_points(inner, words, offset, numbers)
-            if behind > len(words) or behind == offset:
+    words: Sequence[int]
+    end: int
+    doubtful: Set[int]
+
+    def group(
+        self, group: Group, start: int, outer: Mapping[str, int | None]
+    ) -> tuple[dict[str, Any], int]:
+        """Return the points of one repetition of a group, pads left out, and the offset behind it.
+
+        `outer` has the scale factors and counts of the groups around it. Points that do not lie
+        wholly inside the registers are left out; the offset is the one the definition asks for.
+        """
+        words = self.words
+        whole = [p for p in group.points if start + p.offset + p.size <= len(words)]
+        raws = {point.name: raw(point, words, start + point.offset) for point in whole}
+        numbers = dict(outer) | {
+            point.name: value
+            for point in whole
+            if point.type in {"sunssf", "count", "uint16"}
+            and ((value := raws[point.name]) is None or isinstance(value, int))
+        }
+        told: dict[str, Any] = {
+            point.name: _point(point, raws[point.name], numbers)
+            for point in whole
+            if point.type != "pad" and start + point.offset not in self.doubtful
+        }
+        offset = start + group.own_length
+        for inner in group.groups:
+            if offset > len(words):
                 break
-            entries.append(entry)
+            entries, offset = self._entries(inner, offset, numbers)
+            told[inner.name] = (
+                entries if inner.repeats is not None else (entries[0] if entries else {})
+            )
+        return told, offset
+
+    def _entries(
+        self, group: Group, offset: int, numbers: Mapping[str, int | None]
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Return the repetitions of a group, the last perhaps in part, and the offset behind."""
+        entries: list[dict[str, Any]] = []
+        times = repetitions(group, numbers, room=self.end - offset) or 0
+        for _ in range(times):
+            if offset >= len(self.words):
+                # More of them were announced than there are: never the length that L says.
+                return entries, self.end + 1
+            entry, behind = self.group(group, offset, numbers)
+            if behind == offset:
+                break
+            if _has_points(entry):
+                entries.append(entry)
             offset = behind
-        told[inner.name] = entries if inner.repeats is not None else (entries[0] if entries else {})
-    return told, offset
+        return entries, offset
 
 
-def _repetitions(group: Group, numbers: Mapping[str, int | None]) -> int | None:
-    """Return how often a group stands there; None for as often as there is room."""
-    if isinstance(group.repeats, str):
-        return numbers.get(group.repeats) or 0
-    return 1 if group.repeats is None else (group.repeats or None)
+def _has_points(entry: Mapping[str, Any]) -> bool:
+    return any(not isinstance(told, list) and told for told in entry.values())
 
 
 def _point(

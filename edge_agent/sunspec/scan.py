@@ -7,7 +7,14 @@ found before the oddity counts.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edge_agent.source import IllegalAddress, NoReply, ReadFailed, RegisterSource, Unreachable
+from edge_agent.source import (
+    Busy,
+    DeviceRefused,
+    NoReply,
+    ReadFailed,
+    RegisterSource,
+    Unreachable,
+)
 
 BASES = (40000, 0, 50000)
 """Register addresses where the chain may start (SunSpec Device Information Model, 6.3)."""
@@ -16,7 +23,8 @@ UNITS = (1, 3, 126, 247, 2)
 MARKER = (0x5375, 0x6E53)
 """The letters `SunS`, before the first model."""
 END = 0xFFFF
-LAST_ADDRESS = 0xFFFF
+ADDRESSES = 0x10000
+"""There are so many register addresses; the last is 65535."""
 MOST_MODELS = 200
 
 
@@ -36,17 +44,27 @@ class FoundModel:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The models of one device in the order in which they stand, and what was odd about them."""
+    """The models of one device in the order in which they stand, and what was odd about them.
+
+    `is_cut_off` tells that the walk ended because asking failed, and not by what the device said:
+    asked again, it may have more.
+    """
 
     unit: int
     base: int
     models: tuple[FoundModel, ...]
     flags: tuple[str, ...] = ()
+    is_cut_off: bool = False
 
     @property
     def label(self) -> str:
         """Return the layout as it is told to the cloud: `1.103.160.802`."""
         return ".".join(str(model.id) for model in self.models)
+
+    @property
+    def end(self) -> int:
+        """Return the first register behind the models, where an end marker stands if there is."""
+        return self.models[-1].end if self.models else self.base + len(MARKER)
 
 
 def find_base(source: RegisterSource, unit: int) -> int | None:
@@ -55,14 +73,20 @@ def find_base(source: RegisterSource, unit: int) -> int | None:
     Raises:
         Unreachable: the unit does not answer at all, so other places need no asking.
     """
+    has_answered = False
     for base in BASES:
         try:
             if source.read(unit, base, 2) == MARKER:
                 return base
+            has_answered = True
+        except NoReply:
+            # Some devices say nothing about registers that they do not have.
+            if not has_answered:
+                raise
         except Unreachable:
             raise
         except ReadFailed:
-            continue
+            has_answered = True
     return None
 
 
@@ -74,33 +98,47 @@ def walk(source: RegisterSource, unit: int, base: int) -> Chain:
     """
     models: list[FoundModel] = []
     address = base + len(MARKER)
-    while len(models) < MOST_MODELS:
+    flag: str | None = "no_end_marker"
+    is_cut_off = False
+    while len(models) < MOST_MODELS and address < ADDRESSES:
         try:
-            model_id, length = source.read(unit, address, 2)
-        except IllegalAddress:
-            flag = _flag_of_last_register(source, unit, address)
-            return Chain(unit, base, tuple(models), (flag,))
-        except ReadFailed:
-            return Chain(unit, base, tuple(models), ("no_end_marker",))
-        if model_id == END:
-            return Chain(unit, base, tuple(models))
-        if model_id == 0:
-            return Chain(unit, base, tuple(models), ("end_zero",))
-        model = FoundModel(model_id, address, length)
-        if length == 0 or model.end > LAST_ADDRESS:
-            return Chain(unit, base, tuple(models), ("no_end_marker",))
-        models.append(model)
-        address = model.end
-    return Chain(unit, base, tuple(models), ("no_end_marker",))
+            head = _head(source, unit, address)
+        except ReadFailed as error:
+            is_cut_off = not _says_there_is_nothing(error)
+            break
+        if head[0] in {END, 0}:
+            flag = "end_zero" if head[0] == 0 else "end_one_register" if len(head) == 1 else None
+            break
+        if len(head) == 1 or head[1] == 0 or address + 2 + head[1] > ADDRESSES:
+            break
+        models.append(FoundModel(head[0], address, head[1]))
+        address = models[-1].end
+    flags = () if flag is None else (flag,)
+    return Chain(unit, base, tuple(models), flags, is_cut_off)
 
 
-def _flag_of_last_register(source: RegisterSource, unit: int, address: int) -> str:
-    """Some devices end with one register of 0xFFFF, behind which there is nothing to read."""
-    try:
-        (word,) = source.read(unit, address, 1)
-    except ReadFailed:
-        return "no_end_marker"
-    return {END: "end_one_register", 0: "end_zero"}.get(word, "no_end_marker")
+def _head(source: RegisterSource, unit: int, address: int) -> tuple[int, ...]:
+    """Return ID and length of a model, or what there is of them.
+
+    Some devices end with one register of 0xFFFF, behind which there is nothing to read, and some
+    refuse a read that begins in one model and ends in another.
+    """
+    if address + 2 <= ADDRESSES:
+        try:
+            return source.read(unit, address, 2)
+        except Busy:
+            raise
+        except DeviceRefused:
+            pass
+    (number,) = source.read(unit, address, 1)
+    if number in {END, 0} or address + 2 > ADDRESSES:
+        return (number,)
+    return (number, *source.read(unit, address + 1, 1))
+
+
+def _says_there_is_nothing(error: ReadFailed) -> bool:
+    """Tell whether the device means that its registers end here: most say 2, some 3 or 4."""
+    return isinstance(error, DeviceRefused) and error.code in {1, 2, 3, 4}
 
 
 def scan(source: RegisterSource, units: Iterable[int] = UNITS) -> Chain | None:
