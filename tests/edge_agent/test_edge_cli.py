@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -11,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from cloud.telemetry.chunk import decode
-from edge_agent.cli import main
-from edge_agent.outbox import Outbox
+from edge_agent.cli import MODBUS_PORT, WrongUse, _address, main
+from edge_agent.reading import Reading, Window, seal
 from edge_agent.simulator.curve import Curve
 from edge_agent.simulator.house import House, HouseSpec
 from edge_agent.simulator.image import Image
-from edge_agent.simulator.server import Server
+from edge_agent.simulator.server import Misbehaviour, Server
 
 ROOT = Path(__file__).parents[2]
 DAY = 1781938800
@@ -119,6 +120,7 @@ thing = "gw-0001"
 outbox = "{folder}/outbox.sqlite"
 poll_s = 1
 window_s = 2
+clock = "machine"
 
 [broker]
 host = "127.0.0.1"
@@ -152,6 +154,132 @@ def test_run_on_the_real_clock(capsys, host, broker, tmp_path):
     assert (code, json.loads(out)["roof"]["serial"]) == (0, "SN-1")
     code, out, _ = run(capsys, "queue", str(config))
     assert (code, json.loads(out)["kept_chunks"]) == (0, len(chunks))
-    box = Outbox(tmp_path / "outbox.sqlite")
-    assert box.depth() == 0
-    box.close()
+    assert json.loads(out)["waiting_chunks"] == json.loads(out)["asked_again"] == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("192.168.1.20", ("192.168.1.20", MODBUS_PORT)),
+        ("inverter:1502", ("inverter", 1502)),
+        ("::1", ("::1", MODBUS_PORT)),
+        ("[::1]", ("::1", MODBUS_PORT)),
+        ("[fe80::1]:1502", ("fe80::1", 1502)),
+    ],
+)
+def test_addresses(given, address):
+    assert _address(given) == address
+
+
+@pytest.mark.parametrize(
+    "given", ["", ":502", "h:", "h:0", "h:65536", "h:x", "h:²", "[]:5", "[::1]x", f"h:{'9' * 9000}"]
+)
+def test_addresses_that_are_none(given):
+    with pytest.raises(WrongUse, match="reading the address"):
+        _address(given)
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1", "nan", "1e9"])
+def test_a_time_out_that_is_none(capsys, timeout):
+    code, _, err = run(capsys, "read", "127.0.0.1:1", "--timeout", timeout)
+    assert code == 2
+    assert "--timeout goes from 0 to 60" in err
+
+
+def test_the_help_teaches(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    said = capsys.readouterr().out
+    assert "sunreeve-edge commission agent.toml -o report.html" in said
+    assert "exit codes: 0 done" in said
+    for command in ("scan", "read", "dump", "queue", "profiles", "support-bundle", "commission"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        assert len(capsys.readouterr().out.splitlines()) > 6
+
+
+def test_every_fault_is_in_the_help(capsys):
+    with pytest.raises(SystemExit):
+        main(["sim", "--help"])
+    said = capsys.readouterr().out
+    assert all(fault.value in said for fault in Misbehaviour)
+    code, _, err = run(capsys, "sim", "none.json", "--fault", "odd")
+    assert code == 2
+    assert all(fault.value in err for fault in Misbehaviour)
+
+
+def test_help_and_looking_load_little():
+    code = (
+        "import sys; from edge_agent.cli import _parser; _parser(); "
+        "print([name for name in ('asyncio', 'pymodbus', 'paho', 'ssl', 'sqlite3', 'difflib') "
+        "if name in sys.modules])"
+    )
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def waiting(tmp_path):
+    """Settings whose queue has three chunks, two of which wait."""
+    config = tmp_path / "agent.toml"
+    config.write_text(CONFIG.format(folder=tmp_path, broker=1, device=1))
+    db = sqlite3.connect(tmp_path / "outbox.sqlite")
+    db.executescript(
+        "CREATE TABLE readings (at); CREATE TABLE events (number); CREATE TABLE again (seq);"
+        "CREATE TABLE devices (name, state);"
+        "CREATE TABLE chunks (seq INTEGER PRIMARY KEY, t0, payload, acked_at);"
+    )
+    for seq in (1, 2, 3):
+        head = Window("gw-0001", "5f", seq, 3600 * seq, 60, 60, 1, {"up": seq})
+        payload = seal(head, [Reading("SN-1", 3600 * seq, 0, "1.103", {"W": seq})])
+        acked_at = 5 if seq == 1 else None
+        db.execute("INSERT INTO chunks VALUES (?, ?, ?, ?)", (seq, 3600 * seq, payload, acked_at))
+    db.commit()
+    db.close()
+    return str(config)
+
+
+def test_looking_into_the_queue(capsys, waiting, tmp_path):
+    code, out, _ = run(capsys, "queue", waiting)
+    assert (code, json.loads(out)["waiting_chunks"]) == (0, 2)
+    assert json.loads(out)["lost"] == json.loads(out)["thin"] == 0
+    code, out, _ = run(capsys, "queue", waiting, "--peek", "1")
+    assert code == 0
+    assert json.loads(out)["chunk"]["seq"] == 3
+    target = tmp_path / "chunks.jsonl"
+    code, out, _ = run(capsys, "queue", waiting, "--export", str(target))
+    assert (code, out) == (0, f"3 chunks in {target}\n")
+    lines = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [(line["seq"], line["acked_at"]) for line in lines] == [(3, None), (2, None), (1, 5)]
+    assert lines[0]["chunk"]["dev"][0]["cols"]["W"][0] == 3
+    assert run(capsys, "queue", waiting, "--peek", "0")[0] == 2
+    assert run(capsys, "queue", waiting, "--export", "/nowhere/x")[0] == 2
+    assert run(capsys, "status", waiting)[:2] == (0, "{}\n")
+
+
+def test_who_reads_our_output_may_stop(waiting):
+    command = f"{sys.executable} -m edge_agent.cli queue {waiting} --peek 2 | true"
+    done = subprocess.run(  # noqa: S602
+        command, shell=True, capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.stderr == ""
+
+
+def test_profiles(capsys, tmp_path):
+    code, out, _ = run(capsys, "profiles")
+    assert code == 0
+    assert "solaredge_battery" in out
+    code, out, _ = run(capsys, "profiles", "solaredge_battery")
+    assert code == 0
+    assert "in order\ncolumns: " in out
+    own = tmp_path / "solaredge_battery.toml"
+    source = ROOT / "edge_agent/profiles/solaredge_battery.toml"
+    own.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    assert run(capsys, "profiles", str(own))[0] == 0
+    own.write_text("nothing = 1")
+    code, _, err = run(capsys, "profiles", str(own))
+    assert (code, err.count("\n")) == (1, 1)
+    assert run(capsys, "profiles", "none")[0] == 1
