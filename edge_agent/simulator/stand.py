@@ -7,7 +7,7 @@ from edge_agent.simulator.server import LOOPBACK, Misbehaviour, Server
 
 
 def serve(image: Image, *, number: int, misbehaviour: Misbehaviour) -> int:
-    """Serve the image on a port (0: any), print where, and wait for Ctrl-C.
+    """Serve the image on a port (0: any), print where and what, and wait for Ctrl-C.
 
     Raises:
         OSError: the port is taken.
@@ -15,7 +15,10 @@ def serve(image: Image, *, number: int, misbehaviour: Misbehaviour) -> int:
     with Server(lambda: 0.0) as server:
         port = server.add(image, number)
         port.misbehaviour = misbehaviour
+        words = sum(len(block) for _, block in image.blocks)
         print(f"{LOOPBACK}:{port.number} unit {image.unit}", flush=True)  # noqa: T201
+        wrong = "" if misbehaviour is Misbehaviour.NONE else f", fault {misbehaviour.value}"
+        print(f"serving {words} registers{wrong}; Ctrl-C ends it", flush=True)  # noqa: T201
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
