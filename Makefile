@@ -113,6 +113,13 @@ bench-peers: $(READY) ## an environment for peers of the benchmarks that ours ca
 	@test -x .venv-peers/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-peers
 	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-peers/bin/python bench/peers.txt
 
+.PHONY: bench-gateway-peers
+bench-gateway-peers: $(READY) ## environments for the peers of the gateway's benchmark, one each
+	@for peer in modpoll modbus4mqtt thingsboard; do \
+	  test -x .venv-peers-$$peer/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-peers-$$peer; \
+	  $(BIN)/uv pip sync --quiet --require-hashes --python .venv-peers-$$peer/bin/python bench/peers-$$peer.txt || exit 1; \
+	done
+
 lock: lock-apart
 .PHONY: lock-apart
 lock-apart: $(READY)
@@ -120,6 +127,10 @@ lock-apart: $(READY)
 	  requirements/sam.in -o requirements/sam.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  bench/peers.in -o bench/peers.txt
+	for peer in modpoll modbus4mqtt thingsboard; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    bench/peers-$$peer.in -o bench/peers-$$peer.txt || exit 1; \
+	done
 
 # `sam build --build-in-source` calls these: the layer carries third-party code, each function our
 # own `cloud/` package only, so that path = import = path in the zip.
