@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent import settings
-from edge_agent.source import ReadFailed, RegisterSource, Unreachable
+from edge_agent.source import ReadFailed, RegisterSource, ShortReply, Unreachable
 
 DONE, NO, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
 MODBUS_PORT = 502
@@ -219,6 +219,7 @@ def _address(host: str) -> tuple[str, int]:
 
 def _open(options: argparse.Namespace) -> tuple[RegisterSource, Any]:
     from edge_agent.modbus import Registers  # noqa: PLC0415 - needs an extra
+    from edge_agent.patient import Patient  # noqa: PLC0415 - not for run
     from edge_agent.sunspec.scan import UNITS, scan  # noqa: PLC0415 - not for run
 
     name, port = _address(options.HOST)
@@ -226,9 +227,13 @@ def _open(options: argparse.Namespace) -> tuple[RegisterSource, Any]:
         raise WrongUse(f"reading unit {options.unit}: unit ids go from 0 to 255")
     if not 0 < options.timeout <= LONGEST_TIMEOUT_S:
         raise WrongUse(f"waiting {options.timeout} s: --timeout goes from 0 to 60 seconds")
-    source = Registers(name, port, options.timeout)
+    source = Patient(Registers(name, port, options.timeout))
     try:
         chain = scan(source, UNITS if options.unit is None else (options.unit,))
+    except ShortReply as error:
+        source.close()
+        hint = "the device, or what stands between, cuts its answers; switch it off and on"
+        raise ReadFailed(f"{error}; {hint}") from error
     except ReadFailed:
         source.close()
         raise

@@ -141,12 +141,13 @@ def report(
 def probe_over_modbus(device: DeviceSettings, at: int) -> FoundDevice:
     """Look at a device over Modbus/TCP, as often as it takes for a first reading."""
     from edge_agent.modbus import Registers  # noqa: PLC0415 - needs an extra
+    from edge_agent.patient import Patient  # noqa: PLC0415 - rare
 
     registers = Registers(device.host, device.port, max(device.timeout_s, 1.0))
     try:
         if device.profile:
-            return probe_profile(device, registers, at)
-        return probe_sunspec(device, registers, at)
+            return probe_profile(device, Patient(registers), at)
+        return probe_sunspec(device, Patient(registers), at)
     finally:
         registers.close()
 

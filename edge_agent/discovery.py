@@ -12,14 +12,15 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from ipaddress import IPv4Address, IPv4Network
 from queue import Empty, SimpleQueue
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from edge_agent.modbus import Registers
-from edge_agent.profile import Profile, SerialAt, read_serial
-from edge_agent.profile_file import load
 from edge_agent.settings import DeviceSettings
 from edge_agent.source import ReadFailed, RegisterSource, Unreachable
 from edge_agent.sunspec.scan import BASES, MARKER, UNITS
+
+if TYPE_CHECKING:
+    from edge_agent.profile import Profile
 
 SILENT_BEFORE_SEARCH_S = 900
 """A device that restarts, or whose network does, is back before; searching is for what moved."""
@@ -32,8 +33,8 @@ PREFIX = 24
 PRIVATE = tuple(IPv4Network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 """Networks of homes (RFC 1918)."""
 COMMON_HEAD = 2
-SERIAL_IN_COMMON = SerialAt(address=50, size=16)
-"""Point SN of model 1, from the model's ID on."""
+SERIAL_IN_COMMON = (50, 16)
+"""Point SN of model 1, from the model's ID on, and its registers."""
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class Wanted(NamedTuple):
     port: int
     serial: str
     unit: int | None = None
-    profile: Profile | None = None
+    profile: "Profile | None" = None
 
 
 def wanted(device: DeviceSettings) -> Wanted:
@@ -67,8 +68,12 @@ def wanted(device: DeviceSettings) -> Wanted:
     Raises:
         ProfileError: its profile cannot be used.
     """
-    profile = load(device.profile) if device.profile else None
-    return Wanted(device.name, device.host, device.port, device.serial, device.unit, profile)
+    found = Wanted(device.name, device.host, device.port, device.serial, device.unit)
+    if not device.profile:
+        return found
+    from edge_agent.profile_file import load  # noqa: PLC0415 - few homes have one
+
+    return found._replace(profile=load(device.profile))
 
 
 def addresses(host: str, *, prefix: int, within: Collection[IPv4Network]) -> Iterator[str]:
@@ -98,6 +103,8 @@ def takes_connection(host: str, port: int, timeout_s: float = CONNECT_S) -> bool
 def serial_at(source: RegisterSource, target: Wanted) -> str | None:
     """Return the serial number that answers, where one does the way the wanted device would."""
     if target.profile is not None:
+        from edge_agent.profile import read_serial  # noqa: PLC0415 - few homes have one
+
         try:
             return read_serial(source, target.profile, target.unit)
         except ReadFailed:
@@ -114,6 +121,9 @@ def serial_at(source: RegisterSource, target: Wanted) -> str | None:
 
 def _sunspec_serial(source: RegisterSource, unit: int) -> str:
     """Return the serial number of the common model, which is the first; empty without one."""
+    from edge_agent.profile import SerialAt  # noqa: PLC0415 - a search is rare
+
+    at = SerialAt(*SERIAL_IN_COMMON)
     for base in BASES:
         try:
             if source.read(unit, base, len(MARKER)) != MARKER:
@@ -124,7 +134,6 @@ def _sunspec_serial(source: RegisterSource, unit: int) -> str:
             continue
         common = base + len(MARKER)
         model, length = source.read(unit, common, COMMON_HEAD)
-        at = SERIAL_IN_COMMON
         if model == 1 and COMMON_HEAD + length >= at.address + at.size:
             return at.text(source.read(unit, common + at.address, at.size))
     return ""

@@ -9,7 +9,6 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from socket import SHUT_RDWR
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from typing import NamedTuple
 from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
+from pymodbus.pdu.register_message import ReadHoldingRegistersResponse
 
 from edge_agent.source import Busy, DeviceRefused, NoReply, ShortReply, Unreachable, refused
 
@@ -53,6 +53,21 @@ class Traffic(NamedTuple):
     p95_ms: int | None
 
 
+class _Answer(ReadHoldingRegistersResponse):
+    """The answer to a read, unpacked at once; pymodbus does it register by register."""
+
+    def decode(self, data: bytes) -> None:
+        """Take the registers out of what follows the function code.
+
+        Raises:
+            ModbusIOException: there are fewer bytes than the first one says.
+        """
+        size = data[0]
+        if size >= len(data):
+            raise ModbusIOException(f"{size} bytes announced, {len(data) - 1} came")
+        self.registers = list(struct.unpack_from(f">{size // 2}H", data, 1))
+
+
 class _Line:
     """One connection; it may lead to several devices, and is in use by one thread at a time."""
 
@@ -62,10 +77,16 @@ class _Line:
         self.quiet_since = time.monotonic()
         self.in_use = threading.Lock()
         self.client = ModbusTcpClient(host, port=port, retries=0, trace_packet=self._keep)
+        self.client.register(_Answer)
+        self.times_opened = 0
+        self._timeout_s = -1.0
         self._must_close = False
 
     def set_timeout(self, timeout_s: float) -> None:
         """Let connecting and each answer take so long; pymodbus keeps the number in two places."""
+        if timeout_s == self._timeout_s:
+            return
+        self._timeout_s = timeout_s
         self.client.comm_params.timeout_connect = timeout_s
         self.client.transaction.comm_params.timeout_connect = timeout_s
 
@@ -78,6 +99,7 @@ class _Line:
             is_open = bool(self.client.connect())  # type: ignore[no-untyped-call] # pymodbus' own
         except UnicodeError:  # a host name with an empty or too long part
             is_open = False
+        self.times_opened += is_open
         self.quiet_since = time.monotonic()
         return is_open
 
@@ -139,6 +161,11 @@ class Registers:
     def where(self) -> str:
         """Return the address and port."""
         return self._line.where
+
+    @property
+    def connections(self) -> int:
+        """Return how often the connection was opened; those who share it share the number, too."""
+        return self._line.times_opened
 
     def beside(self, *, timeout_s: float, pause_s: float = 0.0) -> "Registers":
         """Return the registers of another device at this address: one connection, its own times."""
@@ -214,10 +241,7 @@ class Registers:
             time.sleep(wait_s)
         asked_at = time.monotonic()
         try:
-            reply = self._transact(
-                what,
-                lambda: line.client.read_holding_registers(address, count=count, device_id=unit),
-            )
+            reply = self._transact(what, unit, address, count)
             registers = self._checked(what, reply, unit, count)
         except DeviceRefused:
             self._exceptions += 1
@@ -239,9 +263,10 @@ class Registers:
         self._took_s.append(line.quiet_since - asked_at)
         return registers
 
-    def _transact(self, what: str, ask: Callable[[], ModbusPDU]) -> ModbusPDU:
+    def _transact(self, what: str, unit: int, address: int, count: int) -> ModbusPDU:
+        line = self._line
         try:
-            return ask()
+            return line.client.read_holding_registers(address, count=count, device_id=unit)
         except ConnectionException as error:
             raise Unreachable(f"{what}: the connection broke") from error
         except ModbusIOException as error:
@@ -261,7 +286,7 @@ class Registers:
         if reply.isError():
             raise refused(f"{what}: exception {reply.exception_code}", reply.exception_code)
         if len(reply.registers) != count:
-            raise ShortReply(f"{what}: {len(reply.registers)} came")
+            raise ShortReply(f"{what}: too few registers, {len(reply.registers)} came")
         size = 2 * count
         head = HEAD.pack(reply.transaction_id, 0, size + 3, unit, READ_HOLDING_REGISTERS, size)
         rest = frame_from(self._line.received, head)

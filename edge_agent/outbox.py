@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from math import gcd
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from edge_agent import queue_file
 from edge_agent.dictionary import CLOCK_SYNCED, CLOCK_UNSYNCED, QUALITY_NAMES
@@ -61,8 +61,7 @@ Got = TypeVar("Got")
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """A message that is not acknowledged yet: its number in its table, and its bytes.
 
     `until` is the end of a chunk's window, by the clock that it was read with; 0 for an event.
@@ -73,8 +72,7 @@ class Waiting:
     until: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What became of a request: chunks put back among the waiting ones, numbers not kept."""
 
     put_back: int
@@ -99,8 +97,7 @@ class DeviceState:
     extra: Mapping[str, int | str | None] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(NamedTuple):
     """Readings of one window on one scale, as they become a chunk."""
 
     t0: int
@@ -110,8 +107,7 @@ class _Group:
     readings: Sequence[Reading]
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
+class _Ready(NamedTuple):
     """A query for the windows and scales that can be sealed, and its arguments."""
 
     query: str

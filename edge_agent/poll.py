@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from edge_agent.backoff import Backoff
 from edge_agent.dictionary import QUALITY_UNREACHABLE
-from edge_agent.quality import COUNTERS, SETTINGS, Counters, base_of, check_counters, code
+from edge_agent.quality import SETTINGS, Counters, check_counters, code
 from edge_agent.reading import Reading
 from edge_agent.source import (
     Busy,
@@ -18,6 +18,7 @@ from edge_agent.source import (
     RegisterSource,
     ShortReply,
     Unreachable,
+    connections_of,
 )
 from edge_agent.sunspec.decode import raw
 from edge_agent.sunspec.definitions import Point
@@ -28,7 +29,6 @@ from edge_agent.sunspec.layout import (
     Expected,
     Layout,
     PolledModel,
-    ScaleUnusable,
     Torn,
     back,
     front,
@@ -36,7 +36,7 @@ from edge_agent.sunspec.layout import (
     torn,
 )
 from edge_agent.sunspec.models import MODELS
-from edge_agent.sunspec.plan import Extent, Read, divided, extract, plan
+from edge_agent.sunspec.plan import Cutter, Extent, Read, divided, extract, plan
 from edge_agent.sunspec.scan import UNITS, Chain, scan, walk
 
 FIRST_PAUSE_S = 30
@@ -166,7 +166,8 @@ class Poller:
         self._cut_off: Chain | None = None
         self._layout: Layout | None = None
         self._is_checked = False
-        self._reads: list[Read] = []
+        self._connections = 0
+        self._cutter = Cutter(())
         self._divisions: dict[Read, int] = {}
         self._torn: dict[int, Torn] = {}
         self._gaps: frozenset[int] = frozenset()
@@ -228,6 +229,7 @@ class Poller:
     def _learn(self, at: int) -> Layout:
         """Scan the device, and forget the counters when it is another one than before."""
         self._layout = None
+        self._connections = connections_of(self._source)
         chain = scan(self._source, self._units)
         if chain is None:
             raise NotSunSpec(f"scanning units {self._units}: no SunSpec models found")
@@ -244,8 +246,8 @@ class Poller:
         self.serial, self.label, self.chain = serial, chain.label, chain
         ends = (*front(chain, registers), *back(chain))
         known = layout(chain, self._counts(chain), ends)
-        self._reads, self._divisions = list(known.reads), {}
-        self._find_torn(known)
+        self._divisions = {}
+        self._ask_in(known, known.reads)
         self._is_checked = True
         self._period = self._period_of(at)
         self._layout = known
@@ -268,8 +270,10 @@ class Poller:
                     found[model.address] = count
         return found
 
-    def _find_torn(self, known: Layout) -> None:
-        apart = {polled.model.address: torn(polled, self._reads) for polled in known.models}
+    def _ask_in(self, known: Layout, reads: Sequence[Read]) -> None:
+        """Fetch in these reads from now on."""
+        self._cutter = Cutter(reads)
+        apart = {polled.model.address: torn(polled, reads) for polled in known.models}
         self._torn = {address: found for address, found in apart.items() if found is not None}
 
     def _fetch(self, known: Layout) -> Fetched:
@@ -283,7 +287,7 @@ class Poller:
         fetched: list[tuple[int, ...] | None] = []
         reads: list[Read] = []
         failure: ReadFailed | None = None
-        for read in self._reads:
+        for read in self._cutter.reads:
             try:
                 fetched.append(self._ask(known, read))
                 reads.append(read)
@@ -297,9 +301,8 @@ class Poller:
         if failure is not None:
             if all(words is None for words in fetched):
                 raise failure
-            if reads != self._reads:
-                self._reads = reads
-                self._find_torn(known)
+            if tuple(reads) != self._cutter.reads:
+                self._ask_in(known, reads)
         return fetched
 
     def _in_parts(
@@ -343,9 +346,14 @@ class Poller:
         Raises:
             LayoutChanged: an end is not what it was.
         """
+        opened = connections_of(self._source)
+        if opened != self._connections:
+            # Somebody else on the same line may have opened it anew: who answers must be looked at.
+            self._connections = opened
+            self._is_checked = False
         missing: list[Expected] = []
         for end in known.ends:
-            words = extract(self._reads, fetched, Extent(end.address, len(end.words)))
+            words = self._cutter.cut(fetched, end.address, len(end.words))
             if words is None:
                 missing.append(end)
             elif words != end.words:
@@ -375,18 +383,18 @@ class Poller:
         gaps: set[int] = set()
         is_doubtful = False
         for polled in known.models:
-            words = extract(self._reads, fetched, polled.extent)
+            words = self._cutter.cut(fetched, polled.extent.address, polled.extent.count)
             if words is None:
                 gaps.add(polled.model.address)
                 continue
             if words[:2] != (polled.model.id, polled.model.length):
                 raise LayoutChanged(f"reading model {polled.model.id}: something else is there")
-            refused = self._moved(known, polled, words)
-            for column in polled.columns:
-                value, is_usable = _value(column, words)
-                is_usable = is_usable and column.column not in refused
-                values[column.column] = value if is_usable else None
-                is_doubtful = is_doubtful or not (is_usable or column.column in SETTINGS)
+            found, unusable = polled.decoder.columns(words)
+            values |= found
+            moved = self._moved(known, polled, words)
+            if moved:
+                values |= dict.fromkeys(moved)
+            is_doubtful = is_doubtful or not SETTINGS.issuperset((*unusable, *moved))
         if not gaps <= self._gaps:
             self._is_checked = False
         self._gaps = frozenset(gaps)
@@ -412,11 +420,9 @@ class Poller:
 
     def _turn(self, known: Layout, fetched: Fetched, name: str) -> int | None:
         """Return where a counter begins again at 0; only asked of one that fell."""
-        if base_of(name) not in COUNTERS:
-            return None
         for polled in known.models:
-            words = extract(self._reads, fetched, polled.extent)
             column = _column(polled.columns, name)
+            words = self._cutter.cut(fetched, polled.extent.address, polled.extent.count)
             if words is not None and column is not None:
                 return column.turns_over_at(words)
         return None
@@ -435,13 +441,6 @@ class Poller:
 
     def _period_of(self, at: int) -> int:
         return (at - RESCAN_AT_S) // self._rescan_s
-
-
-def _value(column: ColumnSource, words: Sequence[int]) -> tuple[int | None, bool]:
-    try:
-        return column.value(words), True
-    except ScaleUnusable:
-        return None, False
 
 
 def _column(columns: Sequence[ColumnSource], name: str) -> ColumnSource | None:

@@ -13,7 +13,7 @@ from edge_agent.backoff import Backoff
 from edge_agent.dictionary import QUALITY_UNREACHABLE
 from edge_agent.quality import SETTINGS, Counters, check_counters, code
 from edge_agent.reading import Reading
-from edge_agent.source import ReadFailed, RegisterSource, Unreachable
+from edge_agent.source import ReadFailed, RegisterSource, Unreachable, connections_of
 from edge_agent.sunspec.decode import NUMBERS
 from edge_agent.sunspec.plan import Extent, Read, extract
 
@@ -225,6 +225,7 @@ class ProfilePoller:
         self._rated_w = rated_w
         self._wanted_serial = wanted_serial
         self._is_identified = False
+        self._connections = 0
         self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, draw)
 
     def poll(self, at: int) -> Reading | None:
@@ -262,6 +263,9 @@ class ProfilePoller:
         if not self._is_identified:
             self._identify()
         fetched = self._fetch()
+        if connections_of(self._source) != self._connections:
+            # Somebody else on the same line has lost the connection, and this read opened it anew.
+            self._identify()
         values, has_gap, is_odd = values_of(self._profile, fetched)
         checked = check_counters(values, at, self.counters, self._rated_w, self._turn)
         self.counters = checked.counters
@@ -284,6 +288,7 @@ class ProfilePoller:
             self.counters = None
         self.serial = serial
         self._is_identified = True
+        self._connections = connections_of(self._source)
 
     def _fetch(self) -> list[tuple[int, ...] | None]:
         """Do the reads; one that the device refuses is None, silence raises."""

@@ -59,6 +59,17 @@ def base_of(column: str) -> str:
     return stem if number.isdigit() else column
 
 
+@lru_cache(1024)
+def is_counter(column: str) -> bool:
+    """Tell whether a column is an energy counter, which only ever rises."""
+    return base_of(column) in COUNTERS
+
+
+@lru_cache(1024)
+def _fault_of(column: str) -> int | None:
+    return FAULT_STATES.get(base_of(column))
+
+
 def is_asleep(values: Values) -> bool:
     """Tell whether the inverter says that it is off or sleeping.
 
@@ -75,10 +86,7 @@ def is_asleep(values: Values) -> bool:
 
 def is_faulted(values: Values) -> bool:
     """Tell whether the device, an input or the battery says that it has failed."""
-    return any(
-        value is not None and FAULT_STATES.get(base_of(name)) == value
-        for name, value in values.items()
-    )
+    return any(value is not None and value == _fault_of(name) for name, value in values.items())
 
 
 class Count(NamedTuple):
@@ -120,8 +128,7 @@ def counters_from(text: str) -> Counters | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """Values with refused counters as None, and the counters to compare the next reading with."""
 
     values: dict[str, int | None]
@@ -159,7 +166,7 @@ def check_counters(
     refused: dict[str, Count] = {}
     limit_w = LARGEST_W if rated_w is None else rated_w
     for name, value in values.items():
-        if value is None or base_of(name) not in COUNTERS:
+        if value is None or not is_counter(name):
             continue
         count = Count(at, value + turned.get(name, 0))
         before, doubted = believed.get(name), last.refused.get(name)

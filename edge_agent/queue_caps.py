@@ -8,7 +8,7 @@ oldest are dropped.
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from edge_agent.dictionary import QUALITY_UNREACHABLE
 from edge_agent.queue_file import opened
@@ -42,8 +42,7 @@ class Toll:
     thin: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """How much is kept: bytes of the file with its log, and seconds since sealing."""
 
     size_bytes: int

@@ -6,6 +6,7 @@ Nothing here is sent: a number that the disk does not know of could be used twic
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from edge_agent.dictionary import (
     CLOCK_SYNCED,
@@ -81,8 +82,7 @@ class EventRow:
         return (self.fields, self.payload, self.at, self.scale, self.boot)
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """Readings and events of one start move to another instant, and to another scale.
 
     Attributes:

@@ -162,6 +162,7 @@ def journal_tail() -> str:
 def scan_of(device: DeviceSettings) -> Mapping[str, Any]:
     """Return the models of a device, found over Modbus/TCP, or why there are none."""
     from edge_agent.modbus import Registers  # noqa: PLC0415 - needs an extra
+    from edge_agent.patient import Patient  # noqa: PLC0415 - rare
     from edge_agent.source import ReadFailed  # noqa: PLC0415 - rare
     from edge_agent.sunspec.report import scan_report  # noqa: PLC0415 - rare
     from edge_agent.sunspec.scan import UNITS, scan  # noqa: PLC0415 - rare
@@ -169,7 +170,7 @@ def scan_of(device: DeviceSettings) -> Mapping[str, Any]:
     where = f"{device.host}:{device.port}"
     if device.profile:
         return {"host": where, "profile": device.profile}
-    source = Registers(device.host, device.port, max(device.timeout_s, 1.0))
+    source = Patient(Registers(device.host, device.port, max(device.timeout_s, 1.0)))
     try:
         chain = scan(source, UNITS if device.unit is None else (device.unit,))
     except ReadFailed as error:

@@ -3,20 +3,21 @@
 What is needed at every poll is worked out here, so that a poll is: read, look up, multiply.
 """
 
+import math
+import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from edge_agent.dictionary import COLUMNS
 from edge_agent.sunspec.decode import (
     FLOATS,
-    NUMBERS,
-    NumberType,
+    LARGEST_SCALE,
+    POWERS,
+    absent_of,
+    code_of,
     fixed,
-    floating,
     is_scale,
     power_of_ten,
-    whole_number,
 )
 from edge_agent.sunspec.definitions import Placed, placed_flat
 from edge_agent.sunspec.models import MODELS
@@ -27,6 +28,8 @@ COLUMN_OF = {source: column for column in COLUMNS.values() for source in column.
 TOLD_MODELS = frozenset(int(source.partition(".")[0]) for source in COLUMN_OF)
 COMMON = 1
 NO_SCALE = 0x8000
+ABSENT_SCALE = NO_SCALE - 0x10000
+SCALE_CODE = "h"
 LIMIT = 2**63
 """Values in a chunk lie in -LIMIT .. LIMIT-1."""
 MOST_INPUTS = {160: 64, 714: 32}
@@ -37,85 +40,127 @@ PORT_COUNTS = {714: "NPrt"}
 """Where a model says how many of its ports are there; space for more may follow."""
 
 
-class ScaleUnusable(Exception):
-    """A column (the argument) has no scale factor in -10 .. 10, or no number that a chunk holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnSource:
+class ColumnSource(NamedTuple):
     """One column and the registers it comes from, as offsets from its model's ID.
 
-    `number_type` is None for a float.
+    `code` is the letter with which `struct` unpacks the number, `absent` the number that means "not
+    implemented".
     """
 
     column: str
     offset: int
     size: int
-    number_type: NumberType | None
+    code: str
+    absent: int | None
+    is_float: bool
     scale_offset: int | None
     constant_scale: int
     decimals: int
     is_accumulator: bool
-
-    def value(self, registers: Sequence[int]) -> int | None:
-        """Return the value in the dictionary's decimals; None when not implemented.
-
-        A 0 without a scale factor is how some devices leave out an accumulator: not implemented. An
-        accumulator of all ones is how some say so for one reading after a reset: not usable.
-
-        Raises:
-            ScaleUnusable: there is a number, but its scale factor is absent or out of range, or
-                makes the value too large for a chunk.
-        """
-        if self.number_type is None:
-            return self._rounded(registers)
-        number = whole_number(registers, self.offset, self.size, self.number_type)
-        if number is None:
-            return None
-        scale = self._scale(registers)
-        if number == 0 and scale is None:
-            return None
-        is_blank = self.is_accumulator and number == (1 << 16 * self.size) - 1
-        if scale is None or not is_scale(scale) or is_blank:
-            raise ScaleUnusable(self.column)
-        value = fixed(number, scale, self.decimals)
-        if not -LIMIT <= value < LIMIT:
-            raise ScaleUnusable(self.column)
-        return value
 
     def turns_over_at(self, registers: Sequence[int]) -> int | None:
         """Return where this counter begins again at 0, in the column's unit; None if it never does.
 
         Accumulators of 32 bits do, after years; those of 64 bits outlive everybody.
         """
-        scale = self._scale(registers)
-        if not self.is_accumulator or self.size != 2 or scale is None or not is_scale(scale):
+        if not self.is_accumulator or self.size != 2:
             return None
-        return fixed(1 << 32, scale, self.decimals)
-
-    def _scale(self, registers: Sequence[int]) -> int | None:
-        if self.scale_offset is None:
-            return self.constant_scale
-        word = registers[self.scale_offset]
-        return None if word == NO_SCALE else word - 0x10000 if word > NO_SCALE else word
-
-    def _rounded(self, registers: Sequence[int]) -> int | None:
-        number = floating(registers, self.offset, self.size)
-        if number is None:
-            return None
-        value = round(number * power_of_ten(self.decimals))
-        if not -LIMIT <= value < LIMIT:
-            raise ScaleUnusable(self.column)
-        return value
+        scale = self.constant_scale
+        if self.scale_offset is not None:
+            word = registers[self.scale_offset]
+            scale = word - 0x10000 if word >= NO_SCALE else word
+        return fixed(1 << 32, scale, self.decimals) if is_scale(scale) else None
 
 
-@dataclass(frozen=True, slots=True)
-class PolledModel:
+class _Step(NamedTuple):
+    """How one column is made of the fields of its model; `at` and `scale_at` count the fields.
+
+    `blank` is what an accumulator says that was reset just now.
+    """
+
+    column: str
+    at: int
+    absent: int | None
+    is_float: bool
+    scale_at: int | None
+    constant_scale: int
+    decimals: int
+    blank: int | None
+
+
+class Decoder:
+    """Makes the columns of one model out of its registers; all is unpacked at once."""
+
+    def __init__(self, sources: Sequence[ColumnSource], count: int) -> None:
+        """Prepare for these columns of a model of which `count` registers are read."""
+        fields = {source.offset: (source.code, source.size) for source in sources}
+        for source in sources:
+            if source.scale_offset is not None:
+                fields[source.scale_offset] = (SCALE_CODE, 1)
+        text, end = ">", 0
+        at: dict[int, int] = {}
+        for offset, (code, size) in sorted(fields.items()):
+            at[offset] = len(at)
+            text += f"{2 * (offset - end)}x{code}"
+            end = offset + size
+        self._registers = struct.Struct(f">{count}H")
+        self._fields = struct.Struct(text)
+        self._steps = tuple(
+            _Step(
+                column=source.column,
+                at=at[source.offset],
+                absent=source.absent,
+                is_float=source.is_float,
+                scale_at=None if source.scale_offset is None else at[source.scale_offset],
+                constant_scale=source.constant_scale,
+                decimals=source.decimals,
+                blank=(1 << 16 * source.size) - 1 if source.is_accumulator else None,
+            )
+            for source in sources
+        )
+
+    def columns(self, registers: Sequence[int]) -> tuple[dict[str, int | None], list[str]]:
+        """Return the columns in the dictionary's decimals, and which of them cannot be used.
+
+        What is not implemented is None. So is what cannot be used: there is a number, but its scale
+        factor is absent or out of range, or makes it too large for a chunk. A 0 without a scale
+        factor is how some devices leave out an accumulator: not implemented. An accumulator of all
+        ones is how some say so for one reading after a reset: not usable.
+        """
+        fields = self._fields.unpack_from(self._registers.pack(*registers))
+        found: dict[str, int | None] = {}
+        unusable: list[str] = []
+        for column, at, absent, is_float, scale_at, constant_scale, decimals, blank in self._steps:
+            found[column] = None
+            number = fields[at]
+            if is_float:
+                if not math.isfinite(number):
+                    continue
+                value = round(number * power_of_ten(decimals))
+            else:
+                if number == absent:
+                    continue
+                scale = constant_scale if scale_at is None else fields[scale_at]
+                if not -LARGEST_SCALE <= scale <= LARGEST_SCALE or number == blank:
+                    if number or scale != ABSENT_SCALE:
+                        unusable.append(column)
+                    continue
+                shift = scale + decimals
+                value = number * POWERS[shift] if shift >= 0 else fixed(number, scale, decimals)
+            if -LIMIT <= value < LIMIT:
+                found[column] = value
+            else:
+                unusable.append(column)
+        return found, unusable
+
+
+class PolledModel(NamedTuple):
     """One model of a poll: the stretch to read and the columns in it."""
 
     model: FoundModel
     extent: Extent
     columns: tuple[ColumnSource, ...]
+    decoder: Decoder
 
 
 class Torn(NamedTuple):
@@ -135,8 +180,7 @@ class Expected(NamedTuple):
     words: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """All that a poll of one device needs to know.
 
     `ends` are the marker, the first model and the serial number in front, the head of the last
@@ -262,7 +306,8 @@ def _polled(
     scales = [source.scale_offset for source in sources if source.scale_offset is not None]
     ends = [source.offset + source.size for source in sources] + [scale + 1 for scale in scales]
     cuts = tuple(model.address + place.offset for place in places)
-    return PolledModel(model, Extent(model.address, max(ends), cuts), sources)
+    extent = Extent(model.address, max(ends), cuts)
+    return PolledModel(model, extent, sources, Decoder(sources, extent.count))
 
 
 def _source(model: FoundModel, place: Placed, name: str) -> ColumnSource:
@@ -271,7 +316,9 @@ def _source(model: FoundModel, place: Placed, name: str) -> ColumnSource:
         column=name,
         offset=place.offset,
         size=point.size,
-        number_type=None if point.type in FLOATS else NUMBERS[point.type],
+        code=code_of(point.type, point.size),
+        absent=None if point.type in FLOATS else absent_of(point.type, point.size),
+        is_float=point.type in FLOATS,
         scale_offset=place.scale_offset,
         constant_scale=point.sf if isinstance(point.sf, int) else 0,
         decimals=COLUMN_OF[f"{model.id}.{point.name}"].decimals,

@@ -96,6 +96,46 @@ def divided(read: Read, extents: Iterable[Extent]) -> tuple[Read, ...]:
     return (Read(read.address, cut - read.address), Read(cut, read.end - cut))
 
 
+class Cutter:
+    """Cuts stretches out of what the reads of a plan fetched; where each lies is found once."""
+
+    def __init__(self, reads: Sequence[Read]) -> None:
+        """Prepare for these reads; their order is that of what they fetch."""
+        self.reads = tuple(reads)
+        self._places: dict[tuple[int, int], tuple[int, slice] | None] = {}
+        self._nowhere: set[tuple[int, int]] = set()
+
+    def cut(
+        self, fetched: Sequence[tuple[int, ...] | None], address: int, count: int
+    ) -> tuple[int, ...] | None:
+        """Return `count` registers from `address` on.
+
+        None when a read that they need failed (is None in `fetched`), or they are not wholly in the
+        reads.
+        """
+        key = (address, count)
+        if key in self._nowhere:
+            return None
+        if key not in self._places:
+            self._places[key] = self._place(address, count)
+        place = self._places[key]
+        if place is None:
+            return extract(self.reads, fetched, Extent(address, count))
+        words = fetched[place[0]]
+        return None if words is None else words[place[1]]
+
+    def _place(self, address: int, count: int) -> tuple[int, slice] | None:
+        """Return which read holds these registers whole, and where in it; None when none does."""
+        for i, read in enumerate(self.reads):
+            if read.holds(address, count):
+                start = address - read.address
+                return i, slice(start, start + count)
+        whole = [(0,) * read.count for read in self.reads]
+        if extract(self.reads, whole, Extent(address, count)) is None:
+            self._nowhere.add((address, count))
+        return None
+
+
 def extract(
     reads: Sequence[Read], fetched: Sequence[Sequence[int] | None], extent: Extent
 ) -> tuple[int, ...] | None:

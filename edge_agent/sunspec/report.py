@@ -4,11 +4,21 @@ The shape is that of `sunreeve-edge read --json` and `scan --json`. It is for co
 support; the poll of telemetry (`edge_agent.poll`) reads less and decodes less.
 """
 
-from collections.abc import Mapping, Sequence, Set
+import struct
+from collections.abc import Callable, Mapping, Sequence, Set
+from functools import cache
 from typing import Any, NamedTuple
 
 from edge_agent.source import RegisterSource
-from edge_agent.sunspec.decode import is_scale, raw, scaled
+from edge_agent.sunspec.decode import (
+    FLOATS,
+    NUMBERS,
+    absent_of,
+    code_of,
+    is_scale,
+    other_value,
+    scaled,
+)
 from edge_agent.sunspec.definitions import Group, Point, repetitions
 from edge_agent.sunspec.models import MODELS
 from edge_agent.sunspec.scan import END, MARKER, Chain, FoundModel
@@ -58,62 +68,149 @@ def _model_report(model: FoundModel, fetched: Fetched) -> dict[str, Any]:
     points: dict[str, Any] = {}
     if model.id in MODELS:
         reader = _Reader(fetched.words, 2 + model.length, fetched.doubtful)
-        points, consumed = reader.group(MODELS[model.id].group, 0, {})
+        points, consumed = reader.group(_shape(model.id), 0, {})
         if consumed != 2 + model.length and fetched.flag is None:
             flags.append("length_differs")
     return _head(model) | {"flags": flags, "points": points}
 
 
-class _Reader(NamedTuple):
+class _Told(NamedTuple):
+    """One point of a group, ready to be told; `at` counts the fields that are unpacked.
+
+    `kind` is None for a whole number, else the type that `other_value` and floats need.
+    """
+
+    name: str
+    at: int
+    offset: int
+    absent: int | None
+    kind: str | None
+    sf: str | int | None
+    unit: str | None
+
+
+class _Fields(NamedTuple):
+    """The points of a group that lie wholly in the registers that there are, unpacked at once.
+
+    `numbers` are the scale factors and counts on which others depend.
+    """
+
+    unpack_from: Callable[[bytes, int], tuple[Any, ...]]
+    told: tuple[_Told, ...]
+    numbers: tuple[_Told, ...]
+
+
+class _Shape:
+    """A group of a model and all that telling it needs, worked out once."""
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self.length = group.own_length
+        self.inner = tuple(_Shape(inner) for inner in group.groups)
+        self._fields: dict[int, _Fields] = {}
+        self._wanted = _names_wanted(group)
+
+    def fields(self, room: int) -> _Fields:
+        """Return the points that lie wholly in so many registers."""
+        room = max(0, min(room, self.length))
+        if room not in self._fields:
+            self._fields[room] = self._made(room)
+        return self._fields[room]
+
+    def _made(self, room: int) -> _Fields:
+        points = [point for point in self.group.points if point.offset + point.size <= room]
+        text = ">" + "".join(_code(point) for point in points)
+        told = [_told(point, at) for at, point in enumerate(points) if point.type != "pad"]
+        numbers = [
+            _told(point, at)
+            for at, point in enumerate(points)
+            if point.type in {"sunssf", "count", "uint16"} and point.name in self._wanted
+        ]
+        return _Fields(struct.Struct(text).unpack_from, tuple(told), tuple(numbers))
+
+
+@cache
+def _shape(number: int) -> _Shape:
+    return _Shape(MODELS[number].group)
+
+
+def _names_wanted(group: Group) -> frozenset[str]:
+    """Return the names of scale factors and counts that a group or one in it refers to."""
+    own = {point.sf for point in group.points if isinstance(point.sf, str)}
+    counts = {inner.repeats for inner in group.groups if isinstance(inner.repeats, str)}
+    return frozenset(own | counts).union(*(_names_wanted(inner) for inner in group.groups))
+
+
+def _code(point: Point) -> str:
+    """Return how `struct` unpacks a point; what is no number stays bytes."""
+    if point.type in FLOATS or (point.type in NUMBERS and point.type != "pad"):
+        return code_of(point.type, point.size)
+    return f"{2 * point.size}s"
+
+
+def _told(point: Point, at: int) -> _Told:
+    is_number = point.type in NUMBERS
+    return _Told(
+        name=point.name,
+        at=at,
+        offset=point.offset,
+        absent=absent_of(point.type, point.size) if is_number else None,
+        kind=None if is_number else point.type,
+        sf=point.sf,
+        unit=point.units,
+    )
+
+
+class _Reader:
     """The registers of one model, `end` by its length, of which there may be fewer."""
 
-    words: Sequence[int]
-    end: int
-    doubtful: Set[int]
+    def __init__(self, words: Sequence[int], end: int, doubtful: Set[int]) -> None:
+        self._data = struct.pack(f">{len(words)}H", *words)
+        self._count = len(words)
+        self._end = end
+        self._doubtful = doubtful
 
     def group(
-        self, group: Group, start: int, outer: Mapping[str, int | None]
+        self, shape: _Shape, start: int, outer: Mapping[str, int | None]
     ) -> tuple[dict[str, Any], int]:
         """Return the points of one repetition of a group, pads left out, and the offset behind it.
 
         `outer` has the scale factors and counts of the groups around it. Points that do not lie
         wholly inside the registers are left out; the offset is the one the definition asks for.
         """
-        words = self.words
-        whole = [p for p in group.points if start + p.offset + p.size <= len(words)]
-        raws = {point.name: raw(point, words, start + point.offset) for point in whole}
-        numbers = dict(outer) | {
-            point.name: value
-            for point in whole
-            if point.type in {"sunssf", "count", "uint16"}
-            and ((value := raws[point.name]) is None or isinstance(value, int))
-        }
-        told: dict[str, Any] = {
-            point.name: _point(point, raws[point.name], numbers)
-            for point in whole
-            if point.type != "pad" and start + point.offset not in self.doubtful
-        }
-        offset = start + group.own_length
-        for inner in group.groups:
-            if offset > len(words):
+        fields = shape.fields(self._count - start)
+        values = fields.unpack_from(self._data, 2 * start) if fields.told else ()
+        numbers = outer
+        if fields.numbers:
+            numbers = dict(outer) | {
+                name: None if values[at] == absent else values[at]
+                for name, at, _, absent, _, _, _ in fields.numbers
+            }
+        told = _points(fields.told, values, numbers)
+        for point in fields.told if self._doubtful else ():
+            if start + point.offset in self._doubtful:
+                del told[point.name]
+        offset = start + shape.length
+        for inner in shape.inner:
+            if offset > self._count:
                 break
             entries, offset = self._entries(inner, offset, numbers)
-            told[inner.name] = (
-                entries if inner.repeats is not None else (entries[0] if entries else {})
+            told[inner.group.name] = (
+                entries if inner.group.repeats is not None else (entries[0] if entries else {})
             )
         return told, offset
 
     def _entries(
-        self, group: Group, offset: int, numbers: Mapping[str, int | None]
+        self, shape: _Shape, offset: int, numbers: Mapping[str, int | None]
     ) -> tuple[list[dict[str, Any]], int]:
         """Return the repetitions of a group, the last perhaps in part, and the offset behind."""
         entries: list[dict[str, Any]] = []
-        times = repetitions(group, numbers, room=self.end - offset) or 0
+        times = repetitions(shape.group, numbers, room=self._end - offset) or 0
         for _ in range(times):
-            if offset >= len(self.words):
+            if offset >= self._count:
                 # More of them were announced than there are: never the length that L says.
-                return entries, self.end + 1
-            entry, behind = self.group(group, offset, numbers)
+                return entries, self._end + 1
+            entry, behind = self.group(shape, offset, numbers)
             if behind == offset:
                 break
             if _has_points(entry):
@@ -126,14 +223,24 @@ def _has_points(entry: Mapping[str, Any]) -> bool:
     return any(not isinstance(told, list) and told for told in entry.values())
 
 
-def _point(
-    point: Point, value: int | float | str | None, scales: Mapping[str, int | None]
+def _points(
+    points: Sequence[_Told], values: Sequence[Any], scales: Mapping[str, int | None]
 ) -> dict[str, Any]:
-    """Return a point as raw number, scaled number, unit and flags."""
-    told: dict[str, Any] = {"raw": value, "value": value, "unit": point.units, "flags": []}
-    if point.sf is None or not isinstance(value, int):
-        return told
-    scale = point.sf if isinstance(point.sf, int) else scales.get(point.sf)
-    if scale is None or not is_scale(scale):
-        return told | {"value": None, "flags": ["bad_sf"]}
-    return told | {"value": scaled(value, scale)}
+    """Return points as raw number, scaled number, unit and flags."""
+    found: dict[str, Any] = {}
+    for name, at, _, absent, kind, sf, unit in points:
+        raw = values[at]
+        if kind is not None:
+            raw = other_value(kind, raw)
+        elif raw == absent:
+            raw = None
+        value = raw
+        flags: list[str] = []
+        if sf is not None and kind is None and raw is not None:
+            scale = sf if isinstance(sf, int) else scales.get(sf)
+            if scale is None or not is_scale(scale):
+                value, flags = None, ["bad_sf"]
+            else:
+                value = scaled(raw, scale)
+        found[name] = {"raw": raw, "value": value, "unit": unit, "flags": flags}
+    return found

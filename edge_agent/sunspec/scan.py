@@ -5,7 +5,7 @@ found before the oddity counts.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from edge_agent.source import (
     Busy,
@@ -13,6 +13,7 @@ from edge_agent.source import (
     NoReply,
     ReadFailed,
     RegisterSource,
+    ShortReply,
     Unreachable,
 )
 
@@ -28,8 +29,7 @@ ADDRESSES = 0x10000
 MOST_MODELS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class FoundModel:
+class FoundModel(NamedTuple):
     """One model in the chain; `address` is the register of its ID, `length` what its L says."""
 
     id: int
@@ -42,8 +42,7 @@ class FoundModel:
         return self.address + 2 + self.length
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """The models of one device in the order in which they stand, and what was odd about them.
 
     `is_cut_off` tells that the walk ended because asking failed, and not by what the device said:
@@ -72,8 +71,10 @@ def find_base(source: RegisterSource, unit: int) -> int | None:
 
     Raises:
         Unreachable: the unit does not answer at all, so other places need no asking.
+        ShortReply: no place has it, and there was one of which not all registers came.
     """
     has_answered = False
+    short: ShortReply | None = None
     for base in BASES:
         try:
             if source.read(unit, base, 2) == MARKER:
@@ -85,8 +86,12 @@ def find_base(source: RegisterSource, unit: int) -> int | None:
                 raise
         except Unreachable:
             raise
+        except ShortReply as error:
+            short, has_answered = error, True
         except ReadFailed:
             has_answered = True
+    if short is not None:
+        raise short
     return None
 
 
@@ -146,8 +151,10 @@ def scan(source: RegisterSource, units: Iterable[int] = UNITS) -> Chain | None:
 
     Raises:
         Unreachable: there is no connection, or no unit answered anything.
+        ShortReply: no unit has one, and one answered with too few registers.
     """
     silent: NoReply | None = None
+    short: ShortReply | None = None
     answered = False
     for unit in units:
         try:
@@ -155,9 +162,14 @@ def scan(source: RegisterSource, units: Iterable[int] = UNITS) -> Chain | None:
         except NoReply as error:
             silent = error
             continue
+        except ShortReply as error:
+            short, answered = error, True
+            continue
         answered = True
         if base is not None:
             return walk(source, unit, base)
+    if short is not None:
+        raise short
     if silent is not None and not answered:
         raise silent
     return None

@@ -5,8 +5,9 @@ change comes in one read where it fits; where it does not, they are read again b
 cannot be proved is given up. A factor that is static by its definition needs no proof.
 """
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
+from itertools import takewhile
 from typing import NamedTuple
 
 from edge_agent.source import Busy, DeviceRefused, ReadFailed, RegisterSource, Unreachable
@@ -65,13 +66,58 @@ def _moves(group: Group) -> bool:
     )
 
 
+def spots_of(model: FoundModel, words: Sequence[int]) -> tuple[Spot, ...]:
+    """Return the points of a model as far as its registers tell where they stand.
+
+    They are worked out once for the same counts; most of all in a poll, whose counts never change.
+    """
+    offsets = _count_offsets(model.id)
+    if offsets is None:
+        return tuple(spots(MODELS[model.id], words, model.length))
+    counts = tuple(words[offset] if offset < len(words) else None for offset in offsets)
+    return _spots_for(model.id, model.length, offsets, counts)
+
+
+@lru_cache(256)
+def _spots_for(
+    number: int, length: int, offsets: tuple[int, ...], counts: tuple[int | None, ...]
+) -> tuple[Spot, ...]:
+    """Return the points where the counts at these offsets are such; None is a count not known."""
+    known = list(takewhile(lambda pair: pair[1] is not None, zip(offsets, counts, strict=True)))
+    words = [0] * (known[-1][0] + 1 if known else 0)
+    for offset, count in known:
+        words[offset] = count or 0
+    return tuple(spots(MODELS[number], words, length))
+
+
+@cache
+def _count_offsets(number: int) -> tuple[int, ...] | None:
+    """Return where the counts of a model's groups stand; None when they are in those groups."""
+    outermost = MODELS[number].group
+    names = _repeat_names(outermost)
+    if any(names & {point.name for point in group.points} for group in _inner(outermost)):
+        return None
+    return tuple(point.offset for point in outermost.points if point.name in names)
+
+
+def _repeat_names(group: Group) -> frozenset[str]:
+    return frozenset(inner.repeats for inner in _inner(group) if isinstance(inner.repeats, str))
+
+
+def _inner(group: Group) -> Iterator[Group]:
+    for inner in group.groups:
+        yield inner
+        yield from _inner(inner)
+
+
 class _Sheet:
     """Registers by address, each with the number of the request that it came with."""
 
     def __init__(self, source: RegisterSource, unit: int) -> None:
         self._source = source
         self._unit = unit
-        self._words: dict[int, tuple[int, int]] = {}
+        self._words: dict[int, int] = {}
+        self._request_of: dict[int, int] = {}
         self._requests = 0
         self._silences = 0
 
@@ -121,22 +167,23 @@ class _Sheet:
             raise
         self._silences = 0
         self._requests += 1
-        for i, word in enumerate(words):
-            self._words[address + i] = (word, self._requests)
+        places = range(address, address + count)
+        self._words.update(zip(places, words, strict=True))
+        self._request_of.update(dict.fromkeys(places, self._requests))
 
     def words_of(self, model: FoundModel) -> tuple[int, ...]:
-        words: list[int] = []
-        for address in range(model.address, model.end):
-            if address not in self._words:
-                break
-            words.append(self._words[address][0])
-        return tuple(words)
+        found = self._words
+        places = range(model.address, model.end)
+        try:
+            return tuple(map(found.__getitem__, places))
+        except KeyError:
+            return tuple(map(found.__getitem__, takewhile(found.__contains__, places)))
 
     def _go_on_from(self, model: FoundModel, end: int) -> int:
         """Return where the next read starts: at the model, or at the point that `end` cuts."""
         if model.address >= end or model.id not in MODELS:
             return max(model.address, end)
-        for spot in spots(MODELS[model.id], self.words_of(model), model.length):
+        for spot in spots_of(model, self.words_of(model)):
             start = model.address + spot.offset
             if start >= end:
                 break
@@ -186,11 +233,12 @@ class _Sheet:
 
     def _torn(self, model: FoundModel, words: Sequence[int]) -> list[Spot]:
         """Return the points that came with another request than their scale factor."""
-        if not has_moving_scales(model.id):
+        requests = set(map(self._request_of.get, range(model.address, model.address + len(words))))
+        if len(requests) <= 1 or not has_moving_scales(model.id):
             return []
         return [
             spot
-            for spot in spots(MODELS[model.id], words, model.length)
+            for spot in spots_of(model, words)
             if spot.scale_offset is not None
             and not spot.scale_is_static
             and max(spot.offset + spot.point.size, spot.scale_offset + 1) <= len(words)
@@ -198,7 +246,7 @@ class _Sheet:
         ]
 
     def _request(self, model: FoundModel, offset: int) -> int:
-        return self._words[model.address + offset][1]
+        return self._request_of[model.address + offset]
 
     def _are_steady(self, model: FoundModel, words: Sequence[int], torn: Sequence[Spot]) -> bool:
         """Read the scale factors of these points again and tell whether they are what they were."""

@@ -422,6 +422,7 @@ def test_the_only_function_of_pymodbus_that_asks_is_reading_holding_registers():
     }
     assert asked == {
         "read_holding_registers",
+        "register",  # of the class that unpacks an answer
         "comm_params",
         "transaction",
         "connected",

@@ -423,6 +423,21 @@ def test_the_serial_number_is_asked_for_after_every_failure_and_not_else(source)
     assert source.asked.count(100) == 2
 
 
+def test_the_serial_number_is_asked_for_when_another_device_lost_the_connection(source):
+    source.connections = 1
+    source.image = with_serial(source.profile, "SN-1")
+    one = poller(source, source.profile, wanted_serial="SN-1")
+    one.poll(AT)
+    source.connections = 2
+    assert one.poll(AT + 60).quality == 0
+    one.poll(AT + 120)
+    assert source.asked.count(100) == 2
+    source.connections = 3
+    source.image = with_serial(source.profile, "SN-2")
+    assert one.poll(AT + 180) == Reading("SN-1", AT + 180, 2, "blueprint")
+    assert one.why == "SN-2 answers there"
+
+
 def test_another_device_than_the_one_that_is_meant_is_refused(source):
     source.image = with_serial(source.profile, "SN-2")
     one = poller(source, source.profile, wanted_serial="SN-1")
