@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from edge_agent.backoff import drawn_from
-from edge_agent.certificate import certificate_days
 from edge_agent.clock import Clock, TimeKeeper, aligned
 from edge_agent.command import Configure, MalformedCommand, Resend, command_topic, parse
 from edge_agent.devices import Devices, FinderOf, OverModbus, Polled, SourceOf
@@ -19,12 +18,13 @@ from edge_agent.discovery import Finder
 from edge_agent.health import Facts, disk_free_mb, rss_mb, summary
 from edge_agent.mqtt import Uplink
 from edge_agent.news import change
-from edge_agent.outbox import MOST_WINDOWS, DeviceState, Outbox
+from edge_agent.operation.certificate import certificate_days
+from edge_agent.operation.supervision import Liveness
+from edge_agent.queue.outbox import MOST_WINDOWS, DeviceState, Outbox
 from edge_agent.reading import Event, Reading, Window
 from edge_agent.remote import Remote
 from edge_agent.sending import Sender, Told
 from edge_agent.settings import Settings
-from edge_agent.supervision import Liveness
 
 CONNECT_TIMEOUT_S = 2.0
 POLL_TIMEOUT_S = 60.0

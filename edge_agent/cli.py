@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         "poll devices and send readings until stopped",
         "CONFIG",
         more="The log goes to standard error, at the level of the settings' entry log.\n"
-        "edge_agent/systemd has a unit that runs it as a service.",
+        "edge_agent/operation/systemd has a unit that runs it as a service.",
     )
     command("check", _check, "check a settings file", "CONFIG")
     command("status", _status, "say what the agent last knew of its devices", "CONFIG")
@@ -316,11 +316,11 @@ def _check(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     checked = settings.load(Path(options.CONFIG))
-    from edge_agent import journal  # noqa: PLC0415 - only for run
     from edge_agent.agent import Agent  # noqa: PLC0415 - needs an extra
     from edge_agent.clock import SystemClock  # noqa: PLC0415 - only for run
+    from edge_agent.operation import journal  # noqa: PLC0415 - only for run
+    from edge_agent.operation.supervision import Supervisor  # noqa: PLC0415 - only for run
     from edge_agent.running import run  # noqa: PLC0415 - needs an extra
-    from edge_agent.supervision import Supervisor  # noqa: PLC0415 - only for run
 
     journal.start(checked.log, os.environ)
     clock = SystemClock(asks_kernel=checked.clock == "kernel")
@@ -339,7 +339,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from edge_agent.inspection import Inspection, QueueUnreadable  # noqa: PLC0415 - not for run
+    from edge_agent.queue.inspection import Inspection, QueueUnreadable  # noqa: PLC0415 - not for run
 
     checked = settings.load(Path(options.CONFIG))
     try:
@@ -350,7 +350,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _queue(options: argparse.Namespace) -> int:
-    from edge_agent.inspection import Inspection, QueueUnreadable  # noqa: PLC0415 - not for run
+    from edge_agent.queue.inspection import Inspection, QueueUnreadable  # noqa: PLC0415 - not for run
 
     checked = settings.load(Path(options.CONFIG))
     if options.peek is not None and options.peek < 1:
@@ -385,9 +385,9 @@ def _export(chunks: Iterable[dict[str, Any]], output: str) -> int:
 
 
 def _commission(options: argparse.Namespace) -> int:
-    from edge_agent import commission  # noqa: PLC0415 - not for run
-    from edge_agent.certificate import certificate_days  # noqa: PLC0415 - not for run
     from edge_agent.clock import SystemClock  # noqa: PLC0415 - not for run
+    from edge_agent.operation import commission  # noqa: PLC0415 - not for run
+    from edge_agent.operation.certificate import certificate_days  # noqa: PLC0415 - not for run
 
     checked = settings.load(Path(options.CONFIG))
     found = commission.report(
@@ -409,7 +409,7 @@ def _commission(options: argparse.Namespace) -> int:
 
 
 def _support_bundle(options: argparse.Namespace) -> int:
-    from edge_agent import support  # noqa: PLC0415 - not for run
+    from edge_agent.operation import support  # noqa: PLC0415 - not for run
 
     try:
         names = support.write_bundle(
@@ -425,7 +425,7 @@ def _support_bundle(options: argparse.Namespace) -> int:
 
 
 def _profiles(options: argparse.Namespace) -> int:
-    from edge_agent import profile_file  # noqa: PLC0415 - not for run
+    from edge_agent.profiles import file as profile_file  # noqa: PLC0415 - not for run
 
     if options.FILE is None:
         for name in settings.profile_names():

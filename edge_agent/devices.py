@@ -17,15 +17,15 @@ from edge_agent.health import DeviceHealth
 from edge_agent.hybrid import pv_from, pv_text, with_pv
 from edge_agent.modbus import Registers
 from edge_agent.news import Extra
-from edge_agent.outbox import DeviceState
 from edge_agent.poll import Poller
 from edge_agent.quality import counters_from, counters_text
+from edge_agent.queue.outbox import DeviceState
 from edge_agent.reading import Reading
 from edge_agent.settings import DeviceSettings
 from edge_agent.source import RegisterSource
 
 if TYPE_CHECKING:
-    from edge_agent.profile import ProfilePoller
+    from edge_agent.profiles.profile import ProfilePoller
 
 log = logging.getLogger(__name__)
 
@@ -216,10 +216,10 @@ class Devices:
         counters = counters_from(_remembered(known, "counters"))
         poller: Poller | ProfilePoller
         if device.profile:
-            from edge_agent.profile import (  # noqa: PLC0415 - few homes have one
+            from edge_agent.profiles.file import load  # noqa: PLC0415
+            from edge_agent.profiles.profile import (  # noqa: PLC0415 - few homes have one
                 ProfilePoller as ByProfile,
             )
-            from edge_agent.profile_file import load  # noqa: PLC0415
 
             poller = ByProfile(
                 source,

@@ -20,7 +20,7 @@ from edge_agent.source import ReadFailed, RegisterSource, Unreachable
 from edge_agent.sunspec.scan import BASES, MARKER, UNITS
 
 if TYPE_CHECKING:
-    from edge_agent.profile import Profile
+    from edge_agent.profiles.profile import Profile
 
 SILENT_BEFORE_SEARCH_S = 900
 """A device that restarts, or whose network does, is back before; searching is for what moved."""
@@ -71,7 +71,7 @@ def wanted(device: DeviceSettings) -> Wanted:
     found = Wanted(device.name, device.host, device.port, device.serial, device.unit)
     if not device.profile:
         return found
-    from edge_agent.profile_file import load  # noqa: PLC0415 - few homes have one
+    from edge_agent.profiles.file import load  # noqa: PLC0415 - few homes have one
 
     return found._replace(profile=load(device.profile))
 
@@ -103,7 +103,7 @@ def takes_connection(host: str, port: int, timeout_s: float = CONNECT_S) -> bool
 def serial_at(source: RegisterSource, target: Wanted) -> str | None:
     """Return the serial number that answers, where one does the way the wanted device would."""
     if target.profile is not None:
-        from edge_agent.profile import read_serial  # noqa: PLC0415 - few homes have one
+        from edge_agent.profiles.profile import read_serial  # noqa: PLC0415 - few homes have one
 
         try:
             return read_serial(source, target.profile, target.unit)
@@ -121,7 +121,7 @@ def serial_at(source: RegisterSource, target: Wanted) -> str | None:
 
 def _sunspec_serial(source: RegisterSource, unit: int) -> str:
     """Return the serial number of the common model, which is the first; empty without one."""
-    from edge_agent.profile import SerialAt  # noqa: PLC0415 - a search is rare
+    from edge_agent.profiles.profile import SerialAt  # noqa: PLC0415 - a search is rare
 
     at = SerialAt(*SERIAL_IN_COMMON)
     for base in BASES:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge_agent.dictionary import BITS, QUALITY_ASLEEP, QUALITY_OK
-from edge_agent.outbox import DeviceState
 from edge_agent.quality import base_of
+from edge_agent.queue.outbox import DeviceState
 from edge_agent.reading import Event, Reading
 
 ALARM_COLUMNS = frozenset(column.removesuffix("_n") for column in BITS) - {"ThrotSrc"}

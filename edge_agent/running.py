@@ -3,7 +3,7 @@
 import threading
 
 from edge_agent.agent import Agent
-from edge_agent.supervision import Supervisor
+from edge_agent.operation.supervision import Supervisor
 
 LONGEST_WAIT_S = 1.0
 TELL_EVERY_S = 60.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from edge_agent.backoff import Backoff
 from edge_agent.mqtt import Key, Message, Uplink
-from edge_agent.outbox import Outbox, Waiting
+from edge_agent.queue.outbox import Outbox, Waiting
 from edge_agent.settings import Settings
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0

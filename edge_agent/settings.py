@@ -299,7 +299,7 @@ def check_profiles(devices: Iterable[DeviceSettings]) -> None:
             hint = _near(device.profile, known) or f"; there are {', '.join(known) or 'none'}"
             raise SettingsError(f"{where}: there is no profile {_shown(device.profile)}{hint}")
         # Not at the top: a gateway without such devices need not know how to read one.
-        from edge_agent.profile_file import ProfileError, load  # noqa: PLC0415
+        from edge_agent.profiles.file import ProfileError, load  # noqa: PLC0415
 
         try:
             load(path.stem, path.parent)

@@ -11,13 +11,13 @@ from real_broker import until
 
 from cloud.telemetry.chunk import decode
 from edge_agent.agent import LATE_READING_S, Agent
+from edge_agent.operation.supervision import is_alive
 from edge_agent.sending import spread_s
 from edge_agent.settings import DeviceSettings
 from edge_agent.simulator.curve import Curve
 from edge_agent.simulator.faults import inverter_fault
 from edge_agent.simulator.house import APART_BATTERY, NO_SOCKETS, House, HouseSpec
 from edge_agent.simulator.server import Misbehaviour, Server
-from edge_agent.supervision import is_alive
 
 DAY = 1781938800
 """A midnight in UTC-7."""

@@ -21,7 +21,7 @@ from edge_agent.command import (
     Resend,
     parse,
 )
-from edge_agent.outbox import MOST_REQUESTS_A_DAY, Answer, Outbox
+from edge_agent.queue.outbox import MOST_REQUESTS_A_DAY, Answer, Outbox
 from edge_agent.reading import Reading, Window
 from edge_agent.simulator.curve import Curve
 from edge_agent.simulator.house import House, HouseSpec

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import commission
 from edge_agent.cli import main
-from edge_agent.commission import (
+from edge_agent.operation import commission
+from edge_agent.operation.commission import (
     Verdict,
     as_data,
     as_page,

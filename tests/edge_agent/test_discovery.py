@@ -21,7 +21,7 @@ from edge_agent.discovery import (
     wanted as wanted_of,
 )
 from edge_agent.modbus import Registers
-from edge_agent.profile_file import load
+from edge_agent.profiles.file import load
 from edge_agent.settings import DeviceSettings
 from edge_agent.simulator.image import Image
 from edge_agent.source import IllegalAddress

@@ -18,7 +18,7 @@ from cloud.telemetry.chunk import decode
 from cloud.telemetry.gaps import Resend, command_text
 from edge_agent.agent import Agent
 from edge_agent.command import command_topic
-from edge_agent.outbox import Outbox
+from edge_agent.queue.outbox import Outbox
 from edge_agent.reading import Reading, Window
 from edge_agent.settings import BrokerSettings
 

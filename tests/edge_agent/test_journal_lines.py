@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.journal import MOST_AT_ONCE, QUIET_S, OneLine, Seldom
+from edge_agent.operation.journal import MOST_AT_ONCE, QUIET_S, OneLine, Seldom
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,7 +93,7 @@ def test_an_error_is_one_line():
 
 CODE = """
 import logging, os, sys
-from edge_agent import journal
+from edge_agent.operation import journal
 status = os.fstat(2)
 environ = {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"} if sys.argv[1] == "1" else {}
 journal.start("info", environ)

@@ -8,7 +8,7 @@ from hashlib import sha256
 import pytest
 
 from cloud.telemetry.chunk import decode
-from edge_agent.outbox import Answer, DeviceState, Outbox
+from edge_agent.queue.outbox import Answer, DeviceState, Outbox
 from edge_agent.reading import Event, Reading, Window, event_text
 
 T0 = 1782000000

@@ -9,9 +9,9 @@ import pytest
 
 from cloud.telemetry.chunk import decode
 from edge_agent.dictionary import CLOCK_UNSYNCED
-from edge_agent.outbox import Outbox
-from edge_agent.queue_caps import count_rows, thin
-from edge_agent.queue_file import opened
+from edge_agent.queue.caps import count_rows, thin
+from edge_agent.queue.file import opened
+from edge_agent.queue.outbox import Outbox
 from edge_agent.reading import Reading, Window
 
 T0 = 1_782_000_000

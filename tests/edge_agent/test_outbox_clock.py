@@ -6,7 +6,7 @@ import pytest
 
 from cloud.telemetry.chunk import decode
 from edge_agent.dictionary import CLOCK_SYNCED, CLOCK_UNSYNCED
-from edge_agent.outbox import Outbox
+from edge_agent.queue.outbox import Outbox
 from edge_agent.reading import Event, Reading, Window
 
 T0 = 1_782_000_000

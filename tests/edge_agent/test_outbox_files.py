@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from cloud.telemetry.chunk import decode
 from edge_agent.dictionary import CLOCK_UNSYNCED
-from edge_agent.outbox import Answer, DeviceState, Outbox
-from edge_agent.queue_file import BLOCK, Numbers, open_file
-from edge_agent.queue_memory import MOST_EVENTS, ROWS_PER_DEVICE
+from edge_agent.queue.file import BLOCK, Numbers, open_file
+from edge_agent.queue.memory import MOST_EVENTS, ROWS_PER_DEVICE
+from edge_agent.queue.outbox import Answer, DeviceState, Outbox
 from edge_agent.reading import Event, Reading, Window
 
 ROOT = Path(__file__).parents[2]
@@ -271,7 +271,7 @@ def test_memory_holds_a_day_and_thins_what_is_older(tmp_path):
 LIMITED = """
 import resource, signal, sys
 from pathlib import Path
-from edge_agent.outbox import Outbox
+from edge_agent.queue.outbox import Outbox
 from edge_agent.reading import Reading, Window
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from edge_agent.outbox import Outbox
-from edge_agent.queue_file import opened
+from edge_agent.queue.file import opened
+from edge_agent.queue.outbox import Outbox
 from edge_agent.reading import Event, Reading, Window
 
 T0 = 1_782_000_000

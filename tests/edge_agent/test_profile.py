@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from edge_agent.dictionary import BITS, COLUMNS, ENUMS
 from edge_agent.modbus import Registers
-from edge_agent.profile import NumberAt, ProfileColumn, ProfilePoller, values_of
-from edge_agent.profile_file import FOLDER, SIZES, ProfileError, from_tables, load, names
+from edge_agent.profiles.file import FOLDER, SIZES, ProfileError, from_tables, load, names
+from edge_agent.profiles.profile import NumberAt, ProfileColumn, ProfilePoller, values_of
 from edge_agent.quality import base_of
 from edge_agent.reading import Reading
 from edge_agent.simulator.image import Image
@@ -652,7 +652,7 @@ def test_without_blocks_neighbours_are_read_together():
 
 def test_the_blueprint_uses_every_key_and_explains_it():
     text = (FOLDER / "blueprint.toml").read_text(encoding="utf-8")
-    from edge_agent.profile_file import HEAD, REGISTER, SERIAL
+    from edge_agent.profiles.file import HEAD, REGISTER, SERIAL
 
     for key in {*HEAD, *REGISTER, *SERIAL}:
         assert f"\n{key} = " in text or f"[{key}]" in text, key

@@ -25,8 +25,8 @@ from cloud.telemetry.models import Sample
 from cloud.telemetry.process import Arrival, ingest
 from edge_agent.backoff import drawn_from
 from edge_agent.poll import Poller
-from edge_agent.profile import ProfilePoller
-from edge_agent.profile_file import load as load_profile
+from edge_agent.profiles.file import load as load_profile
+from edge_agent.profiles.profile import ProfilePoller
 from edge_agent.simulator.curve import Curve
 from edge_agent.simulator.house import APART_BATTERY, NO_SOCKETS, House, HouseSpec
 from edge_agent.simulator.quiet import HouseSource

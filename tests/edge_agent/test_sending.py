@@ -11,7 +11,7 @@ from cloud.telemetry.chunk import decode
 from edge_agent.agent import Agent
 from edge_agent.backoff import drawn_from
 from edge_agent.mqtt import Uplink
-from edge_agent.outbox import Outbox
+from edge_agent.queue.outbox import Outbox
 from edge_agent.reading import Event, Reading, Window
 from edge_agent.sending import Sender, Told, spread_s
 from edge_agent.settings import BrokerSettings

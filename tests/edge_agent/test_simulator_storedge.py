@@ -4,8 +4,8 @@ import pytest
 
 from edge_agent.modbus import Registers
 from edge_agent.poll import Poller
-from edge_agent.profile import ProfilePoller
-from edge_agent.profile_file import load
+from edge_agent.profiles.file import load
+from edge_agent.profiles.profile import ProfilePoller
 from edge_agent.simulator.curve import Curve
 from edge_agent.simulator.faults import battery_fault
 from edge_agent.simulator.house import House, HouseSpec

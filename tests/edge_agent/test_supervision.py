@@ -11,9 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.supervision import ACK_LIMIT_S, TURN_LIMIT_S, Liveness, Supervisor, is_alive
+from edge_agent.operation.supervision import (
+    ACK_LIMIT_S,
+    TURN_LIMIT_S,
+    Liveness,
+    Supervisor,
+    is_alive,
+)
 
-UNIT = Path(__file__).parents[2] / "edge_agent/systemd/sunreeve-edge.service"
+UNIT = Path(__file__).parents[2] / "edge_agent/operation/systemd/sunreeve-edge.service"
 ALIVE = Liveness(1.0, 5.0, is_queue_healthy=True)
 
 

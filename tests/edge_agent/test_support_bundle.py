@@ -10,15 +10,15 @@ import pytest
 
 from edge_agent.cli import main
 from edge_agent.command import Configure
-from edge_agent.inspection import Inspection, QueueUnreadable
-from edge_agent.outbox import Outbox
+from edge_agent.operation.support import collected, masked, scan_of, scrubbed, write_bundle
+from edge_agent.queue.inspection import Inspection, QueueUnreadable
+from edge_agent.queue.outbox import Outbox
 from edge_agent.reading import Reading, Window, seal
 from edge_agent.remote import Remote
 from edge_agent.settings import load
 from edge_agent.simulator.curve import Curve
 from edge_agent.simulator.house import House, HouseSpec
 from edge_agent.simulator.server import Server
-from edge_agent.support import collected, masked, scan_of, scrubbed, write_bundle
 
 DAY = 1781938800
 SERIAL = "7E12A4F0-C3"

@@ -8,7 +8,7 @@ from cryptography import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.certificate import certificate_days
+from edge_agent.operation.certificate import certificate_days
 
 
 @pytest.mark.parametrize("last_year", [2021, 2026, 2049, 2050, 2051, 2999])

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.dictionary import BITS, COLUMNS, ENUMS
-from edge_agent.profile import FLOATS, NumberAt, Profile, ProfileColumn, SerialAt
+from edge_agent.profiles.profile import FLOATS, NumberAt, Profile, ProfileColumn, SerialAt
 from edge_agent.sunspec.decode import LARGEST_SCALE, NUMBERS
 from edge_agent.sunspec.plan import MOST_REGISTERS, Extent, Read, plan
 
-FOLDER = Path(__file__).parent / "profiles"
+FOLDER = Path(__file__).parent
 SIZES: Mapping[str, int] = {
     "uint16": 1,
     "int16": 1,

@@ -1,7 +1,7 @@
 """Polls a device that does not speak SunSpec, by a profile that says what its registers mean.
 
 The columns are those of SunSpec devices, and the same rules hold: what did not come whole, is not
-there, or cannot be, is null. Profiles are files (`edge_agent.profile_file` reads them).
+there, or cannot be, is null. Profiles are files (`edge_agent.profiles.file` reads them).
 """
 
 import math

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from edge_agent.dictionary import QUALITY_UNREACHABLE
-from edge_agent.queue_file import opened
+from edge_agent.queue.file import opened
 from edge_agent.reading import Section, Window, chunk_text, packed
 
 QUARTER_S = 900

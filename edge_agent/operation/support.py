@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.health import AGENT_VERSION, disk_free_mb
-from edge_agent.inspection import Inspection, QueueUnreadable
+from edge_agent.queue.inspection import Inspection, QueueUnreadable
 from edge_agent.remote import state_path
 from edge_agent.settings import DeviceSettings, Settings, SettingsError, load
 

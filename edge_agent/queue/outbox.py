@@ -17,11 +17,11 @@ from math import gcd
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from edge_agent import queue_file
 from edge_agent.dictionary import CLOCK_SYNCED, CLOCK_UNSYNCED, QUALITY_NAMES
-from edge_agent.queue_caps import DROP_ACKNOWLEDGED, USED_BYTES, Limits, Toll, trim
-from edge_agent.queue_file import Numbers, Trouble, trouble_of
-from edge_agent.queue_memory import (
+from edge_agent.queue import file as queue_file
+from edge_agent.queue.caps import DROP_ACKNOWLEDGED, USED_BYTES, Limits, Toll, trim
+from edge_agent.queue.file import Numbers, Trouble, trouble_of
+from edge_agent.queue.memory import (
     INSERT_EVENT,
     INSERT_ROW,
     EventRow,

@@ -7,7 +7,8 @@ repeats it (blue, amber and vermilion, which people who see no red or green can 
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from edge_agent.commission import (
+from edge_agent.health import AGENT_VERSION
+from edge_agent.operation.commission import (
     SIGNS,
     WORDS,
     FoundDevice,
@@ -17,7 +18,6 @@ from edge_agent.commission import (
     moment,
     result,
 )
-from edge_agent.health import AGENT_VERSION
 
 STYLE = """
 :root { color-scheme: light dark; --ink:#1b2127; --soft:#59636e; --paper:#fff; --line:#d5dbe1;

@@ -188,8 +188,8 @@ def probe_sunspec(device: DeviceSettings, source: RegisterSource, at: int) -> Fo
 
 def probe_profile(device: DeviceSettings, source: RegisterSource, at: int) -> FoundDevice:
     """Return one reading of a device that is read by a profile."""
-    from edge_agent.profile import ProfilePoller  # noqa: PLC0415 - rare
-    from edge_agent.profile_file import load  # noqa: PLC0415 - rare
+    from edge_agent.profiles.file import load  # noqa: PLC0415 - rare
+    from edge_agent.profiles.profile import ProfilePoller  # noqa: PLC0415 - rare
 
     path = device.profile_path
     if path is None:
@@ -447,7 +447,7 @@ def as_text(found: Report) -> str:
 
 def as_page(found: Report) -> str:
     """Return a report as one HTML page that needs nothing else."""
-    from edge_agent.commission_page import page  # noqa: PLC0415 - only this needs it
+    from edge_agent.operation.commission_page import page  # noqa: PLC0415 - only this needs it
 
     return page(found)
 
