@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
+from select import select
 from socket import SHUT_RDWR
 from typing import NamedTuple
 
@@ -31,6 +32,8 @@ FRAME_LENGTH = struct.Struct(">4xH")
 BUSY_PAUSES_S = (0.1, 0.2)
 """How long a busy device is left alone before it is asked again."""
 REMEMBERED_REQUESTS = 100
+MOST_PENDING = 8192
+"""Bytes that may wait for the rest of a frame: a frame has 260, and 4096 are taken up at once."""
 
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 """pymodbus writes a line per failed request; a device that is off for a week fills a log."""
@@ -93,7 +96,9 @@ class _Line:
     def open(self) -> bool:
         """Connect unless connected; tell whether there is a connection."""
         if self.client.connected:
-            return True
+            if self._is_quiet():
+                return True
+            self.drop()
         self.received = b""
         try:
             is_open = bool(self.client.connect())  # type: ignore[no-untyped-call] # pymodbus' own
@@ -128,9 +133,22 @@ class _Line:
         else:
             self._must_close = True
 
+    def _is_quiet(self) -> bool:
+        """Tell whether the connection is as it was left: nothing came, and nobody closed it.
+
+        Many devices close a connection on which nothing was asked for a while.
+        """
+        open_one = self.client.socket
+        try:
+            return open_one is not None and not select([open_one], [], [], 0)[0]
+        except (OSError, ValueError):
+            return False
+
     def _keep(self, is_sent: bool, data: bytes) -> bytes:  # noqa: FBT001 - pymodbus calls it so
         """Keep what came since the last question; pymodbus shows it before it takes it apart."""
         self.received = b"" if is_sent else data
+        if len(self.received) > MOST_PENDING:
+            raise ModbusIOException(f"{len(data)} bytes came that are no frame")
         return data
 
 

@@ -201,7 +201,8 @@ class Poller:
         self._source.close()
 
     def _silence(self, at: int) -> Reading | None:
-        if not self.serial:
+        # A section without models is no section: what was never met has none yet, only a `why`.
+        if not self.serial or not self.label:
             return None
         return Reading(self.serial, at, QUALITY_UNREACHABLE, self.label)
 

@@ -114,11 +114,16 @@ def test_a_device_that_is_not_wanted_is_refused(device):
     assert poller.poll(NOON + 7200).quality == 0
 
 
-def test_the_wanted_device_is_silent_before_it_was_ever_met():
-    device = Device(HOME, VALUES, "SN-2")
-    poller = Poller(device, unit=1, wanted_serial="SN-1")
-    reading = poller.poll(NOON)
-    assert (reading.serial, reading.quality, reading.layout) == ("SN-1", 2, "")
+def test_the_wanted_device_has_no_row_before_it_was_ever_met_and_then_is_silent():
+    """A section without models would make the whole chunk unreadable."""
+    other = Poller(Device(HOME, VALUES, "SN-2"), unit=1, wanted_serial="SN-1")
+    assert other.poll(NOON) is None
+    assert (other.failures, other.why) == (1, "another serial number")
+    known = Poller(
+        Device(HOME, VALUES, "SN-2"), unit=1, wanted_serial="SN-1", serial="SN-1", label="1.103"
+    )
+    reading = known.poll(NOON)
+    assert (reading.serial, reading.quality, reading.layout) == ("SN-1", 2, "1.103")
 
 
 LONGER = [(103, 0), (160, 3), (802, 0)]
