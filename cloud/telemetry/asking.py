@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 
 from cloud.kernel.change import Change, Event
 from cloud.kernel.ports import Records
-from cloud.telemetry.gaps import Resend, command_text, is_unbroken, numbered, request
+from cloud.telemetry.gaps import (
+    Numbered,
+    Resend,
+    command_text,
+    is_unbroken,
+    latest_numbering,
+    numbered,
+    request,
+)
 from cloud.telemetry.policy import ASKED_IN_VAIN, KEPT_BY_GATEWAY, TIME_TO_ARRIVE
 from cloud.telemetry.ports import Chunks, Downlink, StoredChunk
 
@@ -38,14 +46,15 @@ def ask_again(
     """
     total = 0
     for gateway_id in gateway_ids:
-        known = chunks_since(chunks, gateway_id, at - KEPT_BY_GATEWAY.on(at.date()))
-        if is_unbroken([one.sequence for one in known]):
+        stored = chunks_since(chunks, gateway_id, at - KEPT_BY_GATEWAY.on(at.date()))
+        if is_unbroken([one.sequence for one in stored]):
             continue
+        known = [numbered(one) for one in stored]
         subject = f"GATEWAY-{gateway_id}"
         events = [event for event in records.history(subject) if event.what == ASKED]
         resend = request(
             gateway_id,
-            map(numbered, known),
+            known,
             asked=[event.at for event in events],
             given_up=given_up(events, known, at=at),
             at=at,
@@ -58,21 +67,22 @@ def ask_again(
     return total
 
 
-def given_up(
-    asked: Iterable[Event], known: Iterable[StoredChunk], *, at: datetime
-) -> frozenset[int]:
+def given_up(asked: Iterable[Event], known: Iterable[Numbered], *, at: datetime) -> frozenset[int]:
     """Give the numbers that were asked for often enough in vain (T-26).
 
     A request counts once a chunk came in late enough after it: then the gateway was there to
-    answer. Several that only one and the same chunk came after count as one.
+    answer. Several that only one and the same chunk came after count as one. What was asked of a
+    queue that the gateway lost counts no more: its numbers name other chunks now.
 
     Args:
         asked: entries of the gateway's history that say what it was asked for.
         known: the chunks of its last days.
         at: now; what was asked for at this instant is only about to be answered.
     """
-    heard_at = sorted(one.received_at for one in known if one.received_at <= at)
-    since, settling = at - KEPT_BY_GATEWAY.on(at.date()), TIME_TO_ARRIVE.on(at.date())
+    current = latest_numbering(one for one in known if one.received_at <= at)
+    heard_at = sorted(one.received_at for one in current)
+    since = max(at - KEPT_BY_GATEWAY.on(at.date()), heard_at[0] if heard_at else at)
+    settling = TIME_TO_ARRIVE.on(at.date())
     heard_after: dict[int, set[int]] = {}
     for event in asked:
         # Requests to a gateway that was away wait for it together: they are one.

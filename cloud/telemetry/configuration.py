@@ -1,7 +1,7 @@
 """What a gateway may be told to do otherwise, checked as the gateway checks it; pure.
 
-The message is described in `contract/COMMANDS.md`; the messages of `contract/golden_commands` hold
-this module and the gateway to it.
+The message is described in `contract/COMMANDS.md`; the messages of `contract/golden_commands`, and
+what `contract/golden_commands_refused.json` lists, hold this module and the gateway to it.
 """
 
 import json
@@ -17,8 +17,6 @@ MOST_BYTES = 8192
 """A list of 32 devices with all their entries fits."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
 DAY_S = 86_400
-POLL_S = 60
-"""Seconds between readings where a settings file says nothing else."""
 
 _HOST = re.compile(r"[A-Za-z0-9.:_-]{1,128}", re.ASCII)
 _PROFILE = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -57,9 +55,9 @@ def configure_text(configuration: Configuration) -> bytes:
 def checked(changes: Mapping[str, Any]) -> dict[str, Any]:
     """Give the changes in the order in which they are sent.
 
-    What a gateway can only check beside its own file (whether its window is a multiple of the
-    seconds between readings, where one of the two is not sent) is left to it: it refuses and says
-    so. A profile is a name here, never the path of a file.
+    What a gateway can only check beside its own files is left to it, and it refuses and says so:
+    whether its window is a multiple of the seconds between readings, where one of the two is not
+    sent, and whether it has a profile. A profile is a name here, never the path of a file.
 
     Raises:
         BadInput: the gateway would refuse them; the message names the entry.
@@ -70,6 +68,8 @@ def checked(changes: Mapping[str, Any]) -> dict[str, Any]:
     window_s, poll_s = changes.get("window_s"), changes.get("poll_s")
     if window_s is not None and DAY_S % window_s:
         _refuse(f"window_s {window_s}", "must divide a day, such as 900 or 3600")
+    if window_s is None and poll_s is not None and DAY_S % poll_s:
+        _refuse(f"poll_s {poll_s}", "must divide a day: no window is a multiple of it")
     if window_s is not None and poll_s is not None:
         if window_s % poll_s:
             _refuse(f"window_s {window_s}", f"must be a multiple of poll_s, which is {poll_s}")
@@ -141,11 +141,16 @@ def _devices(where: str, value: Any) -> None:
         _refuse(where, f"must be a list of 1 to {MOST_DEVICES} devices")
     for place, entry in enumerate(value, 1):
         _device(f"{where} {place}", entry)
-    names = [entry["name"] for entry in value]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    _each_its_own(where, "name", value)
+    _each_its_own(where, "serial", value)
+    _attached(where, value)
+
+
+def _each_its_own(where: str, name: str, entries: Sequence[Mapping[str, Any]]) -> None:
+    values = [entry[name] for entry in entries if entry.get(name)]
+    twice = sorted({value for value in values if values.count(value) > 1})
     if twice:
-        _refuse(where, f"names {twice[0]!r} twice; give each device a name of its own")
-    _attached(where, value, names)
+        _refuse(where, f"has the {name} {twice[0]!r} twice; each device needs its own")
 
 
 def _device(where: str, entry: Any) -> None:
@@ -159,11 +164,15 @@ def _device(where: str, entry: Any) -> None:
         _DEVICE[name](f"{where}: {name}", value)
 
 
-def _attached(where: str, entries: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
-    for entry in entries:
-        inverter = entry.get("dc_of", "")
-        if inverter and (inverter == entry["name"] or inverter not in names):
-            _refuse(where, f"{entry['name']!r}: dc_of must name another device of the list")
+def _attached(where: str, entries: Sequence[Mapping[str, Any]]) -> None:
+    inverter_of = {entry["name"]: entry.get("dc_of", "") for entry in entries}
+    for name, inverter in inverter_of.items():
+        if not inverter:
+            continue
+        if inverter == name or inverter not in inverter_of:
+            _refuse(where, f"{name!r}: dc_of must name another device of the list")
+        if inverter_of[inverter]:
+            _refuse(where, f"{name!r}: dc_of names one that hangs on another; name the inverter")
 
 
 _DEVICE: Mapping[str, Callable[[str, Any], None]] = {

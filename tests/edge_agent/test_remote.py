@@ -11,12 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from edge_agent.command import Configure
-from edge_agent.remote import NOTE_EVERY_S, TRIAL_S, Remote, merged, state_path
+from edge_agent.command import Configure, MalformedCommand, parse
+from edge_agent.remote import NOTE_EVERY_S, TRIAL_S, Remote, State, in_force, merged, state_path
 from edge_agent.settings import BrokerSettings, DeviceSettings, Settings, SettingsError
 
 ROOT = Path(__file__).parents[2]
 ROOF = {"name": "roof", "host": "192.168.1.20"}
+GOLDEN_REFUSED = json.loads(
+    (ROOT / "contract" / "golden_commands_refused.json").read_text(encoding="utf-8")
+)
 
 
 def file_settings(folder: Path, **changes) -> Settings:
@@ -74,6 +77,18 @@ def test_what_is_merged_is_checked_whole(tmp_path):
 def test_what_cannot_be_merged(tmp_path, changes, says):
     with pytest.raises(SettingsError, match=says):
         merged(file_settings(tmp_path), changes)
+
+
+@pytest.mark.parametrize("changes", GOLDEN_REFUSED.values(), ids=GOLDEN_REFUSED)
+def test_what_the_cloud_refuses_is_refused_beside_every_file(tmp_path, changes):
+    """The cloud is held to the same list: it sends nothing that no gateway would take."""
+    message = {"v": 1, "do": "configure", "id": "CF-1", "set": changes}
+    for poll_s, window_s in ((60, 3600), (60, 900), (900, 900), (3600, 86_400)):
+        with pytest.raises((MalformedCommand, SettingsError)):
+            merged(
+                file_settings(tmp_path, poll_s=poll_s, window_s=window_s),
+                parse(json.dumps(message).encode()).changes,
+            )
 
 
 def test_the_owner_own_profile_may_stay(tmp_path):
@@ -266,6 +281,11 @@ def test_a_file_that_the_owner_changed_is_believed(start):
     "content",
     [b"", b"{", b"[]", b"null", b'{"v":1}', b"\xff\xfe", b"[" * 9000, b'{"good":5,"trial":null}',
      b'{"good":null,"trial":{"id":"a","set":{},"left_s":"x","starts":0},"refused":null}',
+    b'{"good":null,"trial":{"id":"a","set":{},"left_s":NaN,"starts":0},"refused":null}',
+    b'{"good":null,"trial":{"id":"a","set":{},"left_s":1e999,"starts":0},"refused":null}',
+    b'{"good":null,"trial":{"id":"a","set":{},"left_s":9,"starts":1e999},"refused":null}',
+    b'{"good":null,"trial":{"id":"a","set":{},"left_s":9,"starts":0.5},"refused":null}',
+    b'{"good":null,"trial":{"id":"a","set":{},"left_s":true,"starts":0},"refused":null}',
      b'{"good":{"id":"a","set":[]},"trial":null,"refused":null}'],
 )  # fmt: skip
 def test_a_state_that_cannot_be_read_is_set_aside(start, tmp_path, content):
@@ -426,3 +446,32 @@ class AnyOrder(RuleBasedStateMachine):
 
 AnyOrder.TestCase.settings = settings(deadline=None, max_examples=25, stateful_step_count=30)
 TestAnyOrder = AnyOrder.TestCase
+
+
+# ---------------------------------------------------------------------- looking on
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_looking_changes_nothing_and_says_which_settings_they_are(start, tmp_path):
+    own = file_settings(tmp_path)
+    assert in_force(own) == (own, "the settings file")
+    remote = start()
+    remote.begin(FAST, 0.0)
+    before = files(tmp_path)
+    tried, name = in_force(own)
+    assert (tried, name) == (remote.settings, "configuration CF-1 from afar, on trial")
+    assert files(tmp_path) == before
+    remote.polled()
+    remote.acknowledged()
+    assert in_force(own) == (remote.settings, "configuration CF-1 from afar")
+
+
+def test_what_does_not_fit_or_cannot_be_read_leaves_the_file(start, tmp_path):
+    own = file_settings(tmp_path)
+    state_path(own.outbox).write_text(State(good=BAD).text())
+    assert in_force(own) == (own, "the settings file; configuration CF-3 from afar does not fit it")
+    state_path(own.outbox).write_bytes(b"\xff")
+    assert in_force(own)[0] == own
+    assert "cannot be read" in in_force(own)[1]
+    assert state_path(own.outbox).exists(), "only the agent sets it aside"

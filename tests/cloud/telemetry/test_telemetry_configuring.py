@@ -24,9 +24,13 @@ from cloud.telemetry.gaps import Resend, command_text
 from cloud.telemetry.ports import StoredChunk
 from edge_agent.command import parse
 from edge_agent.reading import Reading, Window, seal
+from edge_agent.remote import merged
+from edge_agent.settings import BrokerSettings, DeviceSettings
+from edge_agent.settings import Settings as GatewaySettings
 
 CONTRACT = Path(__file__).parents[3] / "contract"
 GOLDEN = sorted((CONTRACT / "golden_commands").glob("*.json"))
+GOLDEN_REFUSED = json.loads((CONTRACT / "golden_commands_refused.json").read_text(encoding="utf-8"))
 SCHEMA = jsonschema.Draft202012Validator(
     json.loads((CONTRACT / "command_schema.json").read_text(encoding="utf-8"))
 )
@@ -91,7 +95,11 @@ REFUSED = {
     "no host": ({"device": [ROOF, {"name": "x"}]}, "device 2 has no host"),
     "an empty name": ({"device": [ROOF | {"name": ""}]}, "device 1: name must be"),
     "a name of blanks": ({"device": [ROOF | {"name": "  "}]}, "device 1: name must be"),
-    "one name twice": ({"device": [ROOF, ROOF]}, "names 'roof' twice"),
+    "one name twice": ({"device": [ROOF, ROOF]}, "has the name 'roof' twice"),
+    "one serial twice": (
+        {"device": [ROOF | {"serial": "S"}, {"name": "x", "host": "h", "serial": "S"}]},
+        "has the serial 'S' twice",
+    ),
     "an address with a path": ({"device": [ROOF | {"host": "x/y"}]}, "host must be an address"),
     "an address of a person": ({"device": [ROOF | {"host": "a@b"}]}, "host must be an address"),
     "port 0": ({"device": [ROOF | {"port": 0}]}, "port must be"),
@@ -105,6 +113,17 @@ REFUSED = {
     "a long serial number": ({"device": [ROOF | {"serial": "9" * 65}]}, "serial must be"),
     "an unknown entry": ({"device": [ROOF | {"password": "x"}]}, "has no entry 'password'"),
     "the battery of itself": ({"device": [ROOF | {"dc_of": "roof"}]}, "dc_of must name another"),
+    "the battery of a battery": (
+        {
+            "device": [
+                ROOF,
+                {"name": "cell", "host": "h", "dc_of": "roof"},
+                {"name": "more", "host": "h", "dc_of": "cell"},
+            ]
+        },
+        "'more': dc_of names one that hangs on another",
+    ),
+    "seconds that no window fits": ({"poll_s": 7}, "poll_s 7 must divide a day"),
     "the battery of nobody": ({"device": [ROOF | {"dc_of": "shed"}]}, "dc_of must name another"),
 }
 
@@ -115,11 +134,17 @@ def test_what_a_gateway_would_refuse_is_refused_here(changes, says):
         checked(changes)
 
 
+@pytest.mark.parametrize("changes", GOLDEN_REFUSED.values(), ids=GOLDEN_REFUSED)
+def test_what_every_gateway_refuses_is_refused_here(changes):
+    with pytest.raises(BadInput):
+        checked(changes)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         pytest.param({"window_s": 900}, id="a window alone"),
-        pytest.param({"poll_s": 7}, id="seconds alone: the gateway knows its window"),
+        pytest.param({"poll_s": 7200}, id="seconds alone: the gateway knows its window"),
         pytest.param({"window_s": 86_400, "poll_s": 60}, id="a day of minutes"),
         pytest.param({"window_s": 86_400, "poll_s": 86_400}, id="once a day"),
         pytest.param({"device": [ROOF | {"unit": 0, "timeout_s": 10, "pause_s": 0}]}, id="edges"),
@@ -158,6 +183,50 @@ def test_whatever_is_asked_for_is_refused_or_read_by_the_gateway(changes):
         return
     SCHEMA.validate(json.loads(written))
     assert parse(written).changes == wanted
+
+
+near_good_devices = st.fixed_dictionaries(
+    {"name": st.sampled_from(["roof", "cell", "shed"]), "host": st.sampled_from(["h", "a b"])},
+    optional={
+        "port": st.sampled_from([0, 1, 502, 65_535, 65_536, True]),
+        "unit": st.sampled_from([0, 255, 256, 1.0]),
+        "rated_w": st.sampled_from([0, 1, 1_000_000, 1_000_001]),
+        "timeout_s": st.sampled_from([0.04, 0.05, 10, 10.1, True]),
+        "pause_s": st.sampled_from([-1, 0, 5, 5.1]),
+        "profile": st.sampled_from(["", "solaredge_battery", "x" * 65, "x.toml"]),
+        "serial": st.sampled_from(["", "SN-1", "SN-2", "S" * 64, "S" * 65]),
+        "dc_of": st.sampled_from(["", "roof", "cell", "house"]),
+    },
+)
+near_good_changes = st.fixed_dictionaries(
+    {},
+    optional={
+        "poll_s": st.sampled_from([1, 2, 7, 60, 7200, 43_200, 50_000, 86_400]),
+        "window_s": st.sampled_from([1, 900, 3600, 7000, 86_400]),
+        "device": st.lists(near_good_devices, max_size=3),
+    },
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(near_good_changes)
+def test_what_is_sent_is_taken_by_a_gateway_whose_file_fits(changes):
+    try:
+        wanted = checked(changes)
+    except BadInput:
+        return
+    poll_s = changes.get("poll_s", changes.get("window_s", 60))
+    window_s = changes.get("window_s", poll_s)
+    owners = GatewaySettings(
+        GATEWAY,
+        Path("outbox.sqlite"),
+        BrokerSettings("127.0.0.1"),
+        (DeviceSettings("roof", "192.168.1.20"),),
+        poll_s=poll_s,
+        window_s=window_s,
+    )
+    taken = merged(owners, wanted)
+    assert (taken.poll_s, taken.window_s) == (poll_s, window_s)
 
 
 def test_all_that_can_be_changed_is_read_by_the_gateway():

@@ -293,12 +293,14 @@ class Field:
     def __init__(self) -> None:
         self.chunks, self.records, self.down = MemoryChunks(), MemoryRecords(), Down()
 
-    def arrive(self, *seqs: int, gateway: str = "gw-1", clock: int = 1) -> None:
+    def arrive(
+        self, *seqs: int, gateway: str = "gw-1", clock: int = 1, boot: str = "5f", hours: int = 0
+    ) -> None:
         for seq in seqs:
-            t0 = int((START + (seq - 1) * HOUR).timestamp()) if clock else 0
+            t0 = int((START + (hours + seq - 1) * HOUR).timestamp()) if clock else 0
             readings = [Reading("SN-1", t0, 0, "1.103", {"W": seq})]
-            payload = seal(Window(gateway, "5f", seq, t0, 900, 4, clock), readings)
-            at = START + seq * HOUR
+            payload = seal(Window(gateway, boot, seq, t0, 900, 4, clock), readings)
+            at = START + (hours + seq) * HOUR
             start = datetime.fromtimestamp(t0, UTC)
             self.chunks.put([StoredChunk(gateway, start, seq, payload, at)])
 
@@ -395,6 +397,21 @@ def test_what_a_gateway_does_not_keep_any_more_is_not_asked_for_ever():
     field.arrive(*range(46, 50))
     assert field.ask(START + 52 * HOUR) == 1
     assert parse(field.down.sent[-1][1]).ranges == ((45, 45),), "what is missing now"
+
+
+@pytest.mark.rule("T-26")
+def test_a_number_of_a_new_queue_was_never_asked_for():
+    """The gateway lost its queue and counts from 1 again; the numbers name other chunks now."""
+    field = Field()
+    field.arrive(1, 4)
+    for number in range(5, 29, 8):
+        field.arrive(*range(number, number + 8))
+        assert field.ask(START + (number + 8) * HOUR) == 2
+    field.arrive(*range(29, 37))
+    assert field.ask(START + 62 * HOUR) == 0
+    field.arrive(1, 4, 5, 6, boot="60", hours=60)
+    assert field.ask(START + 70 * HOUR) == 2
+    assert parse(field.down.sent[-1][1]).ranges == ((2, 3),)
 
 
 @pytest.mark.rule("T-26")
