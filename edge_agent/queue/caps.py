@@ -6,12 +6,11 @@ oldest are dropped.
 """
 
 import sqlite3
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from edge_agent.dictionary import QUALITY_UNREACHABLE
-from edge_agent.queue.file import opened
+from edge_agent.queue.file import is_chunk, opened
 from edge_agent.reading import Section, Window, chunk_text, packed
 
 QUARTER_S = 900
@@ -36,10 +35,11 @@ OLDEST_WAITING = "SELECT seq, payload FROM chunks WHERE acked_at IS NULL"
 
 @dataclass(slots=True)
 class Toll:
-    """What keeping within the limits cost: readings dropped, and readings thinned away."""
+    """What keeping within the limits cost: readings dropped or thinned away, events dropped."""
 
     lost: int = 0
     thin: int = 0
+    lost_events: int = 0
 
 
 class Limits(NamedTuple):
@@ -60,7 +60,6 @@ def trim(
     *,
     now: int | None,
     boot: str,
-    reserve: Callable[[int], None],
 ) -> Toll:
     """Bring the queue a bounded step nearer to its limits, within the caller's transaction.
 
@@ -69,12 +68,13 @@ def trim(
         limits: what it is held to.
         now: unix seconds, None when they are not known: then nothing is too old.
         boot: name of this start, in chunks that are written anew.
-        reserve: called with a number before it is used.
     """
     toll = Toll()
-    db.execute(
-        "DELETE FROM events WHERE number <= (SELECT max(number) FROM events) - ?", (MOST_EVENTS,)
-    )
+    toll.lost_events += db.execute(
+        "DELETE FROM events WHERE number <= (SELECT number FROM events ORDER BY number DESC "
+        "LIMIT 1 OFFSET ?)",
+        (MOST_EVENTS,),
+    ).rowcount
     if now is not None:
         _drop_too_old(db, now - limits.age_s, toll)
     for _ in range(STEPS):
@@ -82,7 +82,7 @@ def trim(
             break
         if db.execute(DROP_ACKNOWLEDGED).rowcount > 0:
             continue
-        if _thin_oldest(db, boot, reserve, toll) or _drop_oldest(db, toll):
+        if _thin_oldest(db, boot, toll) or _drop_oldest(db, toll):
             continue
         _shorten_readings(db, toll)
         break
@@ -114,9 +114,7 @@ def _drop(db: sqlite3.Connection, seq: int, payload: bytes, toll: Toll) -> None:
     db.execute("DELETE FROM chunks WHERE seq = ?", (seq,))
 
 
-def _thin_oldest(
-    db: sqlite3.Connection, boot: str, reserve: Callable[[int], None], toll: Toll
-) -> bool:
+def _thin_oldest(db: sqlite3.Connection, boot: str, toll: Toll) -> bool:
     """Write the oldest chunk that was not thinned anew, under a new number; tell whether one was.
 
     Its bytes may have been sent before, and a number always carries the same bytes. The name of
@@ -129,8 +127,11 @@ def _thin_oldest(
     if row is None:
         return False
     seq, t0, until, payload, made = row
-    message = opened(payload)
-    taken = 0 if message is None else thin(message)
+    message = opened(payload) if is_chunk(payload, seq=seq) else None
+    try:
+        taken = 0 if message is None else thin(message)
+    except (KeyError, TypeError, IndexError):  # damage
+        taken = 0
     if message is None or taken == 0:
         db.execute("UPDATE chunks SET thinned = 1 WHERE seq = ?", (seq,))
         return True
@@ -141,7 +142,6 @@ def _thin_oldest(
         (t0, until, made),
     ).lastrowid
     fresh = int(new or 0)
-    reserve(fresh)
     db.execute(
         "UPDATE chunks SET payload = ? WHERE seq = ?", (written(message, fresh, boot), fresh)
     )
@@ -151,24 +151,28 @@ def _thin_oldest(
 def _shorten_readings(db: sqlite3.Connection, toll: Toll) -> None:
     """Thin the oldest readings that are not sealed, or drop some where that was done before."""
     thinned = db.execute(
-        "DELETE FROM readings WHERE (at, serial, scale) IN (SELECT at, serial, scale FROM ("
-        "SELECT at, serial, scale, row_number() OVER (PARTITION BY scale, serial, at / ? "
+        "DELETE FROM readings WHERE (at, serial, layout, scale) IN "
+        "(SELECT at, serial, layout, scale FROM (SELECT at, serial, layout, scale, "
+        "row_number() OVER (PARTITION BY scale, serial, layout, at / ? "
         "ORDER BY quality = ?, at) AS place FROM readings) WHERE place > 1 ORDER BY at LIMIT ?)",
         (QUARTER_S, QUALITY_UNREACHABLE, ROWS),
     ).rowcount
     toll.thin += thinned
     if thinned == 0:
         toll.lost += db.execute(
-            "DELETE FROM readings WHERE (at, serial, scale) IN "
-            "(SELECT at, serial, scale FROM readings ORDER BY at LIMIT ?)",
+            "DELETE FROM readings WHERE (at, serial, layout, scale) IN "
+            "(SELECT at, serial, layout, scale FROM readings ORDER BY at LIMIT ?)",
             (ROWS // 5,),
         ).rowcount
 
 
 def count_rows(message: dict[str, Any] | None) -> int:
     """Return how many readings a chunk holds; those of one that is damaged cannot be told."""
-    sections = message["dev"] if message else ()
-    return sum(code is not None for section in sections for code in section["q"])
+    try:
+        sections = message["dev"] if message else ()
+        return sum(code is not None for section in sections for code in section["q"])
+    except (KeyError, TypeError):
+        return 0
 
 
 def thin(message: dict[str, Any]) -> int:

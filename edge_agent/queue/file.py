@@ -1,23 +1,20 @@
-"""The file of the queue: its tables, how it is opened, and what is done when it cannot be read."""
+"""The file of the queue: its tables, how it is opened, and what its errors mean."""
 
 import json
-import os
 import sqlite3
 import zlib
-from collections.abc import Iterator
-from contextlib import closing, suppress
 from enum import Enum
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from edge_agent.clock import EARLIEST_BELIEVABLE
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables, kept in the file; 0 is that of the first agents."""
-BLOCK: Final = 100
-"""Numbers that are reserved at once outside of the file."""
-MOST_NUMBER: Final = 2**53
-MOST_ASIDE: Final = 2
+MOST_INFLATED: Final = 4 * 2**20
+MOST_CHECKED: Final = 8 * 2**20
+"""A larger file is not read through when it is opened: that takes an SD card seconds. Damage in it
+is found when it is met."""
 BUSY_S: Final = 0.5
 CHECKPOINT_PAGES: Final = 256
 """The log beside the file is worked into it at 1 MB, and stays that size: room on a full disk."""
@@ -27,7 +24,7 @@ CREATE: Final = (
     """CREATE TABLE IF NOT EXISTS readings (
         at INTEGER NOT NULL, serial TEXT NOT NULL, scale TEXT NOT NULL, boot TEXT NOT NULL,
         quality INTEGER NOT NULL, layout TEXT NOT NULL, cells TEXT NOT NULL,
-        PRIMARY KEY (at, serial, scale)
+        PRIMARY KEY (at, serial, layout, scale)
     ) WITHOUT ROWID""",
     # `made` is when a chunk was sealed, NULL until the time is known, `until` its window's end.
     """CREATE TABLE IF NOT EXISTS chunks (
@@ -47,6 +44,9 @@ CREATE: Final = (
         id TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS devices (name TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID",
+    # How far a queue that was set aside is copied: `Place`.
+    """CREATE TABLE IF NOT EXISTS salvage (aside INTEGER PRIMARY KEY,
+        step INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL)""",
 )
 FROM_0: Final = (
     "ALTER TABLE readings RENAME TO readings_0",
@@ -64,6 +64,19 @@ FROM_0: Final = (
     "ALTER TABLE events ADD COLUMN scale TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE events ADD COLUMN boot TEXT NOT NULL DEFAULT ''",
 )
+FROM_1: Final = (
+    "ALTER TABLE readings RENAME TO readings_1",
+    CREATE[0],
+    "INSERT INTO readings SELECT at, serial, scale, boot, quality, layout, cells FROM readings_1",
+    "DROP TABLE readings_1",
+)
+BEGIN_ASIDE: Final = (
+    "INSERT INTO salvage VALUES (:aside, 0, 0, 0)",
+    "INSERT INTO meta VALUES ('aside_at', 0)",
+    # An acknowledgement that is on its way must not meet an event of the same number.
+    "INSERT INTO sqlite_sequence VALUES ('events', :aside << 32)",
+)
+"""What the first transaction of a queue notes of the one before it."""
 TABLES: Final = {
     "readings": "at, serial, scale, boot, quality, layout, cells",
     "chunks": "seq, t0, payload, acked_at, made, thinned, until",
@@ -72,7 +85,33 @@ TABLES: Final = {
     "requests": "id, at",
     "devices": "name, state",
     "meta": "name, value",
+    "salvage": "aside, step, low, high",
 }
+KEYS: Final = {
+    "readings": {"at", "serial", "layout", "scale"},
+    "chunks": {"seq"},
+    "events": {"number"},
+    "again": {"seq"},
+    "requests": {"id"},
+    "devices": {"name"},
+    "meta": {"name"},
+    "salvage": {"aside"},
+}
+COUNTS: Final = {
+    "readings": "SELECT count(*) FROM readings",
+    "waiting_chunks": "SELECT count(*) FROM chunks WHERE acked_at IS NULL",
+    "kept_chunks": "SELECT count(*) FROM chunks WHERE acked_at IS NOT NULL",
+    "asked_again": "SELECT count(*) FROM again",
+    "events": "SELECT count(*) FROM events",
+    "oldest_waiting_t0": "SELECT min(t0) FROM chunks WHERE acked_at IS NULL",
+    "last_seq": "SELECT max(seq) FROM chunks",
+    "last_acked_at": "SELECT max(acked_at) FROM chunks",
+}
+"""How much of what the queue holds, for people."""
+LAST_NUMBER: Final = (
+    "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'chunks' "
+    "AND typeof(seq) = 'integer'), 0), coalesce((SELECT max(seq) FROM chunks), 0))"
+)
 
 
 class Trouble(Enum):
@@ -106,14 +145,25 @@ class Damaged(sqlite3.DatabaseError):
 
 def trouble_of(error: sqlite3.Error) -> Trouble | None:
     """Return what an error says of the file; None when it is a mistake of the program."""
-    if isinstance(error, Damaged):
+    if isinstance(error, Damaged) or is_of_tables(error):
         return Trouble.DAMAGED
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else _TROUBLES.get(code & 0xFF)
 
 
-def open_file(path: Path) -> sqlite3.Connection:
+def is_of_tables(error: Exception) -> bool:
+    """Tell whether a table is not as it was made: damage, or a mistake of the program."""
+    words = str(error) if isinstance(error, sqlite3.OperationalError) else ""
+    return words.startswith(("no such ", "ON CONFLICT clause")) or "has no column" in words
+
+
+def open_file(path: Path, aside: int | None = None) -> sqlite3.Connection:
     """Open or create the file, bring its tables up to date, and look whether it is whole.
+
+    Args:
+        path: of the file.
+        aside: number of the queue that was set aside last; a new file notes that what can be read
+            of it is to be saved.
 
     Raises:
         sqlite3.Error: `trouble_of` tells what is wrong.
@@ -121,33 +171,27 @@ def open_file(path: Path) -> sqlite3.Connection:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
-    db.text_factory = _text
+    db.text_factory = text_of
     try:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
         db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         db.execute(f"PRAGMA journal_size_limit={CHECKPOINT_PAGES * 4096}")
-        _check_whole(db)
-        _bring_up_to_date(db)
+        if path.stat().st_size <= MOST_CHECKED:
+            _check_whole(db)
+        _bring_up_to_date(db, aside)
     except (sqlite3.Error, UnicodeError) as error:
         db.close()
         # Even the words of an error come from the file, and may be none.
-        if isinstance(error, UnicodeError) or trouble_of(error) is None:
+        if isinstance(error, UnicodeError) or trouble_of(error) is None or is_of_tables(error):
             raise Damaged(f"it is no queue: {error}") from error
         raise
     return db
 
 
-def _text(raw: bytes) -> str:
+def text_of(raw: bytes) -> str:
     """Return text of the file; what damage made of it is no reason to stop."""
     return raw.decode("utf-8", "replace")
-
-
-def _open_to_look(path: Path) -> sqlite3.Connection:
-    """Open a file that was set aside; nothing in it can be changed."""
-    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
-    db.text_factory = _text
-    return db
 
 
 def _check_whole(db: sqlite3.Connection) -> None:
@@ -156,7 +200,7 @@ def _check_whole(db: sqlite3.Connection) -> None:
         raise Damaged("nothing is found in it" if found is None else str(found[0]))
 
 
-def _bring_up_to_date(db: sqlite3.Connection) -> None:
+def _bring_up_to_date(db: sqlite3.Connection, aside: int | None) -> None:
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if version > VERSION:
         raise Damaged(f"its tables are of version {version}, of an agent newer than this one")
@@ -164,8 +208,12 @@ def _bring_up_to_date(db: sqlite3.Connection) -> None:
     if version < VERSION or not there.issuperset(TABLES):
         db.execute("BEGIN IMMEDIATE")
         try:
-            for statement in (FROM_0 if version == 0 and "readings" in there else ()) + CREATE:
+            older = (FROM_0, FROM_1)[version] if version < VERSION and "readings" in there else ()
+            for statement in older + CREATE:
                 db.execute(statement)
+            if aside is not None and not there:
+                for statement in BEGIN_ASIDE:
+                    db.execute(statement, {"aside": aside})
             db.execute(f"PRAGMA user_version = {VERSION}")
             db.execute("COMMIT")
         except BaseException:
@@ -174,107 +222,22 @@ def _bring_up_to_date(db: sqlite3.Connection) -> None:
             raise
     for name, columns in TABLES.items():
         db.execute(f"SELECT {columns} FROM {name} LIMIT 1")
+        keys = db.execute("SELECT name FROM pragma_table_info(?) WHERE pk > 0", (name,))
+        if {key for (key,) in keys} != KEYS[name]:
+            raise Damaged(f"its table {name} has another key")
+    db.execute("SELECT seq FROM sqlite_sequence LIMIT 1")
 
 
-def set_aside(path: Path) -> Path:
-    """Move a file that cannot be read out of the way, its log with it; return where it is now.
-
-    The last two are kept. The log goes first: beside a new file it would be taken for its own.
-
-    Raises:
-        OSError: the disk takes nothing.
-    """
-    aside = path.with_name(f"{path.name}.corrupt-{max(_asides(path), default=0) + 1}")
-    _beside(path, "-shm").unlink(missing_ok=True)
-    for suffix in ("-wal", ""):
-        with suppress(FileNotFoundError):
-            _beside(path, suffix).rename(_beside(aside, suffix))
-    for number in sorted(_asides(path))[:-MOST_ASIDE]:
-        for suffix in ("-wal", "-shm", ""):
-            path.with_name(f"{path.name}.corrupt-{number}{suffix}").unlink(missing_ok=True)
-    return aside
-
-
-def _asides(path: Path) -> list[int]:
-    ends = (one.name.rpartition("-")[2] for one in path.parent.glob(f"{path.name}.corrupt-*"))
-    return [int(end) for end in ends if end.isdecimal()]
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
-
-
-class Salvaged(NamedTuple):
-    """Rows of a damaged file that can still be read, by table."""
-
-    chunks: list[tuple[Any, ...]]
-    readings: list[tuple[Any, ...]]
-    events: list[tuple[Any, ...]]
-
-
-def salvage(aside: Path) -> Salvaged:
-    """Read what can be read of a file that was set aside: from both ends of each table."""
-    try:
-        with closing(_open_to_look(aside)) as db:
-            chunks = _rows(db, "chunks", "seq")
-            readings = _rows(db, "readings", "at")
-            events = _rows(db, "events", "number")
-    except (sqlite3.Error, UnicodeError):
-        return Salvaged([], [], [])
-    whole = [row for row in chunks if is_chunk(row[2], seq=row[0]) and type(row[1]) is int]
-    return Salvaged(whole, [row for row in readings if _is_reading(row)], events)
-
-
-def restore(db: sqlite3.Connection, saved: Salvaged) -> None:
-    """Put into a new file what was saved of the one before it, all or nothing."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        for table, rows in (
-            ("chunks", saved.chunks),
-            ("readings", saved.readings),
-            ("events", saved.events),
-        ):
-            places = ", ".join("?" * len(TABLES[table].split(",")))
-            db.executemany(
-                f"INSERT OR IGNORE INTO {table} ({TABLES[table]}) VALUES ({places})",
-                rows,
-            )
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
-
-
-def _rows(db: sqlite3.Connection, table: str, key: str) -> list[tuple[Any, ...]]:
-    found: dict[tuple[Any, ...], None] = {}
-    for order in ("ASC", "DESC"):
-        query = f"SELECT {TABLES[table]} FROM {table} ORDER BY {key} {order}"
-        for row in _until_damage(db, query):
-            if row in found and order == "DESC":
-                break
-            found[row] = None
-    return list(found)
-
-
-def _until_damage(db: sqlite3.Connection, query: str) -> Iterator[tuple[Any, ...]]:
-    with suppress(sqlite3.DatabaseError, UnicodeError):
-        yield from db.execute(query)
-
-
-def _is_reading(row: tuple[Any, ...]) -> bool:
-    try:
-        return type(json.loads(row[6])) is dict and type(row[0]) is int
-    except (TypeError, ValueError):
-        return False
-
-
-def opened(payload: bytes) -> dict[str, Any] | None:
+def opened(payload: Any) -> dict[str, Any] | None:
     """Return the message that a payload of ours holds, None when it is damaged."""
     try:
-        text = payload if payload[:1] == b"{" else zlib.decompress(payload)
-        message = json.loads(text)
-    except (TypeError, ValueError, zlib.error):
+        if payload[:1] != b"{":
+            unpacker = zlib.decompressobj()
+            payload = unpacker.decompress(payload, MOST_INFLATED)
+            if not unpacker.eof:
+                return None
+        message = json.loads(payload)
+    except (TypeError, ValueError, RecursionError, zlib.error):
         return None
     return message if isinstance(message, dict) else None
 
@@ -283,48 +246,3 @@ def is_chunk(payload: Any, *, seq: int) -> bool:
     """Tell whether bytes are a whole chunk of that number."""
     message = opened(payload) if isinstance(payload, bytes) else None
     return message is not None and message.get("seq") == seq and type(message.get("dev")) is list
-
-
-class Numbers:
-    """Which numbers may have been used, in a small file of its own beside the queue.
-
-    It says so before a number is used, a hundred ahead, so that no number is used twice when the
-    queue itself is lost.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Read the file; one that is missing or makes no sense says nothing."""
-        self._path = path
-        self.reserved = 0
-        with suppress(OSError, ValueError):
-            found = int(path.read_text("ascii"))
-            self.reserved = found if 0 < found < MOST_NUMBER else 0
-
-    def reserve(self, number: int) -> None:
-        """Make sure that the file on disk says `number` or more.
-
-        Raises:
-            OSError: the disk takes nothing; the number must not be used.
-        """
-        if number <= self.reserved:
-            return
-        ahead = number + BLOCK
-        fresh = self._path.with_name(self._path.name + ".new")
-        with fresh.open("w", encoding="ascii") as file:
-            file.write(str(ahead))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-        self.reserved = ahead
-
-    def begin_after(self, last: int) -> int:
-        """Return the number after which a queue goes on whose last one was `last`.
-
-        One that lags by more than what is reserved at once is new, or an older copy.
-        """
-        return self.reserved if last < self.reserved - BLOCK - 1 or last == 0 else last

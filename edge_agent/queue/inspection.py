@@ -2,26 +2,14 @@
 
 import json
 import sqlite3
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from edge_agent.dictionary import QUALITY_NAMES
+from edge_agent.queue.file import COUNTS, opened
 
 WAIT_S = 5.0
-MOST_INFLATED = 4 * 2**20
-
-COUNTS = {
-    "readings": "SELECT count(*) FROM readings",
-    "waiting_chunks": "SELECT count(*) FROM chunks WHERE acked_at IS NULL",
-    "kept_chunks": "SELECT count(*) FROM chunks WHERE acked_at IS NOT NULL",
-    "asked_again": "SELECT count(*) FROM again",
-    "events": "SELECT count(*) FROM events",
-    "oldest_waiting_t0": "SELECT min(t0) FROM chunks WHERE acked_at IS NULL",
-    "last_seq": "SELECT max(seq) FROM chunks",
-    "last_acked_at": "SELECT max(acked_at) FROM chunks",
-}
 
 
 class QueueUnreadable(Exception):
@@ -96,7 +84,7 @@ class Inspection:
                     "t0": t0,
                     "acked_at": acked_at,
                     "bytes": bytes_sent,
-                    "chunk": opened(bytes(payload)),
+                    "chunk": opened(payload),
                 }
         except sqlite3.Error as error:
             raise self._damaged(error) from error
@@ -108,8 +96,8 @@ class Inspection:
             QueueUnreadable: the file is damaged.
         """
         rows = self._rows("SELECT payload FROM chunks ORDER BY seq DESC LIMIT 1")
-        chunk = opened(bytes(rows[0][0])) if rows else None
-        health = chunk.get("health") if isinstance(chunk, dict) else None
+        chunk = opened(rows[0][0]) if rows else None
+        health = chunk.get("health") if chunk else None
         return health if isinstance(health, dict) else {}
 
     def integrity(self) -> str:
@@ -147,17 +135,6 @@ class Inspection:
             db.close()
             raise
         return db
-
-
-def opened(payload: bytes) -> Any:
-    """Return what a chunk says, unpacked; None when it cannot be read."""
-    try:
-        if payload[:1] != b"{":
-            unpacker = zlib.decompressobj()
-            payload = unpacker.decompress(payload, MOST_INFLATED)
-        return json.loads(payload)
-    except (zlib.error, ValueError, RecursionError):
-        return None
 
 
 def _state(text: str) -> dict[str, Any]:

@@ -4,42 +4,44 @@ What was appended survives a `kill -9` and a power cut (WAL, synchronous=FULL). 
 used twice, not even when the file is lost, and chunks stay seven days after their acknowledgement,
 so that the cloud can ask for them again: what a broker acknowledged from memory may be lost behind
 it. A disk that takes nothing and a file that cannot be read raise nothing: readings stay in memory
-meanwhile, and a new file is begun. All methods belong to one thread.
+meanwhile, and a new file is begun, into which what can be read of the old one is copied. All
+methods belong to one thread.
 """
 
 import json
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
-from math import gcd
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from edge_agent.dictionary import CLOCK_SYNCED, CLOCK_UNSYNCED, QUALITY_NAMES
-from edge_agent.queue import file as queue_file
+from edge_agent.dictionary import CLOCK_SYNCED, CLOCK_UNSYNCED
+from edge_agent.queue import aside
 from edge_agent.queue.caps import DROP_ACKNOWLEDGED, USED_BYTES, Limits, Toll, trim
-from edge_agent.queue.file import Numbers, Trouble, trouble_of
+from edge_agent.queue.file import (
+    COUNTS,
+    LAST_NUMBER,
+    Trouble,
+    is_of_tables,
+    open_file,
+    trouble_of,
+)
 from edge_agent.queue.memory import (
     INSERT_EVENT,
     INSERT_ROW,
+    NO_START,
     EventRow,
     Memory,
     Move,
     Row,
     scale_of,
 )
-from edge_agent.reading import (
-    Event,
-    Reading,
-    Window,
-    chunk_text,
-    column_rank,
-    event_text,
-    packed,
-    sections,
-)
+from edge_agent.queue.numbers import Numbers
+from edge_agent.queue.sealing import Group, groups, reading_of
+from edge_agent.reading import Event, Reading, Window, event_text, packed
 
 KEEP_SENT_S = 7 * 86_400
 """How long a chunk is kept after the broker acknowledged it."""
@@ -48,11 +50,8 @@ MOST_REQUESTS_A_DAY = 6
 """Twice as many as the cloud sends: what is more is a fault of somebody's."""
 MOST_WINDOWS = 500
 """Sealed in one call; what is left is sealed by the next."""
-MOST_BYTES, MOST_TEXT = 128 * 1024, 1024 * 1024
-"""Of a chunk as sent, and of its text: the cloud refuses what is larger."""
-MOST_CHUNK_ROWS = 1500
-SMALL_TEXT = 200_000
-"""What never comes near the limits is not measured."""
+MOST_LOTS = 20
+"""Copied in one call out of a queue that was set aside: nobody waits long for the rest."""
 FLOOR_STEP_S = 300
 """How old the time on disk may be: it costs a page of the file each time."""
 MB = 1024 * 1024
@@ -97,16 +96,6 @@ class DeviceState:
     extra: Mapping[str, int | str | None] = field(default_factory=dict)
 
 
-class _Group(NamedTuple):
-    """Readings of one window on one scale, as they become a chunk."""
-
-    t0: int
-    dt: int
-    n: int
-    clock: int
-    readings: Sequence[Reading]
-
-
 class _Ready(NamedTuple):
     """A query for the windows and scales that can be sealed, and its arguments."""
 
@@ -133,7 +122,8 @@ class Outbox:
             boot: name of this start of the agent.
             gateway: its thing name, for the text of events.
             keep_days: how long what was never sent is kept.
-            keep_mb: how large the file with its log may grow.
+            keep_mb: how large the file with its log may grow; a file that was set aside goes
+                where it does not fit in beside it, once what it held is saved.
         """
         self._path = path
         self._boot = boot or "-"
@@ -148,6 +138,9 @@ class Outbox:
         self._given: set[int] = set()
         self._is_away = False
         self._has_earlier = True
+        self._saving: list[aside.Place] = []
+        self._aside_bytes = 0
+        self._has_begun_anew = False
         self._write(lambda _: True)
 
     def close(self) -> None:
@@ -293,7 +286,7 @@ class Outbox:
         rows = self._read(
             "SELECT number, payload, fields, at, scale, boot FROM events "
             "WHERE scale != ? ORDER BY number LIMIT ?",
-            (self._boot if hold else "~", limit + len(done)),
+            (self._boot if hold else NO_START, limit + len(done)),
         )
         kept = [row for row in rows if row[0] not in done][:limit]
         found = [Waiting(row[0], self._event_payload(*row[1:])) for row in kept]
@@ -352,30 +345,40 @@ class Outbox:
 
     @property
     def lost(self) -> int:
-        """Return how many readings were dropped because the queue was full, since it was made."""
+        """Return how many readings were dropped, since the queue was made.
+
+        The queue was full, or they could not be read any more; of a damaged chunk nobody knows how
+        many it held, and it counts as one.
+        """
         return self._meta.get("lost", 0) + self._memory.lost
 
     @property
+    def lost_events(self) -> int:
+        """Return how many events were dropped because there were too many."""
+        return self._meta.get("lost_events", 0) + self._memory.lost_events
+
+    @property
     def thin(self) -> int:
-        """Return how many readings were thinned away for the same reason."""
+        """Return how many readings were thinned away because the queue was full."""
         return self._meta.get("thin", 0) + self._memory.thin
 
     @property
     def aside_at(self) -> int | None:
-        """Return when a queue that could not be read was set aside, 0 until the time is known."""
+        """Return when a queue was set aside or had lost its end, 0 until the time is known."""
         return self._meta.get("aside_at")
 
     def oldest_age_s(self, now: float) -> int | None:
         """Return how long ago the window of the oldest chunk that waits was sealed."""
         rows = self._read("SELECT min(made) FROM chunks WHERE acked_at IS NULL")
         made = rows[0][0] if rows else None
-        return None if made is None else max(0, int(now) - made)
+        return max(0, int(now) - made) if type(made) is int else None
 
     def health(self, now: float) -> dict[str, int]:
         """Return what the health of the gateway tells of its queue; nothing where all is well."""
         known = {
             "held": self.held(),
             "lost": self.lost,
+            "lost_events": self.lost_events,
             "thin": self.thin,
             "ram": self.ram,
             "aside": self.aside_at,
@@ -386,16 +389,7 @@ class Outbox:
 
     def counts(self) -> dict[str, int | None]:
         """Return what the queue holds, for people: rows of each kind and the oldest waiting t0."""
-        queries = {
-            "readings": "SELECT count(*) FROM readings",
-            "waiting_chunks": "SELECT count(*) FROM chunks WHERE acked_at IS NULL",
-            "kept_chunks": "SELECT count(*) FROM chunks WHERE acked_at IS NOT NULL",
-            "asked_again": "SELECT count(*) FROM again",
-            "events": "SELECT count(*) FROM events",
-            "oldest_waiting_t0": "SELECT min(t0) FROM chunks WHERE acked_at IS NULL",
-            "last_seq": "SELECT max(seq) FROM chunks",
-        }
-        found = {name: self._read(query) for name, query in queries.items()}
+        found = {name: self._read(query) for name, query in COUNTS.items()}
         return {name: rows[0][0] if rows else None for name, rows in found.items()}
 
     def used_bytes(self) -> int:
@@ -427,23 +421,38 @@ class Outbox:
         return EventRow(json.dumps(known), b"", known.pop("at"), scale, self._boot)
 
     def _event_payload(self, payload: bytes, known: str, at: int, scale: str, boot: str) -> bytes:
-        if not known:
-            return bytes(payload)
+        clock = CLOCK_UNSYNCED if scale else CLOCK_SYNCED
         try:
+            if not known:
+                return bytes(payload)
             event = Event(**(json.loads(known) | {"at": at}))
+            return event_text(event, gateway=self._gateway, boot=boot, clock=clock).encode("ascii")
         except (TypeError, ValueError):  # damage; nothing is sent of it
             return b""
-        clock = CLOCK_UNSYNCED if scale else CLOCK_SYNCED
-        return event_text(event, gateway=self._gateway, boot=boot, clock=clock).encode("ascii")
 
     def _waiting_between(self, since: int, before: int | None, limit: int) -> list[Waiting]:
         done = self._memory.acked_chunks
         rows = self._read(
             "SELECT seq, payload, until FROM chunks WHERE acked_at IS NULL AND t0 >= ? AND t0 < ? "
-            "ORDER BY t0 DESC, seq DESC LIMIT ?",
-            (since, 1 << 62 if before is None else before, limit + len(done)),
+            "AND seq <= ? ORDER BY t0 DESC, seq DESC LIMIT ?",
+            (
+                since,
+                1 << 62 if before is None else before,
+                self._numbers.last,
+                limit + len(done),
+            ),
         )
-        return [Waiting(*row) for row in rows if row[0] not in done][:limit]
+        broken = [row[0] for row in rows if not isinstance(row[1], bytes)]
+        if broken:
+            self._write(partial(self._drop_broken, broken))
+        kept = (row for row in rows if row[0] not in done and row[0] not in broken)
+        return [Waiting(*row) for row in kept][:limit]
+
+    def _drop_broken(self, numbers: Sequence[int], db: sqlite3.Connection) -> bool:
+        """Drop chunks that damage has left no bytes of."""
+        db.executemany("DELETE FROM chunks WHERE seq = ?", [(number,) for number in numbers])
+        self._count(db, Toll(lost=len(numbers)))
+        return True
 
     # ------------------------------------------------------------------ sealing
     def _ready(self, span: tuple[int, int], *, is_held: bool) -> "_Ready":
@@ -487,24 +496,22 @@ class Outbox:
                 rows_of,
             ).fetchall()
             clock = CLOCK_UNSYNCED if scale else CLOCK_SYNCED
-            for group in _groups(t0, window_s, clock, rows, head):
-                self._insert(db, group, head, now)
+            readings = [reading for reading in map(reading_of, rows) if reading is not None]
+            self._count(db, Toll(lost=len(rows) - len(readings)))
+            for group in groups(t0, window_s, clock, readings, head):
+                _insert(db, group, head, now)
             db.execute("DELETE FROM readings WHERE at >= ? AND at < ? AND scale = ?", rows_of)
         return len(windows)
 
-    def _insert(self, db: sqlite3.Connection, group: _Group, head: Window, now: int | None) -> None:
-        cursor = db.execute(
-            "INSERT INTO chunks (t0, until, payload, made) VALUES (?, ?, x'', ?)",
-            (group.t0, group.t0 + group.n * group.dt, now),
-        )
-        seq = int(cursor.lastrowid or 0)
-        self._numbers.reserve(seq)
-        payload = packed(_text(group, head, seq))
-        db.execute("UPDATE chunks SET payload = ? WHERE seq = ?", (payload, seq))
-
     def _keep_within(self, now: int | None) -> None:
         """Hold the queue to its limits where it is beyond them."""
-        is_full = self.used_bytes() > self._limits.used_bytes
+        used = self.used_bytes()
+        if self._aside_bytes and not self._saving:
+            since = self.aside_at or now or 0
+            is_over = used + self._aside_bytes > self._limits.used_bytes
+            if is_over or (now is not None and now - since > self._limits.age_s):
+                self._drop_asides()
+        is_full = used > self._limits.used_bytes
         is_old = now is not None and bool(
             self._read(
                 "SELECT 1 FROM chunks WHERE acked_at IS NULL AND made < ? LIMIT 1",
@@ -515,7 +522,7 @@ class Outbox:
             self._write(partial(self._trim, now))
 
     def _trim(self, now: int | None, db: sqlite3.Connection) -> bool:
-        toll = trim(db, self._limits, now=now, boot=self._boot, reserve=self._numbers.reserve)
+        toll = trim(db, self._limits, now=now, boot=self._boot)
         self._count(db, toll)
         return True
 
@@ -538,43 +545,111 @@ class Outbox:
 
     def _transaction(self, work: Callable[[sqlite3.Connection], Got]) -> Got:
         db = self._opened()
-        before = dict(self._meta)
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        if self._saving:
+            self._save_some(db)
+        with self._all_or_nothing(db):
             rows = self._memory.pour(db)
-            toll = Toll(self._memory.lost, self._memory.thin)
+            toll = Toll(self._memory.lost, self._memory.thin, self._memory.lost_events)
             self._count(db, toll)
             self._note_time(db)
             got = work(db)
+            last = int(db.execute(LAST_NUMBER).fetchone()[0])
+        self._memory.poured(rows)
+        self._memory.lost -= toll.lost
+        self._memory.thin -= toll.thin
+        self._memory.lost_events -= toll.lost_events
+        try:
+            # Until that is written no chunk beyond it is given out.
+            self._numbers.keep(last)
+        except OSError as error:
+            self._tell(error)
+            return got
+        if self._is_away:
+            self._is_away = False
+            log.info("the queue %s is written again", self._path)
+        return got
+
+    @contextmanager
+    def _all_or_nothing(self, db: sqlite3.Connection) -> Iterator[None]:
+        before = dict(self._meta)
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
             db.execute("COMMIT")
         except BaseException:
             self._meta = before
             if db.in_transaction:  # some errors end it by themselves
                 db.execute("ROLLBACK")
             raise
-        self._memory.poured(rows)
-        self._memory.lost -= toll.lost
-        self._memory.thin -= toll.thin
-        if self._is_away:
-            self._is_away = False
-            log.info("the queue %s is written again", self._path)
-        return got
 
     def _opened(self) -> sqlite3.Connection:
         if self._db is not None:
             return self._db
-        self._db = db = queue_file.open_file(self._path)
-        last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'chunks'").fetchone()
-        used = int(last[0]) if last else 0
-        begin = self._numbers.begin_after(used)
-        if begin != used:
+        self._db = db = open_file(self._path, max(aside.numbers(self._path), default=None))
+        used = int(db.execute(LAST_NUMBER).fetchone()[0])
+        if used < self._numbers.last:
+            log.error(
+                "the queue %s ends at chunk %d, but %d may have been sent: it goes on after that",
+                self._path,
+                used,
+                self._numbers.last,
+            )
             db.execute("DELETE FROM sqlite_sequence WHERE name = 'chunks'")
-            db.execute("INSERT INTO sqlite_sequence VALUES ('chunks', ?)", (begin,))
-        meta = db.execute("SELECT name, value FROM meta WHERE typeof(value) = 'integer'")
-        self._meta = dict(meta)
-        self._states = dict(db.execute("SELECT name, state FROM devices")) | self._states
-        self._has_earlier = True
+            db.execute("INSERT INTO sqlite_sequence VALUES ('chunks', ?)", (self._numbers.last,))
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('aside_at', 0)")
+        self._saving = [
+            aside.Place(*row) for row in db.execute("SELECT * FROM salvage ORDER BY aside DESC")
+        ]
+        self._aside_bytes = aside.used_bytes(self._path)
+        if self._saving and self._saving[0].step == 0:
+            known = self._meta | {"aside_at": 0}
+            db.executemany("INSERT OR REPLACE INTO devices VALUES (?, ?)", self._states.items())
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", known.items())
+        self._learn(db)
         return db
+
+    def _learn(self, db: sqlite3.Connection) -> None:
+        """Read what the file says of itself and of the devices; what is in memory is newer."""
+        self._meta = dict(
+            db.execute(
+                "SELECT name, value FROM meta "
+                "WHERE typeof(value) = 'integer' AND typeof(name) = 'text'"
+            )
+        )
+        states = db.execute("SELECT name, state FROM devices WHERE typeof(name) = 'text'")
+        self._states = dict(states) | self._states
+        self._has_earlier = True
+
+    def _save_some(self, db: sqlite3.Connection) -> None:
+        """Copy some of what was set aside; where there is no room for it, it waits."""
+        try:
+            for _ in range(MOST_LOTS):
+                place = self._saving[0]
+                with self._all_or_nothing(db):
+                    taken = aside.take(db, self._path, place)
+                    self._count(db, Toll(lost=taken.lost))
+                self._saving[0] = taken.place
+                if taken.place.step == aside.DONE:
+                    log.info("what can be read of the old queue %d is saved", place.aside)
+                    del self._saving[0]
+                if place.step == 0:
+                    rows = db.execute("SELECT * FROM salvage ORDER BY aside DESC")
+                    self._saving = [aside.Place(*row) for row in rows]
+                self._learn(db)
+                if not self._saving:
+                    return
+        except sqlite3.Error as error:
+            if trouble_of(error) is not Trouble.FULL:
+                raise
+
+    def _drop_asides(self) -> None:
+        """Delete what was set aside, but not what is still to be saved."""
+        kept = {place.aside for place in self._saving}
+        try:
+            aside.drop(self._path, [n for n in aside.numbers(self._path) if n not in kept])
+            self._aside_bytes = aside.used_bytes(self._path)
+        except OSError as error:
+            log.warning("deleting an old queue beside %s: %s", self._path, error)
 
     def _read(self, query: str, given: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query; none where the file cannot be read now."""
@@ -592,7 +667,8 @@ class Outbox:
         Words of an error that are no text come from a file that is damaged.
         """
         trouble = trouble_of(error) if isinstance(error, sqlite3.Error) else Trouble.DAMAGED
-        if trouble is None:
+        # What goes wrong in a file that was just begun is a mistake of ours.
+        if trouble is None or (is_of_tables(error) and self._has_begun_anew):
             raise error
         if trouble is Trouble.DAMAGED:
             return self._begin_anew(error)
@@ -605,9 +681,13 @@ class Outbox:
         return False
 
     def _make_room(self) -> bool:
-        """Drop acknowledged chunks, without anything else; tell whether there were any."""
+        """Drop what was set aside, else acknowledged chunks; tell whether there were any."""
         if self._db is None:
             return False
+        freed = self._aside_bytes
+        self._drop_asides()
+        if self._aside_bytes < freed:
+            return True
         try:
             # The log is worked in first: it is used again from its start, and need not grow.
             self._db.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
@@ -627,22 +707,16 @@ class Outbox:
             log.error("writing the queue %s: %s; readings stay in memory", self._path, error)
 
     def _begin_anew(self, error: Exception) -> bool:
-        """Set the file aside and save from it what can be read; tell whether it worked."""
+        """Set the file aside and begin to save what can be read of it; tell whether it worked."""
         self._close()
         try:
-            aside = queue_file.set_aside(self._path)
-            log.error("reading the queue %s: %s; it is %s now", self._path, error, aside.name)
-            known = self._meta | {"aside_at": 0}
-            db = self._opened()
-            queue_file.restore(db, queue_file.salvage(aside))
-            db.executemany("INSERT OR REPLACE INTO devices VALUES (?, ?)", self._states.items())
-            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", known.items())
-            self._meta = known
+            old = aside.set_aside(self._path)
+            log.error("reading the queue %s: %s; it is %s now", self._path, error, old.name)
+            self._opened()
         except (sqlite3.Error, OSError) as second:
             self._let_go(second)
             return False
-        self._memory.forget_numbers()
-        self._given.clear()
+        self._has_begun_anew = True
         return True
 
     def _close(self) -> None:
@@ -654,7 +728,7 @@ class Outbox:
             self._db = None
 
     def _count(self, db: sqlite3.Connection, toll: Toll) -> None:
-        for name, more in (("lost", toll.lost), ("thin", toll.thin)):
+        for name, more in asdict(toll).items():
             if more:
                 self._note(db, name, self._meta.get(name, 0) + more)
 
@@ -670,6 +744,16 @@ class Outbox:
     def _note(self, db: sqlite3.Connection, name: str, value: int) -> None:
         db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
         self._meta[name] = value
+
+
+def _insert(db: sqlite3.Connection, group: Group, head: Window, now: int | None) -> None:
+    cursor = db.execute(
+        "INSERT INTO chunks (t0, until, payload, made) VALUES (?, ?, x'', ?)",
+        (group.t0, group.t0 + group.n * group.dt, now),
+    )
+    seq = int(cursor.lastrowid or 0)
+    payload = packed(group.text(head, seq))
+    db.execute("UPDATE chunks SET payload = ? WHERE seq = ?", (payload, seq))
 
 
 def _send_again(
@@ -696,67 +780,6 @@ def _send_again(
             span,
         ).rowcount
     return (Answer(put_back, gone),)
-
-
-def _groups(
-    t0: int, window_s: int, clock: int, rows: Sequence[tuple[Any, ...]], head: Window
-) -> list[_Group]:
-    """Return what becomes a chunk each: nearly always one, more where it would be too large.
-
-    Readings that were polled with another step than that of now keep their instants.
-    """
-    readings = [reading for reading in map(_reading, rows) if reading is not None]
-    if not readings:
-        return []
-    dt = gcd(head.dt, window_s, *(reading.at - t0 for reading in readings))
-    if t0 % dt or window_s // dt > MOST_CHUNK_ROWS:
-        dt = head.dt
-    whole = _Group(t0, dt, window_s // dt, clock, readings)
-    return [whole] if sum(len(row[4]) for row in rows) < SMALL_TEXT else _split(whole, head)
-
-
-def _reading(row: tuple[Any, ...]) -> Reading | None:
-    """Return the reading of a row, None where damage has left none."""
-    serial, at, quality, layout, cells = row
-    try:
-        values = dict(json.loads(cells))
-        for name in values:
-            column_rank(name)
-    except (TypeError, ValueError, KeyError):
-        return None
-    is_whole = quality in QUALITY_NAMES and all(
-        value is None or type(value) is int for value in values.values()
-    )
-    return Reading(serial, at, quality, layout, values) if is_whole else None
-
-
-def _split(group: _Group, head: Window) -> list[_Group]:
-    text = _text(group, head, 1 << 40)
-    if group.n == 1 or (len(text) <= MOST_TEXT and len(packed(text)) <= MOST_BYTES):
-        return [group]
-    half = group.n // 2
-    middle = group.t0 + half * group.dt
-    early = [reading for reading in group.readings if reading.at < middle]
-    late = [reading for reading in group.readings if reading.at >= middle]
-    halves = (
-        _Group(group.t0, group.dt, half, group.clock, early),
-        _Group(middle, group.dt, group.n - half, group.clock, late),
-    )
-    return [part for one in halves if one.readings for part in _split(one, head)]
-
-
-def _text(group: _Group, head: Window, seq: int) -> str:
-    window = Window(
-        gateway=head.gateway,
-        boot=head.boot,
-        seq=seq,
-        t0=group.t0,
-        dt=group.dt,
-        n=group.n,
-        clock=group.clock,
-        health=head.health,
-    )
-    return chunk_text(window, sections(group.readings, window))
 
 
 def _state_text(state: DeviceState) -> str:

@@ -198,4 +198,5 @@ def test_a_storm_of_events_has_an_end(tmp_path):
     waiting = box.waiting_events(100_000)
     assert len(waiting) <= 10_500
     assert waiting[-1].payload == b"19999" * 10, "the newest is there"
+    assert len(waiting) + box.lost_events == 20_000
     box.close()

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from cloud.telemetry.chunk import decode
 from edge_agent.dictionary import CLOCK_UNSYNCED
-from edge_agent.queue.file import BLOCK, Numbers, open_file
+from edge_agent.queue.file import open_file
 from edge_agent.queue.memory import MOST_EVENTS, ROWS_PER_DEVICE
+from edge_agent.queue.numbers import Numbers
 from edge_agent.queue.outbox import Answer, DeviceState, Outbox
 from edge_agent.reading import Event, Reading, Window
 
@@ -98,7 +99,7 @@ def test_numbers_go_on_above_all_that_could_have_been_used(tmp_path):
     box.remember_time(T0 + 7)
     fill(box, range(5, 6))
     (number,) = numbers(box)
-    assert 5 < number <= 5 + BLOCK + 1
+    assert number == 6
     assert box.aside_at == T0 + 7
     box.close()
     (tmp_path / "outbox.sqlite").unlink()
@@ -114,13 +115,14 @@ def test_an_older_copy_of_the_file_uses_no_number_again(tmp_path):
     box.close()
     copy = (tmp_path / "outbox.sqlite").read_bytes()
     box = box_of(tmp_path)
-    fill(box, range(3, 3 + 2 * BLOCK))
+    fill(box, range(3, 20))
     used = numbers(box)[0]
     box.close()
     (tmp_path / "outbox.sqlite").write_bytes(copy)
     box = box_of(tmp_path)
     fill(box, range(900, 901))
-    assert numbers(box)[0] > used
+    assert numbers(box)[0] == used + 1
+    assert box.aside_at == 0, "it is told"
     box.close()
 
 
@@ -129,9 +131,9 @@ def test_a_file_of_numbers_that_makes_no_sense_says_nothing(tmp_path, text):
     path = tmp_path / "n.seq"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     kept = Numbers(path)
-    assert kept.reserved == 0
-    kept.reserve(7)
-    assert Numbers(path).reserved == 7 + BLOCK
+    assert kept.last == 0
+    kept.keep(7)
+    assert Numbers(path).last == 7
 
 
 def test_damage_in_the_middle_is_met_while_running_and_the_rest_is_saved(tmp_path):
@@ -261,10 +263,12 @@ def test_memory_holds_a_day_and_thins_what_is_older(tmp_path):
         box.append([])
     assert box.ram == 0
     assert box.counts()["readings"] + box.thin + box.lost == many
-    thinned = (box.thin, box.lost)
+    assert box.counts()["events"] + box.lost_events == many // 60 * 20
+    assert box.lost_events > 0
+    thinned = (box.thin, box.lost, box.lost_events)
     box.close()
     again = box_of(tmp_path)
-    assert (again.thin, again.lost) == thinned
+    assert (again.thin, again.lost, again.lost_events) == thinned
     again.close()
 
 
