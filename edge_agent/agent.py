@@ -379,6 +379,8 @@ class Agent:
                 disk_free_mb=disk_free_mb(self.settings.outbox),
                 rss_mb=rss_mb(),
                 certificate_days=certificate_days(certificate, now) if certificate else None,
+                lost_events=self.outbox.lost_events,
+                is_deaf=self._uplink.is_deaf(),
                 devices=self._devices.health(),
                 counts=self._commands,
                 configuration=self._remote.health(),

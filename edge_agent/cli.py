@@ -5,6 +5,7 @@ line: what was being done, to which thing, what to do next.
 """
 
 import argparse
+import io
 import json
 import os
 import secrets
@@ -13,10 +14,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_agent import settings
 from edge_agent.source import ReadFailed, RegisterSource, ShortReply, Unreachable
+
+if TYPE_CHECKING:
+    from edge_agent.queue.inspection import Inspection
 
 DONE, NO, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
 MODBUS_PORT = 502
@@ -42,6 +46,9 @@ class WrongUse(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one command and return its exit code."""
+    # A terminal that knows few letters shows question marks for the others.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     options = _parser().parse_args(arguments)
     try:
         command: Callable[[argparse.Namespace], int] = options.command
@@ -339,24 +346,24 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from edge_agent.queue.inspection import Inspection, QueueUnreadable  # noqa: PLC0415 - not for run
+    from edge_agent.queue.inspection import QueueUnreadable  # noqa: PLC0415 - not for run
 
     checked = settings.load(Path(options.CONFIG))
     try:
-        with Inspection(checked.outbox) as queue:
+        with _look_into(checked.outbox) as queue:
             return _print_json(queue.states())
     except QueueUnreadable as error:
         raise WrongUse(str(error)) from error
 
 
 def _queue(options: argparse.Namespace) -> int:
-    from edge_agent.queue.inspection import Inspection, QueueUnreadable  # noqa: PLC0415 - not for run
+    from edge_agent.queue.inspection import QueueUnreadable  # noqa: PLC0415 - not for run
 
     checked = settings.load(Path(options.CONFIG))
     if options.peek is not None and options.peek < 1:
         raise WrongUse(f"looking at {options.peek} chunks: --peek takes a number from 1 on")
     try:
-        with Inspection(checked.outbox) as queue:
+        with _look_into(checked.outbox) as queue:
             if options.peek is not None:
                 for chunk in queue.chunks(most=options.peek):
                     _print_json(chunk)
@@ -364,10 +371,19 @@ def _queue(options: argparse.Namespace) -> int:
             if options.export is not None:
                 return _export(queue.chunks(), options.export)
             notes = queue.notes()
-            dropped = {name: notes.get(name, 0) for name in ("lost", "thin")}
+            dropped = {name: notes.get(name, 0) for name in ("lost", "thin", "lost_events")}
             return _print_json(queue.counts() | dropped)
     except QueueUnreadable as error:
         raise WrongUse(str(error)) from error
+
+
+def _look_into(outbox: Path) -> "Inspection":
+    from edge_agent.queue.inspection import Inspection  # noqa: PLC0415 - not for run
+
+    try:
+        return Inspection(outbox)
+    except OSError as error:
+        raise WrongUse(f"opening the queue {outbox}: {error.strerror}") from error
 
 
 def _export(chunks: Iterable[dict[str, Any]], output: str) -> int:
@@ -388,14 +404,16 @@ def _commission(options: argparse.Namespace) -> int:
     from edge_agent.clock import SystemClock  # noqa: PLC0415 - not for run
     from edge_agent.operation import commission  # noqa: PLC0415 - not for run
     from edge_agent.operation.certificate import certificate_days  # noqa: PLC0415 - not for run
+    from edge_agent.remote import in_force  # noqa: PLC0415 - not for run
 
-    checked = settings.load(Path(options.CONFIG))
+    checked, origin = in_force(settings.load(Path(options.CONFIG)))
     found = commission.report(
         checked,
-        SystemClock(),
+        SystemClock(asks_kernel=checked.clock == "kernel"),
         probe=commission.probe_over_modbus,
         reach=commission.reach_over_mqtt,
         days_left=certificate_days,
+        origin=origin,
     )
     if options.output:
         _write(options.output, commission.as_page(found))
@@ -430,12 +448,12 @@ def _profiles(options: argparse.Namespace) -> int:
     if options.FILE is None:
         for name in settings.profile_names():
             notes = profile_file.load(name).notes
-            print(f"{name:<20} {notes.get('maker', '')} {notes.get('device', '')}".rstrip())
+            print(f"{name:<20} {notes['maker']}, {notes['says']}")
         return DONE
     path = Path(options.FILE)
     try:
         if path.suffix == ".toml" and path.is_file():
-            profile = profile_file.load(path.stem, path.absolute().parent)
+            profile = profile_file.load_file(path)
         else:
             profile = profile_file.load(options.FILE)
     except profile_file.ProfileError as error:
@@ -443,6 +461,8 @@ def _profiles(options: argparse.Namespace) -> int:
     columns = ", ".join(column.column for column in profile.columns)
     print(f"{options.FILE}: {profile.name}, {len(profile.reads)} requests a poll, in order")
     print(f"columns: {columns}")
+    if "source" in profile.notes:
+        print(f"compared with: {profile.notes['source']}")
     return DONE
 
 

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 SourceOf = Callable[[DeviceSettings], RegisterSource]
 FinderOf = Callable[[], Finder]
+DOUBLE = "another device has this serial number"
 MOVE_WITHIN_S = 60.0
 """A device that was found waits so long for the answers of the others before it is polled there."""
 
@@ -118,6 +119,7 @@ class Devices:
         self._buses = self._made_buses()
         self._latest: dict[str, Reading] = {}
         self._waiting: dict[str, Reading] = {}
+        self._doubles: set[str] = set()
         self._late_by: dict[str, int] = {}
         self._silent_since: dict[str, float] = {}
         self._found: dict[str, tuple[str, float]] = {}
@@ -131,11 +133,14 @@ class Devices:
         """Return what was read, waiting at most so long for all that was asked for.
 
         An inverter with a battery on its DC side is told with what its modules make, as soon as the
-        battery has been asked for the same instant too.
+        battery has been asked for the same instant too. Of devices that cannot be told apart only
+        the first of the settings is told.
         """
         told: list[Polled] = []
         for name, found in self._buses.collect(timeout_s):
             reading = self._put_right(name, found)
+            if self._is_double(name, reading):
+                continue
             self._latest[name] = reading
             if self._batteries[name]:
                 self._waiting[name] = reading
@@ -167,8 +172,8 @@ class Devices:
         return bool(self._buses.busy)
 
     def silent(self) -> int:
-        """Return how many devices did not answer when they were asked last."""
-        return sum(1 for device in self._devices.values() if device.poller.failures)
+        """Return how many devices gave no reading that counts when they were asked last."""
+        return sum(1 for name in self._order if self._why(name))
 
     def health(self) -> list[DeviceHealth]:
         """Return what is to be told of each device, in the order of the settings."""
@@ -177,7 +182,7 @@ class Devices:
             device = self._devices[name]
             told.append(
                 DeviceHealth(
-                    why=device.poller.why if device.poller.failures else "",
+                    why=self._why(name),
                     moved_to=self._moved.get(name, ""),
                     median_ms=_median_ms(device.source),
                 )
@@ -215,15 +220,16 @@ class Devices:
         source = self._source_of(replace(device, host=host))
         counters = counters_from(_remembered(known, "counters"))
         poller: Poller | ProfilePoller
-        if device.profile:
-            from edge_agent.profiles.file import load  # noqa: PLC0415
+        path = device.profile_path
+        if path is not None:
+            from edge_agent.profiles.file import load_file  # noqa: PLC0415
             from edge_agent.profiles.profile import (  # noqa: PLC0415 - few homes have one
                 ProfilePoller as ByProfile,
             )
 
             poller = ByProfile(
                 source,
-                load(device.profile),
+                load_file(path),
                 draw=self._draw,
                 unit=device.unit,
                 rated_w=device.rated_w,
@@ -248,6 +254,32 @@ class Devices:
         return Buses(
             {name: (device.address, device.poller) for name, device in self._devices.items()}
         )
+
+    def _is_double(self, name: str, reading: Reading) -> bool:
+        """Tell whether a device before this one in the settings has its serial number and models.
+
+        The two may be one device, or have a number that the maker gives to all. Only their layout
+        tells a device that is seen in two ways from two: by its models, and by a profile.
+        """
+        before = self._order[: self._order.index(name)]
+        pollers = {other: self._devices[other].poller for other in before}
+        who = (reading.serial, reading.layout)
+        first = next((o for o, one in pollers.items() if (one.serial, one.label) == who), None)
+        if first is None:
+            self._doubles.discard(name)
+            return False
+        if name not in self._doubles:
+            log.warning("device %s: not read: %s has the same serial number", name, first)
+        self._doubles.add(name)
+        self._latest.pop(name, None)
+        return True
+
+    def _why(self, name: str) -> str:
+        """Return why a device is silent; nothing when it is not."""
+        poller = self._devices[name].poller
+        if poller.failures:
+            return poller.why or "it cannot be read"
+        return DOUBLE if name in self._doubles else ""
 
     def _with_pv(self, name: str, reading: Reading) -> Reading:
         batteries = [

@@ -69,11 +69,12 @@ def wanted(device: DeviceSettings) -> Wanted:
         ProfileError: its profile cannot be used.
     """
     found = Wanted(device.name, device.host, device.port, device.serial, device.unit)
-    if not device.profile:
+    path = device.profile_path
+    if path is None:
         return found
-    from edge_agent.profiles.file import load  # noqa: PLC0415 - few homes have one
+    from edge_agent.profiles.file import load_file  # noqa: PLC0415 - few homes have one
 
-    return found._replace(profile=load(device.profile))
+    return found._replace(profile=load_file(path))
 
 
 def addresses(host: str, *, prefix: int, within: Collection[IPv4Network]) -> Iterator[str]:

@@ -54,12 +54,14 @@ class Facts:
         clock_off_s: by how much the clock was last put right.
         lost_readings: readings dropped since the queue was made.
         thinned_readings: readings thinned out since the queue was made.
+        lost_events: events dropped since the queue was made.
         ram_readings: readings that are in memory only.
         aside_at: when a queue that could not be read was set aside, unix seconds.
         oldest_waiting_s: age of the oldest chunk that waits.
         disk_free_mb: free on the disk of the queue.
         rss_mb: memory of the process.
         certificate_days: until the certificate ends.
+        is_deaf: whether the broker refused to let commands through to the gateway.
         devices: in the order of the settings.
         counts: of commands (`again`, `gone`, `refused`).
         configuration: `cfg`, `cfg_try`, `cfg_no`, `cfg_why`, as `edge_agent.remote` tells them.
@@ -73,12 +75,14 @@ class Facts:
     clock_off_s: int = 0
     lost_readings: int = 0
     thinned_readings: int = 0
+    lost_events: int = 0
     ram_readings: int = 0
     aside_at: int | None = None
     oldest_waiting_s: int | None = None
     disk_free_mb: int | None = None
     rss_mb: int | None = None
     certificate_days: int | None = None
+    is_deaf: bool = False
     devices: Sequence[DeviceHealth] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     configuration: Mapping[str, str] = field(default_factory=dict)
@@ -101,12 +105,14 @@ def summary(facts: Facts) -> Mapping[str, int | str | None]:
         "clk_off": facts.clock_off_s,
         "lost": facts.lost_readings,
         "thin": facts.thinned_readings,
+        "lost_ev": facts.lost_events,
         "ram": facts.ram_readings,
         "aside": facts.aside_at,
         "old_s": _above(facts.oldest_waiting_s, OLD_S),
         "disk_mb": _below(facts.disk_free_mb, LITTLE_DISK_MB),
         "rss_mb": _above(facts.rss_mb, MUCH_RSS_MB),
         "cert_d": _below(facts.certificate_days, SOON_DAYS),
+        "deaf": int(facts.is_deaf),
         **facts.counts,
         **{name: _plain(text) for name, text in facts.configuration.items()},
     }

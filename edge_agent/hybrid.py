@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from edge_agent.quality import base_of
 from edge_agent.reading import Reading
 
-LONGEST_GAP_POLLS = 3
-"""Between readings farther apart nobody knows what the modules made: the counter stands still."""
+MOST_MISSED_POLLS = 3
+"""So many in a row are filled in; of a longer gap nobody knows what the modules made."""
 OWN_COUNTERS = frozenset({"DCWH", "PrtWH"})
 """Counters of inputs or ports: they know the energy of the modules, and nothing is derived."""
 MICRO = 1_000_000
@@ -111,7 +111,8 @@ def pv_power(inverter: Reading, batteries: Sequence[Reading]) -> int | None:
 def counted(state: PvState, at: int, pv_w: int | None, poll_s: int) -> PvState:
     """Return the counter after a reading: by the trapezium between two readings that are known.
 
-    It never falls. A gap longer than three polls, or a clock that was put back, adds nothing.
+    It never falls. Up to three missed polls are filled in; a longer gap, or a clock that was put
+    back, adds nothing.
     """
     if pv_w is None:
         return state
@@ -121,6 +122,6 @@ def counted(state: PvState, at: int, pv_w: int | None, poll_s: int) -> PvState:
     if seconds == 0:
         return state
     added = 0
-    if 0 < seconds <= LONGEST_GAP_POLLS * poll_s:
+    if 0 < seconds <= (MOST_MISSED_POLLS + 1) * poll_s:
         added = (state.w + pv_w) * seconds * MICRO // (2 * HOUR_S)
     return PvState(state.micro_wh + added, at, pv_w)

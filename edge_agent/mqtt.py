@@ -136,7 +136,7 @@ class Uplink:
         self._left_behind: list[_Connection] = []
         self._opened_at = 0.0
         self._up_since: float | None = None
-        self._is_listening = False
+        self._may_listen: bool | None = None
         self._under_way: dict[int, _UnderWay] = {}
         self._progress_at = 0.0
         self._acknowledged: list[Key] = []
@@ -155,7 +155,12 @@ class Uplink:
     def is_listening(self) -> bool:
         """Tell whether commands reach this connection; the broker keeps them from then on."""
         self._take_in()
-        return self._is_listening
+        return self._may_listen is True
+
+    def is_deaf(self) -> bool:
+        """Tell whether the broker refused that commands reach this connection."""
+        self._take_in()
+        return self._may_listen is False
 
     def up_for_s(self) -> float:
         """Return how long it has been up; one that breaks soon after it came up is no success."""
@@ -349,9 +354,10 @@ class Uplink:
             case "heard" if len(self._heard) < MOST_UNHEARD:
                 self._heard.append(detail)
             case "subscribed":
-                self._is_listening = detail
+                self._may_listen = detail
                 if not detail:
-                    log.warning("the broker does not allow listening on %s", self._command_topic)
+                    topic = self._command_topic
+                    log.warning("not listening on %s: the broker does not allow it", topic)
             case "down":
                 self._forget(detail)
 
@@ -385,7 +391,7 @@ class Uplink:
         if connection is not None:
             self._is_down(why)
         self._up_since = None
-        self._is_listening = False
+        self._may_listen = None
         self._under_way.clear()
         self._heard.clear()
         return connection
@@ -508,7 +514,7 @@ def tls_context(broker: BrokerSettings) -> ssl.SSLContext:
     except OSError as error:
         raise OSError(f"reading broker.ca {broker.ca}: {error.strerror or error}") from error
     try:
-        context.load_cert_chain(broker.cert, broker.key)
+        context.load_cert_chain(broker.cert, broker.key, _no_pass_phrase)
     except OSError as error:
         files = f"broker.cert {broker.cert} and broker.key {broker.key}"
         raise OSError(f"reading {files}: {error.strerror or error}") from error
@@ -519,6 +525,11 @@ def tls_context(broker: BrokerSettings) -> ssl.SSLContext:
     if broker.port == HTTPS_PORT:
         context.set_alpn_protocols([AWS_IOT_ALPN])
     return context
+
+
+def _no_pass_phrase() -> str:
+    """Refuse a key that asks for one; without this the terminal is asked, and nobody sits there."""
+    raise OSError("broker.key is encrypted; give one without a pass phrase")
 
 
 # What paho calls in its thread. `facts` is the queue of the owner.

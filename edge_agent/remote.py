@@ -11,6 +11,7 @@ certificates and where data is kept cannot be changed, and the outbox is never o
 
 import json
 import logging
+import math
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -28,6 +29,7 @@ NOTE_EVERY_S = 30.0
 MOST_STARTS = 1
 """Starts of the agent that a trial survives."""
 MOST_WHY = 120
+OWN_FILE = "the settings file"
 CHANGEABLE = frozenset({"poll_s", "window_s", "log", "device"})
 
 log = logging.getLogger(__name__)
@@ -100,13 +102,7 @@ class State:
             good, trial, refused = entries["good"], entries["trial"], entries["refused"]
             return cls(
                 good=None if good is None else _configure(good),
-                trial=None
-                if trial is None
-                else Trial(
-                    _configure(trial),
-                    min(max(float(trial["left_s"]), 0.0), TRIAL_S),
-                    int(trial["starts"]),
-                ),
+                trial=None if trial is None else _trial(trial),
                 refused=None if refused is None else (str(refused[0]), str(refused[1])),
             )
         except (KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
@@ -318,6 +314,30 @@ class Remote:
             os.close(folder)
 
 
+def in_force(file_settings: Settings) -> tuple[Settings, str]:
+    """Return the settings that the agent goes by, and which those are; nothing is changed by it.
+
+    A configuration on trial counts, as it does for an agent that runs.
+    """
+    try:
+        text = state_path(file_settings.outbox).read_text(encoding="utf-8")
+        state = State.of(text)
+    except FileNotFoundError:
+        return file_settings, OWN_FILE
+    except (OSError, ValueError):
+        return file_settings, f"{OWN_FILE}; whether another came from afar cannot be read"
+    configure = state.good if state.trial is None else state.trial.configure
+    if configure is None:
+        return file_settings, OWN_FILE
+    name = f"configuration {_short(configure.id)} from afar"
+    try:
+        settings = merged(file_settings, configure.changes)
+        check_profiles(settings.devices)
+    except SettingsError:
+        return file_settings, f"{OWN_FILE}; {name} does not fit it"
+    return settings, name if state.trial is None else f"{name}, on trial"
+
+
 def state_path(outbox: Path) -> Path:
     """Return the file that holds the configuration from afar, beside an outbox."""
     return outbox.with_name(f"{outbox.name}.config")
@@ -331,6 +351,16 @@ def _configure(entries: Mapping[str, Any]) -> Configure:
     if not isinstance(entries["set"], dict) or not isinstance(entries["id"], str):
         raise TypeError("a configuration has an id and a set")
     return Configure(entries["id"], entries["set"])
+
+
+def _trial(entries: Mapping[str, Any]) -> Trial:
+    left_s, starts = entries["left_s"], entries["starts"]
+    # Not a number, it would be a trial that never ends.
+    if type(left_s) not in {int, float} or not -math.inf < left_s < math.inf:
+        raise TypeError("what is left of a trial is a number of seconds")
+    if type(starts) is not int:
+        raise TypeError("starts are a whole number")
+    return Trial(_configure(entries), float(min(max(left_s, 0), TRIAL_S)), starts)
 
 
 def _short(why: str) -> str:

@@ -181,6 +181,9 @@ class Settings:
             _check_text(name, rule)
             if not _RULE.fullmatch(rule):
                 raise SettingsError(f"{name}: only letters, digits and _ can be used")
+        if self.outbox.name in {"", ".."}:
+            where = _shown(str(self.outbox))
+            raise SettingsError(f"outbox {where}: must be the path of a file, as x/outbox.sqlite")
         _check_number("poll_s", self.poll_s, 1, 86_400)
         _check_number("window_s", self.window_s, 1, 86_400)
         if self.window_s % self.poll_s or 86_400 % self.window_s:
@@ -233,7 +236,7 @@ def load(path: Path) -> Settings:
         raise SettingsError(
             f"reading settings {path}: byte {error.start} is no UTF-8; save the file as UTF-8"
         ) from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, or a number too long to be read
         raise SettingsError(f"reading settings {path}: {_one_line(str(error))}") from error
     try:
         settings = from_tables(tables)
@@ -294,15 +297,19 @@ def check_profiles(devices: Iterable[DeviceSettings]) -> None:
         if path is None:
             continue
         where = f"device {_shown(device.name)}"
-        if not path.is_file():
+        try:
+            is_there = path.is_file()
+        except OSError as error:
+            raise SettingsError(f"{where}: opening its profile: {error.strerror}") from error
+        if not is_there:
             known = profile_names()
             hint = _near(device.profile, known) or f"; there are {', '.join(known) or 'none'}"
             raise SettingsError(f"{where}: there is no profile {_shown(device.profile)}{hint}")
         # Not at the top: a gateway without such devices need not know how to read one.
-        from edge_agent.profiles.file import ProfileError, load  # noqa: PLC0415
+        from edge_agent.profiles.file import ProfileError, load_file  # noqa: PLC0415
 
         try:
-            load(path.stem, path.parent)
+            load_file(path)
         except ProfileError as error:
             raise SettingsError(f"{where}: {_one_line(str(error))}") from error
 

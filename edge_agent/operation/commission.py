@@ -4,21 +4,26 @@ Every line says what was looked at, how it went, and, when it did not go well, w
 Nothing is judged by colour alone. What devices call themselves is shown as text and no more.
 """
 
+import errno
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from edge_agent.clock import Clock
 from edge_agent.dictionary import COLUMNS, QUALITY_NAMES, QUALITY_OK
 from edge_agent.health import AGENT_VERSION, LITTLE_DISK_MB, disk_free_mb
 from edge_agent.reading import Reading, column_rank
+from edge_agent.remote import OWN_FILE
 from edge_agent.settings import BrokerSettings, DeviceSettings, Settings
 from edge_agent.source import ReadFailed, RegisterSource, Unreachable
 
 BROKER_WAIT_S = 10.0
+PROBE_BYTES = 4096
 SOON_DAYS = 30
 LIVE = {
     "W": "AC power",
@@ -29,7 +34,7 @@ LIVE = {
     "SoH": "battery, health",
     "BatW": "battery, power out",
     "BatChgW": "battery, power in",
-    "MtrW": "meter, power drawn",
+    "MtrW": "meter, power (sign as the device gives it)",
     "MtrWHImp": "meter, energy drawn",
     "MtrWHExp": "meter, energy given",
     "TmpCab": "cabinet",
@@ -90,6 +95,8 @@ class Report:
     devices: tuple[FoundDevice, ...]
     gateway_lines: tuple[Line, ...]
     is_broker_reached: bool
+    origin: str
+    """Which settings these are: the file's, or a configuration's from afar."""
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -114,18 +121,25 @@ DaysLeft = Callable[[Path, float], int | None]
 
 
 def report(
-    settings: Settings, clock: Clock, *, probe: Probe, reach: Reach, days_left: DaysLeft
+    settings: Settings,
+    clock: Clock,
+    *,
+    probe: Probe,
+    reach: Reach,
+    days_left: DaysLeft,
+    origin: str = OWN_FILE,
 ) -> Report:
     """Look at everything that the settings name, one after the other, and return what was found."""
     now = clock.now()
-    devices = tuple(probe(device, int(now)) for device in settings.devices)
+    devices = doubles_failed([probe(device, int(now)) for device in settings.devices])
     broker = broker_line(settings, reach(settings))
     lines = [
-        *same_serials(devices),
         broker,
         *certificate_lines(settings.broker, now, days_left),
         clock_line(is_set=clock.is_synced()),
-        disk_line(settings.outbox, disk_free_mb(settings.outbox)),
+        disk_line(
+            settings.outbox, disk_free_mb(settings.outbox), trouble=disk_trouble(settings.outbox)
+        ),
     ]
     return Report(
         gateway=settings.thing,
@@ -134,6 +148,7 @@ def report(
         devices=devices,
         gateway_lines=tuple(lines),
         is_broker_reached=broker.verdict is Verdict.OK,
+        origin=origin,
     )
 
 
@@ -188,13 +203,13 @@ def probe_sunspec(device: DeviceSettings, source: RegisterSource, at: int) -> Fo
 
 def probe_profile(device: DeviceSettings, source: RegisterSource, at: int) -> FoundDevice:
     """Return one reading of a device that is read by a profile."""
-    from edge_agent.profiles.file import load  # noqa: PLC0415 - rare
+    from edge_agent.profiles.file import load_file  # noqa: PLC0415 - rare
     from edge_agent.profiles.profile import ProfilePoller  # noqa: PLC0415 - rare
 
     path = device.profile_path
     if path is None:
         raise ValueError(f"device {device.name}: it has no profile")
-    poller = ProfilePoller(source, load(path.stem, path.parent), draw=lambda: 1.0, unit=device.unit)
+    poller = ProfilePoller(source, load_file(path), draw=lambda: 1.0, unit=device.unit)
     reading = poller.poll(at)
     if reading is None:
         return _silent(device, poller.why)
@@ -228,6 +243,28 @@ def found(
         values=live_values(reading.values) if reading else {},
         oddities=oddities,
     )
+
+
+def disk_trouble(outbox: Path) -> str:
+    """Write something where the queue lies or will lie, and take it away; return why not.
+
+    Folders that are missing are not made; whether they can be is tried one level up.
+    """
+    try:
+        if outbox.is_dir():
+            return os.strerror(errno.EISDIR)
+        if outbox.is_file() and not os.access(outbox, os.W_OK):
+            return os.strerror(errno.EACCES)
+        folder = outbox.absolute().parent
+        while not folder.exists():
+            folder = folder.parent
+        with TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(PROBE_BYTES))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def reach_over_mqtt(settings: Settings) -> str:
@@ -287,25 +324,26 @@ def device_line(
     return Line(name, verdict, f"answers; its state is: {quality}", hint)
 
 
-def same_serials(devices: Sequence[FoundDevice]) -> list[Line]:
-    """Return a line when two devices of the settings are one and the same, else nothing.
+def doubles_failed(devices: Sequence[FoundDevice]) -> tuple[FoundDevice, ...]:
+    """Return the devices; one that cannot be told from one before it fails, as the agent has it.
 
     A profile may read another part of a device: its models are not the same then.
     """
     seen: dict[tuple[str, str], str] = {}
+    judged: list[FoundDevice] = []
     for device in devices:
-        key = (device.serial, device.models)
-        if device.serial and key in seen:
-            return [
-                Line(
-                    "devices",
-                    Verdict.FAIL,
-                    f"{seen[key]} and {device.name} are one device: both have {device.serial}",
-                    "correct the host, port or unit of one of them",
-                )
-            ]
-        seen[key] = device.name
-    return []
+        first = seen.setdefault((device.serial, device.models), device.name)
+        if device.serial and first != device.name:
+            says = f"it has the serial number of {first}, {device.serial}, and is not read"
+            hint = (
+                "correct its host, port or unit; if these are two devices, let their maker give "
+                "one of them a number of its own"
+            )
+            line = Line(device.name, Verdict.FAIL, says, hint)
+            judged.append(replace(device, line=line))
+        else:
+            judged.append(device)
+    return tuple(judged)
 
 
 def broker_line(settings: Settings, why_not: str) -> Line:
@@ -344,8 +382,11 @@ def clock_line(*, is_set: bool) -> Line:
     return Line("clock", Verdict.LOOK, "not set by a time server yet", hint)
 
 
-def disk_line(path: Path, free_mb: int | None) -> Line:
-    """Judge the room for the queue."""
+def disk_line(path: Path, free_mb: int | None, *, trouble: str = "") -> Line:
+    """Judge the place of the queue, and the room for it."""
+    if trouble:
+        hint = "correct outbox, or let this user write there"
+        return Line("disk", Verdict.FAIL, f"writing beside {path}: {trouble}", hint)
     if free_mb is None:
         return Line("disk", Verdict.FAIL, f"{path}: there is no such place", "correct outbox")
     if free_mb < LITTLE_DISK_MB:
@@ -421,6 +462,7 @@ def as_data(found: Report) -> dict[str, Any]:
         "gateway": found.gateway,
         "at": int(found.at),
         "clock_set": found.is_clock_set,
+        "settings": found.origin,
         "agent": AGENT_VERSION,
         "result": "fail" if found.has_failed else "pass",
         "devices": [_data_of(device) for device in found.devices],
@@ -430,7 +472,7 @@ def as_data(found: Report) -> dict[str, Any]:
 
 def as_text(found: Report) -> str:
     """Return a report as lines for a terminal."""
-    lines = [f"{found.gateway} at {moment(found)}"]
+    lines = [f"{found.gateway} at {moment(found)}, by {found.origin}"]
     for device in found.devices:
         lines += _text_of(device.line)
         about = [device.maker, device.model, device.serial, device.firmware]

@@ -64,7 +64,7 @@ def page(report: Report) -> str:
             f"<title>{escape(report.gateway)}: installer's report</title>",
             f"<style>{STYLE}</style></head><body>",
             f"<h1>Installer's report: {escape(report.gateway)}</h1>",
-            f'<p class="soft">{escape(moment(report))}</p>',
+            f'<p class="soft">{escape(moment(report))}, by {escape(report.origin)}</p>',
             f'<p class="result {verdict.value}">{SIGNS[verdict]} {escape(result(report))}</p>',
             *_to_do(report),
             "<h2>Devices</h2>",

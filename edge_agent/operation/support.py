@@ -5,6 +5,7 @@ agent knows go in, not its text: comments hold passwords. Of serial numbers the 
 are left. What cannot be found out is said in its place, and the rest goes in all the same.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -23,7 +24,7 @@ from typing import Any
 
 from edge_agent.health import AGENT_VERSION, disk_free_mb
 from edge_agent.queue.inspection import Inspection, QueueUnreadable
-from edge_agent.remote import state_path
+from edge_agent.remote import in_force, state_path
 from edge_agent.settings import DeviceSettings, Settings, SettingsError, load
 
 UNIT = "sunreeve-edge"
@@ -56,7 +57,17 @@ Scan = Callable[[DeviceSettings], Mapping[str, Any]]
 """Looks for the models of a device; what went wrong is in what it returns."""
 
 _PEM = re.compile(r"-----BEGIN[^-]*-----.*?(?:-----END[^-]*-----|\Z)", re.DOTALL)
-_PASSWORD = re.compile(r"(?i)\b(pass(?:word|wd)?|secret|token|api[_-]?key)\b(\"?\s*[=:]\s*)\S+")
+_SIGN = r"(\"?\s*[=:]\s*)"
+_PASSWORD = re.compile(
+    r"(?i)\b([\w-]{0,40}(?:password|passwd|passphrase|secret|token|api[_-]?key)|pass|pwd)"
+    + _SIGN
+    # Quoted, it may have blanks in it; the quotes may be escaped, as within JSON.
+    + r"(?:\\*\"(?:[^\"\\\n]|\\.)*\"?|'[^'\n]*'?|\S+)"
+)
+_AUTHORIZATION = re.compile(r"(?i)\b(authorization)" + _SIGN + r"[^\r\n]*")
+_BEARER = re.compile(r"(?i)\b(bearer)\s+\S+")
+_WEB_TOKEN = re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?")
+"""A JSON Web Token begins with an object in base64."""
 _LOGIN = re.compile(r"//[^/@\s]+@")
 
 
@@ -74,6 +85,8 @@ def write_bundle(
     Raises:
         OSError: the file cannot be written.
     """
+    if output.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     parts = collected(config, journal=journal, scan=scan)
     fresh = output.with_name(f"{output.name}.new")
     fresh.unlink(missing_ok=True)
@@ -101,11 +114,12 @@ def collected(config: Path, *, journal: Journal, scan: Scan | None) -> dict[str,
         parts["settings.json"] = _plain_settings(settings)
         parts["remote.json"] = _remote(settings.outbox)
         parts |= _queue(settings.outbox)
-        parts["profiles.json"] = [_profile(device) for device in settings.devices if device.profile]
+        devices = in_force(settings)[0].devices
+        parts["profiles.json"] = [_profile(device) for device in devices if device.profile]
         parts["versions.json"]["disk_free_mb"] = disk_free_mb(settings.outbox)
-        serials = {device.serial for device in settings.devices}
+        serials = {device.serial for device in (*settings.devices, *devices)}
         if scan is not None:
-            parts["scan.json"] = {device.name: dict(scan(device)) for device in settings.devices}
+            parts["scan.json"] = {device.name: dict(scan(device)) for device in devices}
     serials |= set(_serials(parts))
     parts["journal.txt"] = journal()
     return {
@@ -115,9 +129,15 @@ def collected(config: Path, *, journal: Journal, scan: Scan | None) -> dict[str,
 
 
 def scrubbed(text: str, serials: Iterable[str]) -> str:
-    """Return a text without keys, certificates, passwords, log-ins and whole serial numbers."""
+    """Return a text without keys, certificates, passwords, tokens, log-ins, whole serial numbers.
+
+    What looks like a secret is taken out to the end of it; rather too much than too little.
+    """
     text = _PEM.sub("[PEM taken out]", text)
+    text = _AUTHORIZATION.sub(r"\1\2[taken out]", text)
     text = _PASSWORD.sub(r"\1\2[taken out]", text)
+    text = _BEARER.sub(r"\1 [taken out]", text)
+    text = _WEB_TOKEN.sub("[token taken out]", text)
     text = _LOGIN.sub("//[taken out]@", text)
     # The longest first: one may be the beginning of another.
     for serial in sorted(set(serials), key=len, reverse=True):

@@ -33,7 +33,10 @@ SIZES: Mapping[str, int] = {
 }
 TEXT = "string"
 ORDERS = {"big": False, "little": True}
-HEAD = ("name", "maker", "says", "manual", "unit", "words", "blocks", "serial", "register")
+HEAD = (
+    *("name", "maker", "says", "manual", "source"),
+    *("unit", "words", "blocks", "serial", "register"),
+)
 NUMBER = ("type", "words", "absent")
 SERIAL = ("address", "registers", "says", "page", *NUMBER)
 REGISTER = (
@@ -44,6 +47,9 @@ FACTOR = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12}|/[0-9]{1,12})?")
 REGISTERS_IN_ALL = 65_536
 MOST_INPUTS = 64
 MOST_TEXT = 120
+MOST_SENTENCE = 300
+MOST_DIGITS = 20
+"""More than a number of 64 bits has."""
 LONGEST_SERIAL = 32
 """Registers of a serial number; a chunk has room for 64 letters."""
 
@@ -63,17 +69,25 @@ def load(name: str, folder: Path = FOLDER) -> Profile:
     Raises:
         ProfileError: there is none, or it cannot be used.
     """
-    path = folder / f"{name}.toml"
     if name not in names(folder):
         known = ", ".join(names(folder)) or "none"
         raise ProfileError(f"profile {name}: there is no such file; there are {known}")
+    return load_file(folder / f"{name}.toml")
+
+
+def load_file(path: Path) -> Profile:
+    """Return the profile of a file.
+
+    Raises:
+        ProfileError: there is none, or it cannot be used.
+    """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ProfileError(f"profile {path.name}: {error}") from error
-    try:
-        return from_tables(tables, name)
-    except ProfileError as error:
+        return from_tables(tomllib.loads(path.read_text(encoding="utf-8")), path.stem)
+    except OSError as error:
+        raise ProfileError(f"profile {path.name}: {error.strerror}") from error
+    except RecursionError as error:
+        raise ProfileError(f"profile {path.name}: nested too deeply") from error
+    except ValueError as error:  # no UTF-8, no TOML, a number too long to be read, no profile
         raise ProfileError(f"profile {path.name}: {error}") from error
 
 
@@ -86,6 +100,8 @@ def from_tables(tables: Mapping[str, Any], name: str) -> Profile:
     _no_others("", tables, HEAD)
     if _text("", tables, "name") != name:
         raise ProfileError(f"name: must be that of the file, {name}")
+    if not name.strip("0123456789."):
+        raise ProfileError("name: must have a letter; digits and dots are labels of SunSpec models")
     words = _choice("", tables, "words", ORDERS, "big")
     serial = _serial(_table(tables, "serial"), words)
     entries = tables.get("register")
@@ -110,7 +126,8 @@ def from_tables(tables: Mapping[str, Any], name: str) -> Profile:
         serial=serial,
         columns=tuple(columns),
         reads=_reads(blocks, extents),
-        notes={key: _text("", tables, key) for key in ("maker", "says", "manual")},
+        notes={key: _text("", tables, key) for key in ("maker", "says", "manual")}
+        | {key: _text("", tables, key, MOST_SENTENCE) for key in ("source",) if key in tables},
     )
 
 
@@ -246,8 +263,8 @@ def _table_of(
         )
     found: dict[int, int] = {}
     for theirs, ours in given.items():
-        if not (theirs.isascii() and theirs.isdecimal()):
-            raise ProfileError(f"{where}{key}: {theirs} must be a whole number")
+        if not (theirs.isascii() and theirs.isdecimal() and len(theirs) <= MOST_DIGITS):
+            raise ProfileError(f"{where}{key}: {theirs[:MOST_DIGITS]} must be a whole number")
         if type(ours) is not int or ours not in known:
             raise ProfileError(f"{where}{key}: {theirs}: the dictionary has no {ours!r}")
         found[int(theirs)] = ours
@@ -319,10 +336,10 @@ def _notes(where: str, entry: Mapping[str, Any]) -> None:
         _text(where, entry, "page")
 
 
-def _text(where: str, entry: Mapping[str, Any], key: str) -> str:
+def _text(where: str, entry: Mapping[str, Any], key: str, most: int = MOST_TEXT) -> str:
     given = entry.get(key)
-    if not isinstance(given, str) or not given.isprintable() or not 1 <= len(given) <= MOST_TEXT:
-        raise ProfileError(f"{where}{key}: must be a text of 1 to {MOST_TEXT} characters")
+    if not isinstance(given, str) or not given.isprintable() or not 1 <= len(given) <= most:
+        raise ProfileError(f"{where}{key}: must be a text of 1 to {most} characters")
     return given
 
 

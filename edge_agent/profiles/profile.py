@@ -11,9 +11,18 @@ from dataclasses import dataclass, field
 
 from edge_agent.backoff import Backoff
 from edge_agent.dictionary import QUALITY_UNREACHABLE
-from edge_agent.quality import SETTINGS, Counters, check_counters, code
+from edge_agent.quality import SETTINGS, Counters, check_counters, code, is_counter
 from edge_agent.reading import Reading
-from edge_agent.source import ReadFailed, RegisterSource, Unreachable, connections_of
+from edge_agent.source import (
+    Busy,
+    DeviceRefused,
+    NoReply,
+    ReadFailed,
+    RegisterSource,
+    ShortReply,
+    Unreachable,
+    connections_of,
+)
 from edge_agent.sunspec.decode import NUMBERS
 from edge_agent.sunspec.plan import Extent, Read, extract
 
@@ -30,7 +39,11 @@ class Implausible(Exception):
 
 
 class WrongDevice(ReadFailed):
-    """The device that answers has another serial number than the one that is meant, or none."""
+    """The device that answers has another serial number than the one that is meant."""
+
+
+class NoSerial(ReadFailed):
+    """The device that answers has no serial number where the profile says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +111,10 @@ class ProfileColumn:
     def extents(self) -> tuple[Extent, ...]:
         """Return the stretches of registers that the value needs."""
         return tuple(Extent(address, self.number.size) for address in self.addresses)
+
+    def present(self, parts: Sequence[Sequence[int]]) -> frozenset[int]:
+        """Return which of the addresses, by position, hold a number."""
+        return frozenset(i for i in range(len(parts)) if self.number.read(parts[i]) is not None)
 
     def value(self, parts: Sequence[Sequence[int]]) -> int | None:
         """Return the value in the dictionary's decimals, a half to even; None when there is none.
@@ -168,14 +185,14 @@ def read_serial(source: RegisterSource, profile: Profile, unit: int | None = Non
     """Return the serial number of the device that answers.
 
     Raises:
-        WrongDevice: it has none where the profile says.
+        NoSerial: it has none where the profile says.
         ReadFailed: it could not be read.
     """
     at = profile.serial
     asked = profile.unit if unit is None else unit
     serial = at.text(source.read(asked, at.address, at.size))
     if not serial:
-        raise WrongDevice(f"reading the serial number by profile {profile.name}: there is none")
+        raise NoSerial(f"reading the serial number by profile {profile.name}: there is none")
     return serial
 
 
@@ -225,6 +242,7 @@ class ProfilePoller:
         self._rated_w = rated_w
         self._wanted_serial = wanted_serial
         self._is_identified = False
+        self._seen: dict[str, frozenset[int]] = {}
         self._connections = 0
         self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, draw)
 
@@ -240,7 +258,7 @@ class ProfilePoller:
         try:
             reading = self._reading(at)
         except ReadFailed as error:
-            self.why = str(error).rpartition(": ")[2]
+            self.why = _phrase(error)
             self._is_identified = False
             self._backoff.failed(at)
             self.failures = self._backoff.failures
@@ -266,7 +284,7 @@ class ProfilePoller:
         if connections_of(self._source) != self._connections:
             # Somebody else on the same line has lost the connection, and this read opened it anew.
             self._identify()
-        values, has_gap, is_odd = values_of(self._profile, fetched)
+        values, has_gap, is_odd = values_of(self._profile, fetched, self._seen)
         checked = check_counters(values, at, self.counters, self._rated_w, self._turn)
         self.counters = checked.counters
         quality = code(checked.values, is_suspect=checked.is_suspect or is_odd, is_partial=has_gap)
@@ -283,9 +301,10 @@ class ProfilePoller:
         """Learn who answers, and forget the counters when it is another device than before."""
         serial = read_serial(self._source, self._profile, self._unit)
         if self._wanted_serial and serial != self._wanted_serial:
-            raise WrongDevice(f"expecting {self._wanted_serial}: {serial} answers there")
+            raise WrongDevice(f"reading by profile {self.label}: another device answers there")
         if serial != self.serial:
             self.counters = None
+            self._seen = {}
         self.serial = serial
         self._is_identified = True
         self._connections = connections_of(self._source)
@@ -304,13 +323,19 @@ class ProfilePoller:
 
 
 def values_of(
-    profile: Profile, fetched: Sequence[Sequence[int] | None]
+    profile: Profile,
+    fetched: Sequence[Sequence[int] | None],
+    seen: dict[str, frozenset[int]],
 ) -> tuple[dict[str, int | None], bool, bool]:
     """Return the columns, whether one that must be there is missing, and whether one cannot be.
+
+    A sum of which a part is gone that was there before, or any part of a counter, would be too
+    small: it is null, and missing. One of which all parts are absent is null like any other.
 
     Args:
         profile: what the registers mean.
         fetched: what each read of the profile gave, None where it was refused.
+        seen: the parts of each sum that the device has shown so far; new ones are added.
     """
     values: dict[str, int | None] = {}
     has_gap = is_odd = False
@@ -322,9 +347,40 @@ def values_of(
             if not column.is_optional:
                 values[column.column] = None
             continue
+        if len(parts) > 1:
+            there = column.present(whole)
+            needed = seen.get(column.column, frozenset())
+            if is_counter(column.column):
+                needed = frozenset(range(len(parts)))
+            if there and not there >= needed:
+                values[column.column] = None
+                has_gap = True
+                continue
+            seen[column.column] = there | needed
         try:
             values[column.column] = column.value(whole)
         except Implausible:
             values[column.column] = None
             is_odd = is_odd or column.column not in SETTINGS
     return values, has_gap, is_odd
+
+
+def _phrase(error: ReadFailed) -> str:
+    """Return in a few words why a device is silent; a serial number is never among them."""
+    match error:
+        case NoReply():
+            return "no reply"
+        case Unreachable():
+            return "no connection"
+        case ShortReply():
+            return "short reply"
+        case Busy():
+            return "busy"
+        case DeviceRefused():
+            return f"exception {error.code}"
+        case WrongDevice():
+            return "another serial number"
+        case NoSerial():
+            return "no serial number"
+        case _:
+            return "cannot be read"

@@ -4,13 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from edge_agent.source import IllegalAddress
 from edge_agent.sunspec.decode import NUMBERS
 from edge_agent.sunspec.definitions import Point, placed_flat
 from edge_agent.sunspec.models import MODELS
 from edge_agent.sunspec.scan import END, MARKER
+
+REGISTERS_IN_ALL = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,33 @@ def from_file(path: Path) -> Image:
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        blocks = tuple((block["address"], tuple(block["registers"])) for block in data["blocks"])
+        blocks = tuple(_block(block["address"], block["registers"]) for block in data["blocks"])
         unit = data.get("unit", 1)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"reading image {path}: {error!r}") from error
+    if not _is_whole(unit, 255):
+        raise ValueError(f"reading image {path}: unit: must be a whole number from 0 to 255")
+    if not blocks:
+        raise ValueError(f"reading image {path}: blocks: there are none")
     return Image(unit, blocks)
+
+
+def _block(address: object, registers: Sequence[object]) -> tuple[int, tuple[int, ...]]:
+    """Return a block of an image, checked.
+
+    Raises:
+        ValueError: its address or a register cannot be.
+    """
+    words = tuple(word for word in registers if _is_whole(word, 0xFFFF))
+    if not words or len(words) < len(registers):
+        raise ValueError(f"block {address}: registers must be one or more numbers up to 65535")
+    if not _is_whole(address, REGISTERS_IN_ALL - len(words)):
+        raise ValueError("a block has an address, and lies within 0 to 65535")
+    return address, words
+
+
+def _is_whole(value: object, most: int) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value <= most
 
 
 def to_json(image: Image, *, name: str, source: str) -> dict[str, Any]:

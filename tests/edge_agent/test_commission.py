@@ -1,17 +1,24 @@
 """The installer's report: what is found is told, what is wrong has a next step, nothing is run."""
 
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from edge_agent import clock as clocks
 from edge_agent.cli import main
+from edge_agent.command import Configure
 from edge_agent.operation import commission
 from edge_agent.operation.commission import (
+    FoundDevice,
+    Line,
     Verdict,
     as_data,
     as_page,
@@ -19,16 +26,19 @@ from edge_agent.operation.commission import (
     certificate_lines,
     device_line,
     disk_line,
+    disk_trouble,
+    doubles_failed,
     live_values,
     report,
-    same_serials,
 )
 from edge_agent.reading import Reading
-from edge_agent.settings import BrokerSettings, DeviceSettings
+from edge_agent.remote import Remote, state_path
+from edge_agent.settings import BrokerSettings, DeviceSettings, load
 from edge_agent.simulator.curve import Curve
 from edge_agent.simulator.house import House, HouseSpec
 from edge_agent.simulator.server import Server
 
+ROOT = Path(__file__).parents[2]
 DAY = 1781938800
 NOON = DAY + 12 * 3600
 EVIL = "<script>alert('1')</script>\"&"
@@ -43,13 +53,14 @@ def homes():
         yield server.add(good).number, server.add(evil).number
 
 
-def looked_at(settings, clock, *, why_not="", days=300):
+def looked_at(settings, clock, *, why_not="", days=300, **more):
     return report(
         settings,
         clock,
         probe=commission.probe_over_modbus,
         reach=lambda _: why_not,
         days_left=lambda path, now: days,
+        **more,
     )
 
 
@@ -88,8 +99,18 @@ def test_every_failure_has_a_next_step(homes, settings_of, clock):
 def test_one_device_under_two_names_is_told(homes, settings_of, clock):
     found = looked_at(settings_of(1, (homes[0], homes[0])), clock)
     (line,) = [line for line in found.lines if line.verdict is Verdict.FAIL]
-    assert "device-0 and device-1 are one device" in line.says
-    assert same_serials(found.devices[:1]) == []
+    assert line.subject == "device-1"
+    assert line.says == "it has the serial number of device-0, SN-0001, and is not read"
+    assert line.next
+    assert doubles_failed(found.devices[:1]) == found.devices[:1]
+
+
+def test_a_device_may_be_seen_in_two_ways():
+    """A profile reads another part of it: the layouts differ, and both are read."""
+    line = Line("x", Verdict.OK, "answers")
+    one = FoundDevice("roof", "h:502", line, is_reached=True, serial="SN-1", models="1.103")
+    views = (one, replace(one, name="battery", models="solaredge_battery"))
+    assert doubles_failed(views) == views
 
 
 @pytest.mark.parametrize(
@@ -134,6 +155,45 @@ def test_the_end_of_the_certificate(days, verdict):
 )
 def test_the_room_for_the_queue(free, verdict):
     assert disk_line(Path("/x"), free).verdict is verdict
+
+
+def test_a_queue_that_can_be_written_leaves_no_trace(tmp_path):
+    there = tmp_path / "outbox.sqlite"
+    there.write_text("x")
+    for path in (there, tmp_path / "new.sqlite", tmp_path / "not" / "there" / "o.sqlite"):
+        assert disk_trouble(path) == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["outbox.sqlite"]
+
+
+def test_a_queue_that_can_never_be_written_fails(tmp_path, homes, settings_of, clock):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "folder").mkdir()
+    for path, says in (
+        (tmp_path / "file" / "o.sqlite", "Not a directory"),
+        (tmp_path / "file" / "deep" / "o.sqlite", "Not a directory"),
+        (tmp_path / "folder", "Is a directory"),
+        (Path("/proc/o.sqlite"), ""),
+        (tmp_path / ("x" * 300), "File name too long"),
+    ):
+        settings = settings_of(1, homes[:1], outbox=path)
+        (line,) = [one for one in looked_at(settings, clock).lines if one.subject == "disk"]
+        assert line.verdict is Verdict.FAIL
+        assert str(path) in line.says
+        assert says in line.says
+        assert line.next
+
+
+def test_the_meter_has_the_sign_that_the_device_gives():
+    assert live_values({"MtrW": -110}) == {"meter, power (sign as the device gives it)": "-110 W"}
+
+
+def test_the_report_says_which_settings_it_is_of(homes, settings_of, clock):
+    settings = settings_of(1, homes[:1])
+    assert "the settings file" in as_text(looked_at(settings, clock))
+    found = looked_at(settings, clock, origin="configuration CF-1 from afar")
+    assert as_data(found)["settings"] == "configuration CF-1 from afar"
+    assert "configuration CF-1 from afar" in as_text(found)
+    assert "configuration CF-1 from afar" in as_page(found)
 
 
 def test_values_have_units_and_unknown_ones_are_left_out():
@@ -273,3 +333,41 @@ def test_a_profile_that_is_silent_is_told(config, capsys):
     path.write_text(path.read_text() + 'profile = "solaredge_battery"\n')
     assert main(["commission", str(path)]) == 3
     assert "roof: does not answer" in capsys.readouterr().out
+
+
+def test_it_looks_at_what_the_agent_goes_by(homes, broker, config, tmp_path, capsys):
+    path = Path(config(broker.port, free_port()))
+    own = load(path)
+    remote = Remote(own, now_mono=0.0)
+    device = {"name": "barn", "host": "127.0.0.1", "port": homes[0]}
+    remote.begin(Configure("CF-1", {"device": [device]}), 0.0)
+    before = state_path(own.outbox).read_bytes()
+    assert main(["commission", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "barn: answers" in said
+    assert "configuration CF-1 from afar, on trial" in said
+    assert state_path(own.outbox).read_bytes() == before
+
+
+@pytest.mark.parametrize(("clock", "asks"), [("kernel", True), ("machine", False)])
+def test_the_clock_is_asked_as_the_agent_asks_it(config, capsys, monkeypatch, clock, asks):
+    asked = []
+    monkeypatch.setattr(clocks, "kernel_state", lambda: asked.append(1) or 5)
+    path = Path(config(free_port(), free_port()))
+    path.write_text(f'clock = "{clock}"\n' + path.read_text())
+    main(["commission", str(path), "--json"])
+    assert bool(asked) == asks
+    assert json.loads(capsys.readouterr().out)["clock_set"] == (not asks)
+
+
+def test_a_terminal_that_knows_few_letters(config):
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "edge_agent.cli", "commission", config(free_port(), free_port())],
+        capture_output=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        check=False,
+    )
+    assert done.returncode == 3
+    assert b"? roof: does not answer" in done.stdout
+    assert done.stderr == b""

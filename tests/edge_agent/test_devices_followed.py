@@ -245,3 +245,29 @@ def test_moving_one_device_loses_no_reading_of_another(network, broker, clock, a
     run(agent, clock, NOON + 2 * 900 + 120)
     told = samples(broker)
     assert [at for at in range(NOON, NOON + 2 * 900, 60) if ("SN-2", at) not in told] == []
+
+
+def test_of_two_devices_with_one_serial_number_the_first_is_read(network, broker, clock, agent_of):
+    """A maker who gives all devices one number, or a device that stands in the settings twice."""
+    other = House(HouseSpec("SN-1", counted_wh=5_000_000), Curve("SN-1", DAY))
+    homes = [house("SN-1"), other]
+    for number, home in enumerate(homes, 5):
+        network.put(f"127.0.0.{number}", home)
+    agent = agent_of(
+        network,
+        device(network, "roof", "127.0.0.5"),
+        device(network, "barn", "127.0.0.6"),
+    )
+    settle(agent)
+    run(agent, clock, NOON + 3 * 900)
+    assert agent._devices.silent() == 1
+    told = agent._devices.health()
+    assert [one.why for one in told] == ["", "another device has this serial number"]
+    rows = samples(broker)
+    # Which of them is asked first, nobody knows before both have said who they are.
+    instants = range(NOON + 60, NOON + 2 * 900, 60)
+    assert [rows["SN-1", at] for at in instants] == [
+        (QUALITY_OK, homes[0].energy_wh(at)) for at in instants
+    ]
+    assert last_health(broker)["why_2"] == "another device has this serial number"
+    assert last_health(broker)["silent"] == 1

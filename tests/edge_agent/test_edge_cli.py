@@ -283,3 +283,29 @@ def test_profiles(capsys, tmp_path):
     code, _, err = run(capsys, "profiles", str(own))
     assert (code, err.count("\n")) == (1, 1)
     assert run(capsys, "profiles", "none")[0] == 1
+
+
+def test_a_queue_that_this_user_may_not_see_is_told_in_one_line(capsys, waiting, monkeypatch):
+    def denied(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    for arguments in (("status",), ("queue",), ("queue", "--peek", "1")):
+        code, _, err = run(capsys, arguments[0], waiting, *arguments[1:])
+        assert code == 2
+        assert re.fullmatch(r"sunreeve-edge: opening the queue .*: Permission denied\n", err)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "none"])
+def test_a_profile_that_cannot_be_opened_is_told_in_one_line(capsys, tmp_path, name):
+    config = tmp_path / "agent.toml"
+    text = CONFIG.format(folder=tmp_path, broker=1, device=1)
+    config.write_text(text + f'profile = "{tmp_path}/{name}.toml"\n')
+    code, _, err = run(capsys, "check", str(config))
+    assert (code, err.count("\n")) == (1, 1)
+    assert "device roof" in err
+
+
+def test_profiles_say_what_they_are_and_what_they_were_compared_with(capsys):
+    assert "hybrid inverter ET" in run(capsys, "profiles")[1]
+    assert "compared with: " in run(capsys, "profiles", "goodwe_et")[1]

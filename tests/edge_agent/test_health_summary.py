@@ -68,6 +68,7 @@ def test_all_well_is_five_entries():
         ({"devices": (DeviceHealth(moved_to="192.168.1.9"),)}, {"moved_1": "192.168.1.9"}),
         ({"devices": (DeviceHealth(median_ms=500),)}, {}),
         ({"devices": (DeviceHealth(median_ms=501),)}, {"slow_1": 501}),
+        ({"is_deaf": True}, {"deaf": 1}),
         ({"counts": {"again": 2, "gone": 0}}, {"again": 2}),
         ({"configuration": {"cfg": "CF-1"}}, {"cfg": "CF-1"}),
         ({"configuration": {"cfg_why": "a\nline é"}}, {"cfg_why": "a?line ?"}),

@@ -100,8 +100,10 @@ def test_small_powers_are_not_lost_in_rounding():
 @pytest.mark.parametrize(
     ("steps", "told"),
     [
-        pytest.param([(0, 6000), (180, 6000)], [0, 300], id="three polls are filled in"),
-        pytest.param([(0, 6000), (240, 6000)], [0, 0], id="four are not"),
+        pytest.param([(0, 6000), (180, 6000)], [0, 300], id="two missed polls are filled in"),
+        pytest.param([(0, 6000), (240, 6000)], [0, 400], id="three missed polls are filled in"),
+        pytest.param([(0, 6000), (241, 6000)], [0, 0], id="a second more is not"),
+        pytest.param([(0, 6000), (300, 6000)], [0, 0], id="four missed polls are not"),
         pytest.param(
             [(0, 6000), (60, 6000), (120, None), (180, 6000)],
             [0, 100, None, 300],
@@ -164,7 +166,7 @@ def test_the_counter_never_falls_and_never_outruns_the_power(steps):
         pv_w, counter = told.values["PvW"], told.values.get("PvWH", before)
         assert pv_w is None or pv_w >= 0
         assert counter >= before
-        most += 40_000 * min(max(step, 0), 3 * POLL_S)
+        most += 40_000 * min(max(step, 0), 4 * POLL_S)
         assert counter <= most // 3600
         before = counter
         assert pv_from(pv_text(state)) == state

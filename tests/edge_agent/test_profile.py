@@ -12,15 +12,26 @@ from hypothesis import given
 from hypothesis import settings as with_settings
 from hypothesis import strategies as st
 
+from edge_agent.agent import Agent
 from edge_agent.dictionary import BITS, COLUMNS, ENUMS
+from edge_agent.discovery import serial_at, wanted
 from edge_agent.modbus import Registers
-from edge_agent.profiles.file import FOLDER, SIZES, ProfileError, from_tables, load, names
+from edge_agent.profiles.file import (
+    FOLDER,
+    SIZES,
+    ProfileError,
+    from_tables,
+    load,
+    load_file,
+    names,
+)
 from edge_agent.profiles.profile import NumberAt, ProfileColumn, ProfilePoller, values_of
 from edge_agent.quality import base_of
 from edge_agent.reading import Reading
+from edge_agent.settings import DeviceSettings
 from edge_agent.simulator.image import Image
 from edge_agent.simulator.server import Server
-from edge_agent.source import IllegalAddress, NoReply
+from edge_agent.source import Busy, IllegalAddress, NoReply, ReadFailed, ShortReply, Unreachable
 
 GOODWE_REPLIES = {
     "running_data": """
@@ -279,6 +290,62 @@ def test_a_sum_leaves_out_what_is_absent_and_is_null_when_all_is(serve):
     assert (both["PvW"], both["DCW_1"]) == (None, None)
 
 
+def two_inputs(column):
+    """The blueprint with a column that sums 1010 and 1012."""
+    tables = blueprint()
+    entry = next(entry for entry in tables["register"] if entry["column"] == "PvW")
+    entry["column"] = column
+    return from_tables(tables, "blueprint")
+
+
+GONE = {"a1010": 0xFFFF, "a1011": 0xFFFF}
+OTHER_GONE = {"a1012": 0xFFFF, "a1013": 0xFFFF}
+
+
+@pytest.mark.parametrize(
+    ("column", "polls", "told"),
+    [
+        pytest.param("PvW", [{}, OTHER_GONE, {}], [True, None, True], id="a part that was there"),
+        pytest.param("PvW", [OTHER_GONE, OTHER_GONE], [True, True], id="a part that never was"),
+        pytest.param("PvW", [OTHER_GONE, {}, OTHER_GONE], [True, True, None], id="one more part"),
+        pytest.param("PvW", [OTHER_GONE, GONE], [True, None], id="another part instead"),
+        pytest.param("PvWH", [{}, OTHER_GONE, {}], [True, None, True], id="a counter in between"),
+        pytest.param("PvWH", [OTHER_GONE, {}], [None, True], id="a counter at first"),
+    ],
+)
+def test_a_sum_of_which_a_part_is_gone_is_no_smaller_number(source, column, polls, told):
+    profile = two_inputs(column)
+    one = poller(source, profile)
+    for number, (words, is_there) in enumerate(zip(polls, told, strict=True)):
+        source.image = with_serial(profile, "SN-1", **words)
+        reading = one.poll(AT + 60 * number)
+        assert (reading.values[column] is not None) == (is_there is not None)
+        assert reading.quality == (0 if is_there else 3)
+
+
+@pytest.mark.parametrize("column", ["PvW", "PvWH"])
+def test_a_sum_of_which_all_is_absent_is_null_and_no_gap(source, column):
+    profile = two_inputs(column)
+    one = poller(source, profile)
+    for number, words in enumerate(({}, GONE | OTHER_GONE)):
+        source.image = with_serial(profile, "SN-1", **words)
+        reading = one.poll(AT + 60 * number)
+    assert (reading.values[column], reading.quality) == (None, 0)
+
+
+def test_the_parts_of_another_device_are_its_own(source):
+    profile = two_inputs("PvW")
+    one = poller(source, profile)
+    source.image = with_serial(profile, "SN-1")
+    one.poll(AT)
+    source.image = None
+    one.poll(AT + 60)
+    source.image = with_serial(profile, "SN-2", **OTHER_GONE)
+    reading = one.poll(AT + 600)
+    assert (reading.serial, reading.quality) == ("SN-2", 0)
+    assert reading.values["PvW"] is not None
+
+
 @pytest.mark.parametrize(
     "words", [(0x7FC0, 0), (0x7F80, 0), (0xFF80, 0), (0xFF7F, 0xFFFF)], ids=str
 )
@@ -350,7 +417,7 @@ PROFILES = [load(name) for name in names()]
 @given(st.binary(min_size=250, max_size=250), st.sampled_from(PROFILES))
 def test_any_registers_make_values_of_a_chunk_or_null(data, profile):
     words = struct.unpack(">125H", data)
-    values, has_gap, _ = values_of(profile, [words[: read.count] for read in profile.reads])
+    values, has_gap, _ = values_of(profile, [words[: read.count] for read in profile.reads], {})
     assert not has_gap
     for value in values.values():
         assert value is None or -(2**63) <= value < 2**63
@@ -399,7 +466,7 @@ def test_a_silent_device_is_asked_less_and_less_and_said_to_be_unreachable(sourc
     assert all(reading.values == {} for reading in readings.values())
     assert len(source.asked) == 4
     assert one.failures == 4
-    assert one.why == "silent"
+    assert one.why == "no reply"
     source.image = with_serial(source.profile, "SN-1")
     assert one.poll(AT + 220).quality == 2
     assert one.poll(AT + 450).quality == 0
@@ -435,21 +502,45 @@ def test_the_serial_number_is_asked_for_when_another_device_lost_the_connection(
     source.connections = 3
     source.image = with_serial(source.profile, "SN-2")
     assert one.poll(AT + 180) == Reading("SN-1", AT + 180, 2, "blueprint")
-    assert one.why == "SN-2 answers there"
+    assert one.why == "another serial number"
 
 
 def test_another_device_than_the_one_that_is_meant_is_refused(source):
     source.image = with_serial(source.profile, "SN-2")
     one = poller(source, source.profile, wanted_serial="SN-1")
     assert one.poll(AT) == Reading("SN-1", AT, 2, "blueprint")
-    assert one.why == "SN-2 answers there"
+    assert one.why == "another serial number"
     source.image = with_serial(source.profile, "SN-1")
     assert one.poll(AT + 60).quality == 0
 
 
 def test_a_device_without_a_serial_number_is_not_read(source):
     source.image = with_serial(source.profile, "")
-    assert poller(source, source.profile).poll(AT) is None
+    one = poller(source, source.profile)
+    assert one.poll(AT) is None
+    assert one.why == "no serial number"
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (NoReply("10.0.0.1: SECRET99"), "no reply"),
+        (Unreachable("10.0.0.1: SECRET99"), "no connection"),
+        (ShortReply("SECRET99"), "short reply"),
+        (Busy("SECRET99", 6), "busy"),
+        (IllegalAddress("SECRET99", 2), "exception 2"),
+        (ReadFailed("SECRET99"), "cannot be read"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_why_a_device_is_silent_is_told_in_a_few_words(source, error, why):
+    def read(unit, address, count):
+        raise error
+
+    source.read = read
+    one = poller(source, source.profile, serial="SN-1")
+    assert one.poll(AT).quality == 2
+    assert one.why == why
 
 
 def test_a_counter_that_falls_is_refused_once_and_another_device_begins_anew(source):
@@ -548,6 +639,10 @@ def serial(**keys):
 
 
 WRONG = {
+    "a code of 5,000 digits": (
+        of("St", codes={"9" * 5000: 1}),
+        "codes: 99999999999999999999 must be a whole number",
+    ),
     "an unknown key": (head(colour="red"), "colour: there is no such key"),
     "another name": (head(name="other"), "name: must be that of the file, blueprint"),
     "no maker": (head(maker=None), "maker: must be a text"),
@@ -641,6 +736,61 @@ def test_errors_name_the_file(tmp_path):
     (tmp_path / "mine.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ProfileError, match=r"^profile mine.toml: "):
         load("mine", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x = " + "[" * 5000, f"x = {'9' * 5000}", f"blocks = [[0x{'F' * 5000}, 5]]"],
+    ids=["nested", "long", "long and hexadecimal"],
+)
+def test_a_file_made_to_hurt_is_refused_in_one_line(tmp_path, text):
+    whole = (FOLDER / "blueprint.toml").read_text(encoding="utf-8")
+    rest = whole.replace("blocks = [[100, 16], [1000, 40], [2000, 10]]", "")
+    path = tmp_path / "blueprint.toml"
+    path.write_text(f"{text}\n{rest}", encoding="utf-8")
+    with pytest.raises(ProfileError, match=r"^profile blueprint.toml: ") as caught:
+        load_file(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["1.103", "7", "."])
+def test_a_name_like_a_label_of_models_is_refused(name):
+    with pytest.raises(ProfileError, match="name: must have a letter"):
+        from_tables(blueprint() | {"name": name}, name)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A profile of the owner's, whose name is none of ours."""
+    path = tmp_path / "own_hybrid.toml"
+    text = (FOLDER / "blueprint.toml").read_text(encoding="utf-8")
+    path.write_text(text.replace('name = "blueprint"', 'name = "own_hybrid"'), encoding="utf-8")
+    return path
+
+
+def test_an_agent_runs_an_own_profile_and_looks_for_its_device(
+    own, settings_of, broker, clock, tmp_path
+):
+    sample = Sample(load_file(own))
+    with Server(time.monotonic) as server:
+        port = server.add(sample.image(1)).number
+        device = DeviceSettings("own", "127.0.0.1", port, profile=str(own), serial="SN-4711")
+        agent = Agent(settings_of(broker.port, devices=(device,)), clock=clock, boot_id="5f")
+        with closing(agent):
+            assert agent.tick() == 1
+        state = agent._states["own"]
+        assert (state.serial, state.label, state.quality) == ("SN-4711", "own_hybrid", 0)
+        target = wanted(device)
+        assert target.profile.name == "own_hybrid"
+        with closing(Registers("127.0.0.1", port, 1.0)) as source:
+            assert serial_at(source, target) == "SN-4711"
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_profile_that_ships_says_what_it_was_compared_with(name):
+    notes = load(name).notes
+    assert len(notes["source"].split()) > 5
+    assert notes["manual"]
 
 
 def test_without_blocks_neighbours_are_read_together():

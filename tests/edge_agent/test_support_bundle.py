@@ -186,7 +186,16 @@ def test_the_command(config, tmp_path, capsys):
     [
         ("Password: hunter2 and more", "Password: [taken out] and more"),
         ("-----BEGIN CERTIFICATE-----\nabc", "[PEM taken out]"),
-        ('{"token": "abc"}', '{"token": [taken out]'),
+        ('{"token": "abc"}', '{"token": [taken out]}'),
+        ('password = "two words here" and more', "password = [taken out] and more"),
+        ("secret: 'two words' x", "secret: [taken out] x"),
+        (r'"why": "password = \"two words here\""', '"why": "password = [taken out]'),
+        ('password = "it never ends\nnext', "password = [taken out]\nnext"),
+        ("client_secret=abc passphrase: x", "client_secret=[taken out] passphrase: [taken out]"),
+        ("Authorization: Basic dXNlcjpwdw== x\nnext", "Authorization: [taken out]\nnext"),
+        ("sent Bearer abc.def here", "sent Bearer [taken out] here"),
+        ("got eyJhbGciOi.eyJzdWIiOi.c2ln-_x here", "got [token taken out] here"),
+        ("it passed: 5, the pass of tokens", "it passed: 5, the pass of tokens"),
         ("nothing to hide", "nothing to hide"),
         ("AB-12345 and AB-123", "...2345 and ...-123"),
         ("unit 1", "unit 1"),
@@ -271,3 +280,26 @@ def test_a_chunk_that_cannot_be_read_is_null(queue):
     with Inspection(queue) as look:
         assert [chunk["chunk"] for chunk in look.chunks(most=4)] == [None] * 4
         assert look.last_health() == {}
+
+
+# ---------------------------------------------------------------------- what it looks at
+def test_a_scan_looks_where_the_agent_does(config, tmp_path):
+    remote = Remote(load(config), now_mono=0.0)
+    remote.begin(Configure("CF-1", {"device": [{"name": "barn", "host": "10.0.0.7"}]}), 0.0)
+    asked = []
+    parts = collected(
+        config, journal=lambda: "", scan=lambda device: asked.append(device.host) or {}
+    )
+    assert asked == ["10.0.0.7"]
+    assert list(json.loads(parts["scan.json"])) == ["barn"]
+    assert json.loads(parts["settings.json"])["devices"][0]["name"] == "roof"
+
+
+@pytest.mark.parametrize("output", [".", "/", ".."])
+def test_a_folder_is_no_file_to_write(config, tmp_path, capsys, monkeypatch, output):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert main(["support-bundle", str(config), "-o", output]) == 2
+    assert capsys.readouterr().err == f"sunreeve-edge: writing {output}: Is a directory\n"
+    assert main(["support-bundle", str(config), "-o", str(tmp_path)]) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == before

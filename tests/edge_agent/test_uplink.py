@@ -270,6 +270,21 @@ def test_a_broker_that_never_answers(wait_s):
         until(lambda: not paho_threads())
 
 
+@pytest.mark.parametrize(
+    ("granted", "hears"), [(b"\x01", True), (b"\x80", False)], ids=["allowed", "refused"]
+)
+def test_a_broker_that_lets_nobody_listen_is_told(granted, hears, caplog):
+    with Says(CONNACK + b"\x90\x03\x00\x02" + granted) as server:
+        uplink = uplink_to(server.port, command_topic="s/command")
+        assert not uplink.is_deaf(), "nothing is known yet"
+        assert uplink.open(5.0)
+        until(lambda: uplink.is_listening() or uplink.is_deaf())
+        assert (uplink.is_listening(), uplink.is_deaf()) == (hears, not hears)
+        uplink.close()
+        assert not uplink.is_deaf(), "nothing is known any more"
+    assert ("not listening on s/command" in caplog.text) == (not hears)
+
+
 MALFORMED = [
     pytest.param(b"\x90\x03\x00\x01\x55", id="granted a quality of service that does not exist"),
     pytest.param(b"\x90\x00", id="empty answer to a subscription"),

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_agent.mqtt import tls_context
 from edge_agent.operation.certificate import certificate_days
+from edge_agent.settings import BrokerSettings
 
 
 @pytest.mark.parametrize("last_year", [2021, 2026, 2049, 2050, 2051, 2999])
@@ -71,3 +74,20 @@ def test_a_damaged_file_gives_days_or_none(der, data):
     target = Path(path).with_suffix(".damaged")
     target.write_bytes(damaged[: data.draw(st.integers(0, len(pem)))])
     assert isinstance(certificate_days(target, 0), int | None)
+
+
+def test_an_encrypted_key_is_refused_and_no_pass_phrase_is_asked_for(papers, tmp_path):
+    cert, key = papers.issue("gw-1")
+    loaded = serialization.load_pem_private_key(Path(key).read_bytes(), None)
+    locked = tmp_path / "locked.key"
+    locked.write_bytes(
+        loaded.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"open sesame"),
+        )
+    )
+    assert tls_context(BrokerSettings("iot.example", ca=papers.ca, cert=cert, key=key))
+    broker = BrokerSettings("iot.example", ca=papers.ca, cert=cert, key=str(locked))
+    with pytest.raises(OSError, match=r"broker.key is encrypted; give one without a pass phrase"):
+        tls_context(broker)
