@@ -14,10 +14,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from edge_agent import settings
-from edge_agent.source import ReadFailed, RegisterSource, ShortReply, Unreachable
+from edge_agent.source import (
+    Busy,
+    DeviceRefused,
+    ReadFailed,
+    RegisterSource,
+    ShortReply,
+    Unreachable,
+)
 
 if TYPE_CHECKING:
     from edge_agent.queue.inspection import Inspection
@@ -80,7 +87,7 @@ def _fail(code: int, message: str) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose last words are made when somebody reads them."""
+    """A parser whose last words are made when somebody reads them, and whose errors are a line."""
 
     last_words: Callable[[], str] | None = None
 
@@ -88,6 +95,9 @@ class _Parser(argparse.ArgumentParser):
         if self.last_words is not None:
             self.epilog = self.last_words()
         return super().format_help()
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_USE, f"sunreeve-edge: {message}; {self.prog} --help says more\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -241,6 +251,10 @@ def _open(options: argparse.Namespace) -> tuple[RegisterSource, Any]:
         source.close()
         hint = "the device, or what stands between, cuts its answers; switch it off and on"
         raise ReadFailed(f"{error}; {hint}") from error
+    except DeviceRefused as error:
+        source.close()
+        what = "the device is busy" if isinstance(error, Busy) else "nothing behind the gateway"
+        raise ReadFailed(f"{error}; {what}; try again, or give another --unit") from error
     except ReadFailed:
         source.close()
         raise
@@ -254,8 +268,10 @@ def _scan(options: argparse.Namespace) -> int:
     from edge_agent.sunspec.report import scan_report  # noqa: PLC0415 - not for run
 
     source, chain = _open(options)
-    source.close()
-    report = scan_report(options.HOST, chain)
+    try:
+        report = scan_report(options.HOST, chain, source)
+    finally:
+        source.close()
     if options.json:
         return _print_json(report)
     for model in report["models"]:
@@ -288,12 +304,15 @@ def _dump(options: argparse.Namespace) -> int:
 
     source, chain = _open(options)
     try:
-        words = chain_registers(source, chain)
+        blocks, missing = chain_registers(source, chain)
     finally:
         source.close()
-    image = to_json(Image(chain.unit, ((chain.base, words),)), name=options.HOST, source="dump")
+    image = to_json(Image(chain.unit, blocks), name=options.HOST, source="dump")
     _write(options.output, json.dumps(image) + "\n")
-    print(f"{len(words)} registers from {chain.base} on in {options.output}")
+    count = sum(len(words) for _, words in blocks)
+    print(f"{count} registers from {chain.base} on in {options.output}")
+    for what in missing:
+        print(f"missing: {what}")
     return DONE
 
 
@@ -474,7 +493,9 @@ def _write(output: str, text: str) -> None:
 
 
 def _print_json(data: dict[str, Any]) -> int:
-    print(json.dumps(data, ensure_ascii=False))
+    # A terminal that knows few letters gets the others escaped: question marks are not what was.
+    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    print(json.dumps(data, ensure_ascii=not is_unicode))
     return DONE
 
 

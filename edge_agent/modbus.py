@@ -82,8 +82,9 @@ class _Line:
         self.client = ModbusTcpClient(host, port=port, retries=0, trace_packet=self._keep)
         self.client.register(_Answer)
         self.times_opened = 0
+        self.is_used = False
         self._timeout_s = -1.0
-        self._must_close = False
+        self.must_close = False
 
     def set_timeout(self, timeout_s: float) -> None:
         """Let connecting and each answer take so long; pymodbus keeps the number in two places."""
@@ -100,6 +101,7 @@ class _Line:
                 return True
             self.drop()
         self.received = b""
+        self.is_used = False
         try:
             is_open = bool(self.client.connect())  # type: ignore[no-untyped-call] # pymodbus' own
         except UnicodeError:  # a host name with an empty or too long part
@@ -115,23 +117,22 @@ class _Line:
 
     def settle(self) -> None:
         """Close the connection if that was asked for while it was in use."""
-        if self._must_close:
-            self._must_close = False
+        if self.must_close:
+            self.must_close = False
             self.drop()
 
     def close(self) -> None:
         """Close the connection from any thread; a read that waits on it fails at once."""
+        self.must_close = True
         open_one = self.client.socket
         if open_one is not None:
             with suppress(OSError):
                 open_one.shutdown(SHUT_RDWR)
         if self.in_use.acquire(blocking=False):
             try:
-                self.drop()
+                self.settle()
             finally:
                 self.in_use.release()
-        else:
-            self._must_close = True
 
     def _is_quiet(self) -> bool:
         """Tell whether the connection is as it was left: nothing came, and nobody closed it.
@@ -156,8 +157,10 @@ class Registers:
     """A device, or a gateway to several, at one Modbus/TCP address.
 
     The connection opens at the first read and again at the first read after it broke. After any
-    failure but a refusal it is thrown away, so that no answer can come late. Only a device that
-    says that it is busy is asked again; for everything else the caller knows how long it may wait.
+    failure but a refusal it is thrown away, so that no answer can come late. A device that says
+    that it is busy is asked again, and one that closed a connection which had served before instead
+    of answering: many close it after each answer. For everything else the caller knows how long it
+    may wait.
     """
 
     def __init__(
@@ -208,12 +211,12 @@ class Registers:
                 until = time.monotonic() + self._timeout_s
                 for pause_s in BUSY_PAUSES_S:
                     try:
-                        return self._ask(what, unit, address, count)
+                        return self._ask_anew(what, unit, address, count)
                     except Busy:
                         if time.monotonic() + pause_s > until:
                             raise
                         time.sleep(pause_s)
-                return self._ask(what, unit, address, count)
+                return self._ask_anew(what, unit, address, count)
             finally:
                 line.settle()
 
@@ -248,6 +251,22 @@ class Registers:
         self._requests = self._timeouts = self._broken = self._exceptions = self._odd = 0
         self._took_s: deque[float] = deque(maxlen=REMEMBERED_REQUESTS)
 
+    def _ask_anew(self, what: str, unit: int, address: int, count: int) -> tuple[int, ...]:
+        """Ask; once more, on a new connection, where a used one was closed without a byte.
+
+        A read may be repeated without harm. What is silent (NoReply) is not asked again.
+        """
+        line = self._line
+        opened = line.times_opened
+        try:
+            return self._ask(what, unit, address, count)
+        except NoReply:
+            raise
+        except Unreachable:
+            if not line.is_used or line.times_opened != opened or line.must_close:
+                raise
+            return self._ask(what, unit, address, count)
+
     def _ask(self, what: str, unit: int, address: int, count: int) -> tuple[int, ...]:
         line = self._line
         self._requests += 1
@@ -261,8 +280,10 @@ class Registers:
         try:
             reply = self._transact(what, unit, address, count)
             registers = self._checked(what, reply, unit, count)
+            line.is_used = True
         except DeviceRefused:
             self._exceptions += 1
+            line.is_used = True
             raise
         except ShortReply:
             self._odd += 1
@@ -274,6 +295,7 @@ class Registers:
             raise
         except Unreachable:
             self._broken += 1
+            line.is_used = line.is_used and not line.received
             line.drop()
             raise
         finally:

@@ -36,8 +36,8 @@ from edge_agent.sunspec.layout import (
     torn,
 )
 from edge_agent.sunspec.models import MODELS
-from edge_agent.sunspec.plan import Cutter, Extent, Read, divided, extract, plan
-from edge_agent.sunspec.scan import UNITS, Chain, scan, walk
+from edge_agent.sunspec.plan import MOST_REGISTERS, Cutter, Extent, Read, divided, extract, plan
+from edge_agent.sunspec.scan import MARKER, UNITS, Chain, scan, walk
 
 FIRST_PAUSE_S = 30
 LONGEST_PAUSE_S = 900
@@ -50,11 +50,16 @@ TOO_LARGE = frozenset({2, 3, 4})
 """Exceptions with which devices refuse a read that is too long or crosses a border of theirs."""
 MOST_ALONG = 72
 """From the marker to the end of the common model: what is checked in one read."""
-MOST_DIVISIONS = 2
-"""A read is divided into its models, and a model's into halves."""
+LOOK_AGAIN_S = 300
+"""A chain that broke off is asked for its rest so often."""
+LOOKS_UNTIL_ENDED = 72
+"""So many looks in a row that find no more, six hours at least, and the chain has no more."""
+MOST_DIVISIONS = 5
+"""A read is divided into its models, and a model's into halves, down to some eight registers."""
 
 Fetched = Sequence[tuple[int, ...] | None]
 Columns = dict[str, int | None]
+Reader = Callable[[int, int, int], tuple[int, ...]]
 
 
 class LayoutChanged(ReadFailed):
@@ -69,37 +74,32 @@ class ChainCutOff(ReadFailed):
     """Asking for the models failed before their end; what was found may not be all."""
 
 
+class NoSerial(ReadFailed):
+    """The device does not say its serial number, and the settings name none."""
+
+
 class WrongDevice(ReadFailed):
     """Another device answers than the one that is wanted."""
 
 
-def serial_of(source: RegisterSource, chain: Chain) -> str:
-    """Return the serial number from the common model, without the blanks around it.
-
-    Letters that cannot be printed become question marks; the cloud takes no others.
-
-    Raises:
-        NotSunSpec: there is no common model, or no serial number in it.
-    """
-    return _text_of_serial(chain.unit, _serial_registers(source, chain))
-
-
-def _serial_registers(source: RegisterSource, chain: Chain) -> Expected:
+def _serial_registers(read: Reader, chain: Chain) -> Expected | None:
+    """Return where the serial number stands, and what stands there; None where nothing does."""
     point = _serial_point()
     for model in chain.models:
         if model.id == COMMON and model.length >= point.offset + point.size - 2:
             address = model.address + point.offset
-            return Expected(address, source.read(chain.unit, address, point.size))
-    raise NotSunSpec(f"reading the serial number of unit {chain.unit}: there is none")
+            return Expected(address, read(chain.unit, address, point.size))
+    return None
 
 
-def _text_of_serial(unit: int, registers: Expected) -> str:
+def _text_of_serial(registers: Expected) -> str:
+    """Return the serial number without the blanks around it; empty when there is none.
+
+    Letters that cannot be printed become question marks; the cloud takes no others.
+    """
     text = str(raw(_serial_point(), registers.words, 0) or "")
     whole = text.partition("\0")[0].strip()
-    serial = "".join(letter if letter.isprintable() else "?" for letter in whole)
-    if not serial:
-        raise NotSunSpec(f"reading the serial number of unit {unit}: there is none")
-    return serial
+    return "".join(letter if letter.isprintable() else "?" for letter in whole)
 
 
 def _serial_point() -> Point:
@@ -143,7 +143,8 @@ class Poller:
             rated_w: rated AC power in watts, to tell jumps of the counters by.
             serial: serial number known from an earlier run, to report silence before first contact.
             label: layout known from an earlier run, for the same purpose.
-            wanted_serial: the only serial number that is believed; any when empty.
+            wanted_serial: the only serial number that is believed; any when empty. A device that
+                never says one is called so.
             counters: what its counters showed in that run.
             draw: gives numbers from 0 to 1, of which the pauses of a silent device are made.
             rescan_s: how often the layout is looked over.
@@ -164,11 +165,16 @@ class Poller:
         self._rescan_s = rescan_s
         self._period = -1
         self._cut_off: Chain | None = None
+        self._looks = 0
+        self._looked_at = 0
+        self._says_serial = False
         self._layout: Layout | None = None
         self._is_checked = False
         self._connections = 0
         self._cutter = Cutter(())
         self._divisions: dict[Read, int] = {}
+        self._longest = MOST_REGISTERS
+        self._passing = 0
         self._torn: dict[int, Torn] = {}
         self._gaps: frozenset[int] = frozenset()
 
@@ -223,29 +229,40 @@ class Poller:
         )
         self.counters = checked.counters
         quality = code(
-            checked.values, is_suspect=checked.is_suspect or is_doubtful, is_partial=is_partial
+            checked.values,
+            is_suspect=checked.is_suspect or is_doubtful,
+            is_partial=is_partial or self._may_have_more(known.chain),
         )
         return Reading(self.serial, at, quality, self.label, checked.values)
 
     def _learn(self, at: int) -> Layout:
         """Scan the device, and forget the counters when it is another one than before."""
         self._layout = None
+        self._longest = MOST_REGISTERS
         self._connections = connections_of(self._source)
         chain = scan(self._source, self._units)
         if chain is None:
             raise NotSunSpec(f"scanning units {self._units}: no SunSpec models found")
-        if chain.is_cut_off and chain != self._cut_off:
-            # Believed when it is the same at the next try: then the device has no more.
-            self._cut_off = chain
+        if not chain.is_cut_off:
+            self._cut_off = None
+        elif chain != self._cut_off or all(model.id != COMMON for model in chain.models):
+            # Read, as partial, when it is the same at the next try.
+            if chain != self._cut_off:
+                self._cut_off, self._looks = chain, 0
             raise ChainCutOff(f"scanning unit {chain.unit}: asking broke off at {chain.end}")
-        registers = _serial_registers(self._source, chain)
-        serial = _text_of_serial(chain.unit, registers)
-        if self._wanted and serial != self._wanted:
-            raise WrongDevice(f"scanning unit {chain.unit}: it is {serial}, not {self._wanted}")
+        if not chain.models:
+            raise NotSunSpec(f"scanning unit {chain.unit}: a marker, and no models behind it")
+        registers = _serial_registers(self._in_pieces, chain)
+        serial = self._serial_from(chain, registers)
         if serial != self.serial:
             self.counters = None
         self.serial, self.label, self.chain = serial, chain.label, chain
-        ends = (*front(chain, registers), *back(chain))
+        self._looked_at = at
+        first = chain.models[0]
+        ends = (
+            *front(chain, registers or Expected(first.address, (first.id, first.length))),
+            *back(chain),
+        )
         known = layout(chain, self._counts(chain), ends)
         self._divisions = {}
         self._ask_in(known, known.reads)
@@ -253,6 +270,28 @@ class Poller:
         self._period = self._period_of(at)
         self._layout = known
         return known
+
+    def _serial_from(self, chain: Chain, registers: Expected | None) -> str:
+        """Return the serial number of the device, or what the settings call one without.
+
+        Raises:
+            NoSerial: it has none, and the settings name none.
+            WrongDevice: it is not the wanted one; one that said its number before never has none.
+        """
+        serial = _text_of_serial(registers) if registers else ""
+        if not serial and not self._wanted:
+            raise NoSerial(f"scanning unit {chain.unit}: no serial number")
+        is_other_label = bool(self.label) and self.label != chain.label
+        if not serial and (self._says_serial or is_other_label):
+            raise WrongDevice(f"scanning unit {chain.unit}: no serial number, not {self._wanted}")
+        if serial and self._wanted and serial != self._wanted:
+            raise WrongDevice(f"scanning unit {chain.unit}: it is {serial}, not {self._wanted}")
+        self._says_serial = bool(serial)
+        return serial or self._wanted
+
+    def _may_have_more(self, chain: Chain) -> bool:
+        """Tell whether asking for the models broke off, and not often enough at the same place."""
+        return chain.is_cut_off and self._looks < LOOKS_UNTIL_ENDED
 
     def _counts(self, chain: Chain) -> Mapping[int, int]:
         """Return how many ports each model that says so has, by the model's address."""
@@ -306,12 +345,37 @@ class Poller:
                 self._ask_in(known, reads)
         return fetched
 
+    def _in_pieces(self, unit: int, address: int, count: int) -> tuple[int, ...]:
+        """Return registers that need not be of one instant, in reads as short as the device wants.
+
+        Raises:
+            ReadFailed: it does not even give one of them alone.
+        """
+        words: tuple[int, ...] = ()
+        while len(words) < count:
+            size = min(self._longest, count - len(words))
+            try:
+                words += self._source.read(unit, address + len(words), size)
+            except DeviceRefused as error:
+                if error.code not in TOO_LARGE:
+                    raise
+                if size == 1:
+                    self._longest = MOST_REGISTERS
+                    raise
+                self._longest = size // 2
+        return words
+
     def _in_parts(
         self, known: Layout, read: Read, error: ReadFailed
     ) -> list[tuple[Read, tuple[int, ...] | None]]:
-        """Return the parts of a refused read; the read itself when dividing it gives nothing."""
+        """Return the parts of a refused read; the read itself when dividing it gives nothing.
+
+        Of one model all parts are needed: when the device refuses one, the others are not asked.
+        """
         divisions = self._divisions.get(read, 0)
         may_divide = isinstance(error, DeviceRefused) and error.code in TOO_LARGE
+        self._passing += not may_divide
+        passing = self._passing
         # The common model is read along where it costs nothing, and not for its own sake.
         parts = tuple(
             part
@@ -322,8 +386,13 @@ class Poller:
         )
         if not may_divide or divisions >= MOST_DIVISIONS or parts == (read,):
             return [(read, None)]
+        is_one_model = (
+            sum(e.address < read.end and read.address < e.end for e in known.extents) == 1
+        )
         found: list[tuple[Read, tuple[int, ...] | None]] = []
         for part in parts:
+            if is_one_model and any(words is None for _, words in found):
+                break
             self._divisions[part] = divisions + 1
             try:
                 found.append((part, self._ask(known, part)))
@@ -331,9 +400,11 @@ class Poller:
                 raise
             except ReadFailed as refusal:
                 found += self._in_parts(known, part, refusal)
-        if any(words is not None for _, words in found):
+        given = [words is not None for _, words in found]
+        if all(given) or (any(given) and not is_one_model):
             return found
-        self._divisions[read] = MOST_DIVISIONS
+        if self._passing == passing:
+            self._divisions[read] = MOST_DIVISIONS
         return [(read, None)]
 
     def _ask(self, known: Layout, read: Read) -> tuple[int, ...]:
@@ -363,7 +434,7 @@ class Poller:
             return
         reads = _joined(missing)
         try:
-            asked = [self._ask(known, read) for read in reads]
+            asked = [self._in_pieces(known.chain.unit, one.address, one.count) for one in reads]
         except Busy:
             raise
         except DeviceRefused as error:
@@ -410,7 +481,8 @@ class Poller:
         if apart is None:
             return frozenset()
         try:
-            after = self._ask(known, apart.again)
+            again = apart.again
+            after = self._in_pieces(known.chain.unit, again.address, again.count)
         except Unreachable:
             raise
         except ReadFailed:
@@ -429,9 +501,23 @@ class Poller:
         return None
 
     def _look_over(self, at: int) -> None:
-        """Walk the chain once a night, after a reading; learn anew when it is not what it was."""
+        """Walk the chain once a night, after a reading; learn anew when it is not what it was.
+
+        Of a chain that broke off the rest is asked for more often.
+        """
         known = self._layout
-        if known is None or self._period_of(at) == self._period:
+        if known is None:
+            return
+        # A clock that was put back does not make the wait longer.
+        is_due = not 0 <= at - self._looked_at < LOOK_AGAIN_S
+        if self._may_have_more(known.chain) and is_due:
+            self._looked_at = at
+            rest = walk(self._source, known.chain.unit, known.chain.end - len(MARKER))
+            self._looks += 1
+            if rest.models or not rest.is_cut_off:
+                self._layout = None
+                return
+        if self._period_of(at) == self._period:
             return
         self._period = self._period_of(at)
         chain = walk(self._source, known.chain.unit, known.chain.base)
@@ -478,5 +564,7 @@ def _phrase(error: ReadFailed) -> str:
             return "models broke off"
         case LayoutChanged():
             return "models changed"
+        case NoSerial():
+            return "no serial number"
         case _:
             return "no SunSpec models"

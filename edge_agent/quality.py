@@ -50,6 +50,12 @@ JUMP_SLACK_WH = 1000
 """Counters that move in steps of a kilowatt-hour are not jumping."""
 LARGEST_W = 1_000_000
 """No home makes or draws more: what a counter may do where no rated power is known."""
+RATED_COUNTERS = frozenset({"WH"})
+"""What an inverter gives on its AC side, and nothing else, is limited by its rated power."""
+METER_COUNTERS = frozenset({"MtrWHImp", "MtrWHExp"})
+"""What the house draws and gives has nothing to do with the rated power of an inverter."""
+DC_MARGIN = 3
+"""Modules and battery together may do so many times the AC power of the inverter they hang on."""
 
 
 @lru_cache(1024)
@@ -63,6 +69,15 @@ def base_of(column: str) -> str:
 def is_counter(column: str) -> bool:
     """Tell whether a column is an energy counter, which only ever rises."""
     return base_of(column) in COUNTERS
+
+
+@lru_cache(1024)
+def _largest_w(column: str, rated_w: int | None) -> int:
+    """Return the power beyond which a counter is not believed to run."""
+    base = base_of(column)
+    if rated_w is None or base in METER_COUNTERS:
+        return LARGEST_W
+    return rated_w if base in RATED_COUNTERS else DC_MARGIN * rated_w
 
 
 @lru_cache(1024)
@@ -143,7 +158,10 @@ def check_counters(
     rated_w: int | None,
     turns_over_at: Callable[[str], int | None] = lambda _: None,
 ) -> Checked:
-    """Refuse energy counters that fell, or rose by more than the device can make.
+    """Refuse energy counters that fell, or rose by more than is possible.
+
+    The rated AC power limits what an inverter gives; modules and batteries may do three times as
+    much; meters are limited by what no home exceeds.
 
     A counter that jumps, or falls for one cycle, is refused once. When the next reading agrees with
     the refused one, the device means it (a meter was changed) and it counts. A fall to 0 never
@@ -156,7 +174,7 @@ def check_counters(
         values: columns of the reading.
         at: its instant.
         last: what the reading before this one left; None when there was none.
-        rated_w: rated power in watts; without one, what no home exceeds.
+        rated_w: rated AC power in watts; without one, what no home exceeds.
         turns_over_at: gives the value at which a counter begins again at 0, None for never. It is
             asked of counters that fell.
     """
@@ -164,10 +182,10 @@ def check_counters(
     checked = dict(values)
     believed, turned = dict(last.believed), dict(last.turned)
     refused: dict[str, Count] = {}
-    limit_w = LARGEST_W if rated_w is None else rated_w
     for name, value in values.items():
         if value is None or not is_counter(name):
             continue
+        limit_w = _largest_w(name, rated_w)
         count = Count(at, value + turned.get(name, 0))
         before, doubted = believed.get(name), last.refused.get(name)
         if before is not None and not _may_follow(before, count, limit_w):

@@ -90,7 +90,7 @@ class DeviceSettings:
     port: int = 502
     unit: int | None = None
     rated_w: int | None = None
-    timeout_s: float = 0.5
+    timeout_s: float = 2.0
     pause_s: float = 0.0
     profile: str = ""
     serial: str = ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cloud.kernel.ports import Records
-from cloud.telemetry.asking import chunks_since
+from cloud.telemetry.asking import ASKED, chunks_since, given_up
 from cloud.telemetry.chunk import Chunk, DeviceSection, decode
 from cloud.telemetry.configuring import GatewayConfiguration, require_gateway
 from cloud.telemetry.dictionary import QUALITY_NAMES
@@ -68,7 +68,8 @@ class GatewayState:
         site_id: of the site that it speaks for.
         last_contact_at: when its last chunk came in, None when none did for two months.
         last: that chunk.
-        missing: ranges of numbers that did not arrive and might still, by T-20 to T-24.
+        missing: ranges of numbers that did not arrive and might still, by T-20 to T-24; those that
+            were asked for in vain (T-26) are given up.
         configuration: what it was last told to do otherwise, None when it never was.
     """
 
@@ -90,23 +91,25 @@ def gateway_state(
     """
     site = require_gateway(records, gateway_id)
     known = chunks_since(chunks, gateway_id, at - KEPT_BY_GATEWAY.on(at.date()))
-    if not known:
-        known = chunks_since(chunks, gateway_id, at - LOOKED_BACK)
-    decoded = [(one, decode(one.payload)) for one in known]
+    stored_last = max(
+        known or chunks_since(chunks, gateway_id, at - LOOKED_BACK), key=_came_in, default=None
+    )
+    last = (stored_last, decode(stored_last.payload)) if stored_last else None
+    numbers = [numbered(one) for one in known]
+    asked = [one for one in records.history(f"GATEWAY-{gateway_id}") if one.what == ASKED]
     stored = records.load(GatewayConfiguration, gateway_id)
-    last = max(decoded, key=_came_in, default=None)
     return GatewayState(
         id=gateway_id,
         site_id=site.id,
         last_contact_at=last[0].received_at if last else None,
         last=_told(*last) if last else None,
-        missing=missing((numbered(*one) for one in decoded), at=at),
+        missing=missing(numbers, at=at, given_up=given_up(asked, numbers, at=at)),
         configuration=stored.record if stored else None,
     )
 
 
-def _came_in(one: tuple[StoredChunk, Chunk]) -> tuple[datetime, int]:
-    return (one[0].received_at, one[1].seq)
+def _came_in(one: StoredChunk) -> tuple[datetime, int]:
+    return (one.received_at, one.sequence)
 
 
 def _told(stored: StoredChunk, chunk: Chunk) -> LastChunk:

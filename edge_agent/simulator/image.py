@@ -53,7 +53,20 @@ def from_file(path: Path) -> Image:
         raise ValueError(f"reading image {path}: unit: must be a whole number from 0 to 255")
     if not blocks:
         raise ValueError(f"reading image {path}: blocks: there are none")
-    return Image(unit, blocks)
+    return Image(unit, _joined(blocks))
+
+
+def _joined(
+    blocks: Sequence[tuple[int, tuple[int, ...]]],
+) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """Return blocks in the order of their addresses, made one where one begins at another's end."""
+    joined: list[tuple[int, tuple[int, ...]]] = []
+    for start, words in sorted(blocks, key=lambda block: block[0]):
+        if joined and joined[-1][0] + len(joined[-1][1]) == start:
+            joined[-1] = (joined[-1][0], joined[-1][1] + words)
+        else:
+            joined.append((start, words))
+    return tuple(joined)
 
 
 def _block(address: object, registers: Sequence[object]) -> tuple[int, tuple[int, ...]]:

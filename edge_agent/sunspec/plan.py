@@ -58,8 +58,8 @@ def pieces(extent: Extent) -> list[Read]:
     return parts
 
 
-def plan(extents: Iterable[Extent]) -> tuple[Read, ...]:
-    """Return the reads for these extents, neighbours merged as long as they fit together."""
+def plan(extents: Iterable[Extent], most: int = MOST_REGISTERS) -> tuple[Read, ...]:
+    """Return the reads for these extents, neighbours merged to at most `most` registers."""
     reads: list[Read] = []
     for extent in sorted(extents, key=lambda extent: extent.address):
         for piece in pieces(extent):
@@ -67,7 +67,7 @@ def plan(extents: Iterable[Extent]) -> tuple[Read, ...]:
             if (
                 last is not None
                 and piece.address - last.end <= MOST_GAP
-                and max(last.end, piece.end) - last.address <= MOST_REGISTERS
+                and max(last.end, piece.end) - last.address <= most
             ):
                 reads[-1] = Read(last.address, max(last.end, piece.end) - last.address)
             else:

@@ -21,13 +21,31 @@ from edge_agent.sunspec.decode import (
 )
 from edge_agent.sunspec.definitions import Group, Point, repetitions
 from edge_agent.sunspec.models import MODELS
-from edge_agent.sunspec.scan import END, MARKER, Chain, FoundModel
-from edge_agent.sunspec.whole import Fetched, fetch, one_model
+from edge_agent.sunspec.scan import MARKER, Chain, FoundModel, end_registers
+from edge_agent.sunspec.whole import Fetched, fetch, registers_of
+
+LENGTH_DIFFERS = "length_differs"
+BAD_SF = "bad_sf"
 
 
-def scan_report(host: str, chain: Chain) -> dict[str, Any]:
-    """Return what was found, without points."""
-    models = [_head(model) | {"flags": _unknown(model)} for model in chain.models]
+def scan_report(host: str, chain: Chain, source: RegisterSource | None = None) -> dict[str, Any]:
+    """Return what was found, without points.
+
+    Models that say in points how often their groups stand there are read from the source; without
+    one, nothing is said about their length.
+    """
+    counted = [model for model in chain.models if model.id in MODELS and _is_counted(model.id)]
+    words: dict[FoundModel, Sequence[int] | None] = dict.fromkeys(counted)
+    if source is not None and counted:
+        for model, fetched in zip(
+            counted, fetch(source, chain._replace(models=tuple(counted))), strict=True
+        ):
+            words[model] = fetched.words if fetched.flag is None else None
+    models = [
+        _head(model)
+        | {"flags": _unknown(model) + _differs(model, words.get(model, (0,) * (2 + model.length)))}
+        for model in chain.models
+    ]
     return {"host": host, "unit": chain.unit, "flags": list(chain.flags), "models": models}
 
 
@@ -40,18 +58,30 @@ def read_report(host: str, source: RegisterSource, chain: Chain) -> dict[str, An
     return {"host": host, "unit": chain.unit, "flags": list(chain.flags), "models": models}
 
 
-def chain_registers(source: RegisterSource, chain: Chain) -> tuple[int, ...]:
-    """Return every register from the marker to the end marker, which is made up if there is none.
+def chain_registers(
+    source: RegisterSource, chain: Chain
+) -> tuple[tuple[tuple[int, tuple[int, ...]], ...], tuple[str, ...]]:
+    """Return every register from the marker to the end of the chain as it stands in the device.
 
-    A model that cannot be read whole ends the image.
+    They come in blocks, each an address and its registers, one for each stretch that can be read;
+    behind them a text for each that cannot.
     """
+    blocks: list[tuple[int, tuple[int, ...]]] = []
+    at = chain.base
     words: tuple[int, ...] = MARKER
-    for model in chain.models:
-        found, is_whole = one_model(source, chain.unit, model)
+    missing: list[str] = []
+    for model, found in zip(chain.models, registers_of(source, chain), strict=True):
         words += found
-        if not is_whole:
-            return words
-    return (*words, END, 0)
+        if len(found) < 2 + model.length:
+            gap = f"{model.address + len(found)} to {model.end - 1}"
+            missing.append(f"model {model.id}: no registers {gap}")
+            blocks.append((at, words))
+            at, words = model.end, ()
+    words += end_registers(source, chain)
+    if chain.is_cut_off:
+        missing.append(f"the chain broke off at {chain.end}")
+    blocks.append((at, words))
+    return tuple(block for block in blocks if block[1]), tuple(missing)
 
 
 def _head(model: FoundModel) -> dict[str, Any]:
@@ -70,8 +100,26 @@ def _model_report(model: FoundModel, fetched: Fetched) -> dict[str, Any]:
         reader = _Reader(fetched.words, 2 + model.length, fetched.doubtful)
         points, consumed = reader.group(_shape(model.id), 0, {})
         if consumed != 2 + model.length and fetched.flag is None:
-            flags.append("length_differs")
+            flags.append(LENGTH_DIFFERS)
     return _head(model) | {"flags": flags, "points": points}
+
+
+def _differs(model: FoundModel, words: Sequence[int] | None) -> list[str]:
+    """Return the flag of a model whose length is not that of its definition; None: not known."""
+    if model.id not in MODELS or words is None:
+        return []
+    _, consumed = _Reader(words, 2 + model.length, frozenset()).group(_shape(model.id), 0, {})
+    return [] if consumed == 2 + model.length else [LENGTH_DIFFERS]
+
+
+@cache
+def _is_counted(number: int) -> bool:
+    """Tell whether points of a model say how often its groups stand there."""
+
+    def is_so(group: Group) -> bool:
+        return any(isinstance(inner.repeats, str) or is_so(inner) for inner in group.groups)
+
+    return is_so(MODELS[number].group)
 
 
 class _Told(NamedTuple):
@@ -189,7 +237,8 @@ class _Reader:
         told = _points(fields.told, values, numbers)
         for point in fields.told if self._doubtful else ():
             if start + point.offset in self._doubtful:
-                del told[point.name]
+                # The point is there, but nobody knows its scale: no value, and the flag says so.
+                told[point.name] |= {"raw": None, "value": None, "flags": [BAD_SF]}
         offset = start + shape.length
         for inner in shape.inner:
             if offset > self._count:
@@ -238,8 +287,10 @@ def _points(
         flags: list[str] = []
         if sf is not None and kind is None and raw is not None:
             scale = sf if isinstance(sf, int) else scales.get(sf)
-            if scale is None or not is_scale(scale):
-                value, flags = None, ["bad_sf"]
+            if absent is None and raw == 0:
+                pass  # an accumulator of 0 is 0, whatever its scale factor
+            elif scale is None or not is_scale(scale):
+                value, flags = None, [BAD_SF]
             else:
                 value = scaled(raw, scale)
         found[name] = {"raw": raw, "value": value, "unit": unit, "flags": flags}

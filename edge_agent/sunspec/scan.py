@@ -27,6 +27,10 @@ END = 0xFFFF
 ADDRESSES = 0x10000
 """There are so many register addresses; the last is 65535."""
 MOST_MODELS = 200
+NOTHING_THERE = frozenset({1, 2, 3, 4})
+"""Exceptions with which devices refuse registers that they do not have: most say 2."""
+NOT_REACHED = frozenset({10, 11})
+"""Exceptions of a gateway that did not reach the device behind it."""
 
 
 class FoundModel(NamedTuple):
@@ -72,9 +76,12 @@ def find_base(source: RegisterSource, unit: int) -> int | None:
     Raises:
         Unreachable: the unit does not answer at all, so other places need no asking.
         ShortReply: no place has it, and there was one of which not all registers came.
+        DeviceRefused: no place has it, and at one the device was busy, or the gateway before it
+            did not reach it: what stands there nobody knows.
     """
     has_answered = False
     short: ShortReply | None = None
+    unknown: DeviceRefused | None = None
     for base in BASES:
         try:
             if source.read(unit, base, 2) == MARKER:
@@ -88,10 +95,33 @@ def find_base(source: RegisterSource, unit: int) -> int | None:
             raise
         except ShortReply as error:
             short, has_answered = error, True
-        except ReadFailed:
+        except DeviceRefused as error:
             has_answered = True
+            if isinstance(error, Busy) or error.code in NOT_REACHED:
+                unknown = error
     if short is not None:
         raise short
+    if unknown is not None:
+        raise unknown
+    return None
+
+
+def _base_of_the_silent(source: RegisterSource, unit: int) -> int | None:
+    """Return where the marker is in a device that says nothing about registers it does not have.
+
+    Raises:
+        Unreachable: there is no connection.
+    """
+    for base in BASES[1:]:
+        try:
+            if source.read(unit, base, 2) == MARKER:
+                return base
+        except NoReply:
+            continue
+        except Unreachable:
+            raise
+        except ReadFailed:
+            continue
     return None
 
 
@@ -126,14 +156,14 @@ def _head(source: RegisterSource, unit: int, address: int) -> tuple[int, ...]:
     """Return ID and length of a model, or what there is of them.
 
     Some devices end with one register of 0xFFFF, behind which there is nothing to read, and some
-    refuse a read that begins in one model and ends in another.
+    refuse a read that begins in one model and ends in another; some say nothing instead.
     """
     if address + 2 <= ADDRESSES:
         try:
             return source.read(unit, address, 2)
         except Busy:
             raise
-        except DeviceRefused:
+        except (DeviceRefused, NoReply, ShortReply):
             pass
     (number,) = source.read(unit, address, 1)
     if number in {END, 0} or address + 2 > ADDRESSES:
@@ -143,20 +173,35 @@ def _head(source: RegisterSource, unit: int, address: int) -> tuple[int, ...]:
 
 def _says_there_is_nothing(error: ReadFailed) -> bool:
     """Tell whether the device means that its registers end here: most say 2, some 3 or 4."""
-    return isinstance(error, DeviceRefused) and error.code in {1, 2, 3, 4}
+    return isinstance(error, DeviceRefused) and error.code in NOTHING_THERE
+
+
+def end_registers(source: RegisterSource, chain: Chain) -> tuple[int, ...]:
+    """Return what the device has behind its last model: two registers, one, or none."""
+    if chain.is_cut_off or chain.end >= ADDRESSES:
+        return ()
+    try:
+        return _head(source, chain.unit, chain.end)
+    except ReadFailed:
+        return ()
 
 
 def scan(source: RegisterSource, units: Iterable[int] = UNITS) -> Chain | None:
     """Return the chain of the first unit that has one, or None.
 
+    Where all units are silent at the first place, the first of them is asked at the others.
+
     Raises:
         Unreachable: there is no connection, or no unit answered anything.
         ShortReply: no unit has one, and one answered with too few registers.
+        DeviceRefused: no unit has one, and one was busy; or the gateway before them reached none.
     """
+    tried = tuple(units)
     silent: NoReply | None = None
     short: ShortReply | None = None
+    unknown: DeviceRefused | None = None
     answered = False
-    for unit in units:
+    for unit in tried:
         try:
             base = find_base(source, unit)
         except NoReply as error:
@@ -165,11 +210,19 @@ def scan(source: RegisterSource, units: Iterable[int] = UNITS) -> Chain | None:
         except ShortReply as error:
             short, answered = error, True
             continue
+        except DeviceRefused as error:
+            unknown = unknown if isinstance(unknown, Busy) else error
+            continue
         answered = True
         if base is not None:
             return walk(source, unit, base)
     if short is not None:
         raise short
+    if unknown is not None and (isinstance(unknown, Busy) or not answered):
+        raise unknown
     if silent is not None and not answered:
-        raise silent
+        base = _base_of_the_silent(source, tried[0])
+        if base is None:
+            raise silent
+        return walk(source, tried[0], base)
     return None

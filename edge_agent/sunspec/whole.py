@@ -13,15 +13,15 @@ from typing import NamedTuple
 from edge_agent.source import Busy, DeviceRefused, ReadFailed, RegisterSource, Unreachable
 from edge_agent.sunspec.definitions import Group, Spot, spots
 from edge_agent.sunspec.models import MODELS
-from edge_agent.sunspec.plan import MOST_GAP, MOST_REGISTERS, Extent, Read, pieces
-from edge_agent.sunspec.scan import Chain, FoundModel
+from edge_agent.sunspec.plan import MOST_GAP, MOST_REGISTERS, Extent, Read, plan
+from edge_agent.sunspec.scan import NOTHING_THERE, Chain, FoundModel
 
 TRIES = 2
 """Times that a model is read when its scale factors move meanwhile."""
-MOST_SHORTER = 3
-"""Times that reads of one model are made shorter because the device refuses them."""
-MOST_SILENCES = 2
-"""After so many reads in a row without an answer the rest of the device is not asked."""
+MOST_SHORTER = 64
+"""Times that reads of one device are made shorter because it does not answer longer ones."""
+MOST_SILENCES = 8
+"""After so many reads without an answer the rest of the device is not asked."""
 
 
 class Fetched(NamedTuple):
@@ -38,7 +38,8 @@ class Fetched(NamedTuple):
 
 def fetch(source: RegisterSource, chain: Chain) -> list[Fetched]:
     """Return what there is of each model in the chain; nothing of those that are not known."""
-    sheet = _Sheet(source, chain.unit)
+    last = chain.models[-1] if chain.models and "no_end_marker" in chain.flags else None
+    sheet = _Sheet(source, chain.unit, last)
     models = [model for model in chain.models if model.id in MODELS]
     flags = sheet.fill(models)
     return [
@@ -47,11 +48,12 @@ def fetch(source: RegisterSource, chain: Chain) -> list[Fetched]:
     ]
 
 
-def one_model(source: RegisterSource, unit: int, model: FoundModel) -> tuple[tuple[int, ...], bool]:
-    """Return the registers of a model, known or not, and whether those are all of it."""
-    sheet = _Sheet(source, unit)
-    is_whole = sheet.alone(model) is None
-    return sheet.words_of(model), is_whole
+def registers_of(source: RegisterSource, chain: Chain) -> list[tuple[int, ...]]:
+    """Return the registers of each model, known or not, as far as the device gives them."""
+    sheet = _Sheet(source, chain.unit)
+    for model in chain.models:
+        sheet.alone(model)
+    return [sheet.words_of(model) for model in chain.models]
 
 
 @cache
@@ -113,9 +115,17 @@ def _inner(group: Group) -> Iterator[Group]:
 class _Sheet:
     """Registers by address, each with the number of the request that it came with."""
 
-    def __init__(self, source: RegisterSource, unit: int) -> None:
+    def __init__(self, source: RegisterSource, unit: int, last: FoundModel | None = None) -> None:
         self._source = source
         self._unit = unit
+        self._last = last
+        """The model in which the device may end, as nothing was found behind it."""
+        self._most = MOST_REGISTERS
+        """The longest read that the device answers, as far as is known."""
+        self._cuts: set[int] = set()
+        """Where no read goes across although a point does."""
+        self._shorter = 0
+        self._is_dead = False
         self._words: dict[int, int] = {}
         self._request_of: dict[int, int] = {}
         self._requests = 0
@@ -127,10 +137,12 @@ class _Sheet:
         left = list(models)
         address = left[0].address if left else 0
         while left:
-            end = _end_of_read(left, address)
+            end = _end_of_read(left, address, self._most)
             try:
                 self._read(address, end - address)
-            except ReadFailed:
+            except ReadFailed as error:
+                if isinstance(error, Unreachable):
+                    self._is_alive(left[0])
                 # One of these models is to blame: each is asked for alone.
                 for model in [model for model in left if model.address < end]:
                     if (flag := self.alone(model)) is not None:
@@ -140,15 +152,20 @@ class _Sheet:
                 continue
             left = [model for model in left if model.end > end]
             if left:
-                address = max(address + 1, self._go_on_from(left[0], end))
+                address = self._go_on_from(left[0], address, end)
         return flags
 
     def checked(self, model: FoundModel, flag: str | None) -> Fetched:
-        """Return a model, read once more when its scale factors moved while it was read."""
+        """Return a model, read once more when its scale factors moved while it was read.
+
+        Once more, too, when another model stands in its place.
+        """
+        if not self._is_itself(model):
+            flag = self.alone(model)
         for _ in range(TRIES):
-            words = self.words_of(model)
-            if words[:2] not in {(), (model.id,), (model.id, model.length)}:
+            if not self._is_itself(model):
                 return Fetched((), "read_failed")
+            words = self.words_of(model)
             torn = self._torn(model, words)
             if not torn or self._are_steady(model, words, torn):
                 return Fetched(words, flag)
@@ -157,15 +174,19 @@ class _Sheet:
         doubtful = frozenset(spot.offset for spot in torn)
         return Fetched(words, flag or "read_failed", doubtful)
 
+    def _is_itself(self, model: FoundModel) -> bool:
+        """Tell whether ID and length are those that the scan saw, as far as they were read."""
+        words = self.words_of(model)[:2]
+        return words == (model.id, model.length)[: len(words)]
+
     def _read(self, address: int, count: int) -> None:
-        if self._silences >= MOST_SILENCES:
+        if self._is_dead or self._silences >= MOST_SILENCES:
             raise Unreachable(f"reading {count} registers at {address}: the device has gone silent")
         try:
             words = self._source.read(self._unit, address, count)
         except Unreachable:
             self._silences += 1
             raise
-        self._silences = 0
         self._requests += 1
         places = range(address, address + count)
         self._words.update(zip(places, words, strict=True))
@@ -179,99 +200,177 @@ class _Sheet:
         except KeyError:
             return tuple(map(found.__getitem__, takewhile(found.__contains__, places)))
 
-    def _go_on_from(self, model: FoundModel, end: int) -> int:
-        """Return where the next read starts: at the model, or at the point that `end` cuts."""
-        if model.address >= end or model.id not in MODELS:
+    def _go_on_from(self, model: FoundModel, start: int, end: int) -> int:
+        """Return where to read on behind a read: at the number that `end` cuts, else at `end`.
+
+        A text may come in two reads, and so does a number that has no room in one.
+        """
+        if end <= model.address or end >= model.end or model.id not in MODELS:
             return max(model.address, end)
         for spot in spots_of(model, self.words_of(model)):
-            start = model.address + spot.offset
-            if start >= end:
+            place = model.address + spot.offset
+            if place >= end:
                 break
-            if end < start + spot.point.size:
-                return start
+            if end < place + spot.point.size and spot.point.type != "string":
+                if place > start and end not in self._cuts:
+                    return place
+                self._cuts.add(end)
         return end
 
     def alone(self, model: FoundModel) -> str | None:
         """Read as much of one model as the device has; say why it is not all.
 
-        A refused read is made shorter, down to what the device gives. Where even one register is
-        refused, the device has no more.
+        A read that is refused is made shorter, down to what the device gives; so is one that it
+        leaves without an answer, if it still answers short ones. Where not even one register comes,
+        there is no more.
         """
-        at, most, shorter = model.address, MOST_REGISTERS, 0
         for address in range(model.address, model.end):
             self._words.pop(address, None)
+        at = behind = model.address
+        most, before = self._most, 0
         while at < model.end:
             end = min(at + most, model.end)
             try:
                 self._read(at, end - at)
             except Busy:
                 return "read_failed"
-            except DeviceRefused as error:
-                shorter += 1
-                found = self._longest(at, end - at)
-                if found == 0 or shorter > MOST_SHORTER:
-                    return "truncated" if error.code == 2 else "read_failed"
-                most, end = found, at + found
+            except (DeviceRefused, Unreachable) as error:
+                self._shorter += 1
+                if self._shorter > MOST_SHORTER:
+                    return "read_failed"
+                found = self._longest(model, at, end - at, error)
+                if at + found <= behind:
+                    if at == behind:
+                        return self._why_no_more(model, error)
+                    # The border lies in a number; its parts come one by one.
+                    self._cuts.add(behind)
+                    at = behind
+                    continue
+                if found == before or isinstance(error, Unreachable):
+                    # It is not a border between models, blocks or the like, but the length.
+                    most = found
+                before, end = found, at + found
             except ReadFailed:
                 return "read_failed"
-            at = max(at + 1, self._go_on_from(model, end)) if end < model.end else end
+            behind = end
+            at = self._go_on_from(model, at, end)
+        self._most = most
         return None
 
-    def _longest(self, address: int, count: int) -> int:
-        """Return the longest run of registers that can be read, by halving; it is kept."""
+    def _longest(self, model: FoundModel, address: int, count: int, error: ReadFailed) -> int:
+        """Return how many registers can be read where so many cannot; they are kept.
+
+        Halving finds the longest run; after silence, which costs time, the first run will do.
+        """
         least, most = 0, count
+        if isinstance(error, Unreachable) and not self._is_alive(model):
+            return 0
         while most - least > 1:
             middle = (least + most) // 2
             try:
                 self._read(address, middle)
-                least = middle
             except DeviceRefused:
+                most = middle
+            except Unreachable:
+                if not self._is_alive(model):
+                    break
                 most = middle
             except ReadFailed:
                 break
+            else:
+                least = middle
+                if isinstance(error, Unreachable):
+                    break
         return least
 
+    def _is_alive(self, model: FoundModel) -> bool:
+        """Tell whether the device answers where it answered when it was scanned.
+
+        If it does not, it is not asked for anything any more.
+        """
+        try:
+            self._read(model.address, 2)
+        except DeviceRefused:
+            return True
+        except ReadFailed:
+            self._is_dead = True
+        return not self._is_dead
+
+    def _why_no_more(self, model: FoundModel, error: ReadFailed) -> str:
+        """Tell registers that a device does not have from those that it does not give."""
+        if isinstance(error, DeviceRefused):
+            nothing = NOTHING_THERE if model == self._last else {2}
+            return "truncated" if error.code in nothing else "read_failed"
+        return "truncated" if model == self._last and not self._is_dead else "read_failed"
+
     def _torn(self, model: FoundModel, words: Sequence[int]) -> list[Spot]:
-        """Return the points that came with another request than their scale factor."""
+        """Return the points that came with another request than their scale factor.
+
+        So are numbers of which a part came with another request than the rest.
+        """
         requests = set(map(self._request_of.get, range(model.address, model.address + len(words))))
-        if len(requests) <= 1 or not has_moving_scales(model.id):
+        is_cut = any(model.address < cut < model.end for cut in self._cuts)
+        if len(requests) <= 1 or not (is_cut or has_moving_scales(model.id)):
             return []
         return [
             spot
             for spot in spots_of(model, words)
-            if spot.scale_offset is not None
-            and not spot.scale_is_static
-            and max(spot.offset + spot.point.size, spot.scale_offset + 1) <= len(words)
-            and self._request(model, spot.offset) != self._request(model, spot.scale_offset)
+            if spot.offset + spot.point.size <= len(words)
+            and (self._is_apart(model, spot, len(words)) or self._cut_parts(model, spot))
         ]
+
+    def _is_apart(self, model: FoundModel, spot: Spot, count: int) -> bool:
+        """Tell whether a point's scale factor, which may move, came with another request."""
+        return (
+            spot.scale_offset is not None
+            and not spot.scale_is_static
+            and spot.scale_offset < count
+            and self._request(model, spot.offset) != self._request(model, spot.scale_offset)
+        )
+
+    def _cut_parts(self, model: FoundModel, spot: Spot) -> list[int]:
+        """Return the offsets of a number that came before its last part; none if it is whole."""
+        if spot.point.type == "string" or spot.point.size == 1 or not self._cuts:
+            return []
+        places = range(spot.offset, spot.offset + spot.point.size)
+        last = self._request(model, places[-1])
+        return [offset for offset in places if self._request(model, offset) != last]
 
     def _request(self, model: FoundModel, offset: int) -> int:
         return self._request_of[model.address + offset]
 
     def _are_steady(self, model: FoundModel, words: Sequence[int], torn: Sequence[Spot]) -> bool:
-        """Read the scale factors of these points again and tell whether they are what they were."""
-        scales = sorted({spot.scale_offset for spot in torn if spot.scale_offset is not None})
-        span = pieces(Extent(model.address + scales[0], scales[-1] + 1 - scales[0]))
-        try:
-            return all(self._is_as_before(model, words, read) for read in span)
-        except DeviceRefused:
-            singly = [Read(model.address + scale, 1) for scale in scales]
-        except ReadFailed:
-            return False
-        try:
-            return all(self._is_as_before(model, words, read) for read in singly)
-        except ReadFailed:
-            return False
+        """Read again what these points hang on and tell whether it is what it was.
 
-    def _is_as_before(self, model: FoundModel, words: Sequence[int], read: Read) -> bool:
-        start = read.address - model.address
+        That are their scale factors, and of numbers in parts all but the last.
+        """
+        offsets = {spot.scale_offset for spot in torn if spot.scale_offset is not None}
+        offsets.update(*(self._cut_parts(model, spot) for spot in torn))
+        wanted = [model.address + offset for offset in sorted(offsets)]
+        reads = plan((Extent(place, 1) for place in wanted), self._most)
+        for asked in (reads, [Read(place, 1) for place in wanted]):
+            try:
+                return all(self._is_as_before(model, words, read, wanted) for read in asked)
+            except DeviceRefused:
+                continue
+            except ReadFailed:
+                break
+        return False
+
+    def _is_as_before(
+        self, model: FoundModel, words: Sequence[int], read: Read, wanted: Sequence[int]
+    ) -> bool:
         after = self._source.read(self._unit, read.address, read.count)
-        return after == tuple(words[start : start + read.count])
+        return all(
+            after[place - read.address] == words[place - model.address]
+            for place in wanted
+            if read.holds(place, 1)
+        )
 
 
-def _end_of_read(models: Sequence[FoundModel], address: int) -> int:
+def _end_of_read(models: Sequence[FoundModel], address: int, most: int) -> int:
     """Return where a read ends that begins at `address`, in or before the first of these models."""
-    reach = address + MOST_REGISTERS
+    reach = address + most
     end = address
     for model in models:
         if model.address - end > MOST_GAP or model.address >= reach:

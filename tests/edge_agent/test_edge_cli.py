@@ -16,8 +16,9 @@ from edge_agent.cli import MODBUS_PORT, WrongUse, _address, main
 from edge_agent.reading import Reading, Window, seal
 from edge_agent.simulator.curve import Curve
 from edge_agent.simulator.house import House, HouseSpec
-from edge_agent.simulator.image import Image
+from edge_agent.simulator.image import Image, Template
 from edge_agent.simulator.server import Misbehaviour, Server
+from edge_agent.source import Busy
 
 ROOT = Path(__file__).parents[2]
 DAY = 1781938800
@@ -309,3 +310,53 @@ def test_a_profile_that_cannot_be_opened_is_told_in_one_line(capsys, tmp_path, n
 def test_profiles_say_what_they_are_and_what_they_were_compared_with(capsys):
     assert "hybrid inverter ET" in run(capsys, "profiles")[1]
     assert "compared with: " in run(capsys, "profiles", "goodwe_et")[1]
+
+
+@pytest.mark.parametrize("arguments", [["read", "host", "--unit", "x"], ["read"], [], ["nothing"]])
+def test_wrong_arguments_are_told_in_one_line(capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    error = capsys.readouterr().err
+    assert (ended.value.code, error.count("\n")) == (2, 1)
+    assert error.startswith("sunreeve-edge: ")
+    assert "--help" in error
+
+
+def test_json_for_a_terminal_that_knows_few_letters_loses_nothing():
+    words = Template([(1, 0)]).filled({"1.SN": "S"})
+    words[4:6] = [0xC3A9, 0]
+    with Server(lambda: NOON) as server:
+        port = server.add(Image(1, ((40_000, tuple(words)),)))
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "edge_agent.cli", "read", f"127.0.0.1:{port.number}", "--json"],
+            capture_output=True,
+            cwd=ROOT,
+            check=True,
+            env={"PYTHONIOENCODING": "ascii"},
+        )
+    assert json.loads(done.stdout)["models"][0]["points"]["Mn"]["value"] == "é"
+
+
+def test_a_busy_device_is_told_as_such(capsys, monkeypatch):
+    def busy(*_):
+        raise Busy("reading: exception 6", 6)
+
+    monkeypatch.setattr("edge_agent.modbus.Registers.read", busy)
+    code, _, err = run(capsys, "scan", "127.0.0.1:1", "--unit", "1")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "the device is busy; try again" in err
+
+
+def test_a_dump_names_what_is_missing(capsys, tmp_path):
+    template = Template([(1, 0), (103, 0)])
+    words = template.filled({"1.SN": "S"})
+    there = template.slots["103.ID"].offset + 9
+    with Server(lambda: NOON) as server:
+        port = server.add(Image(1, ((40_000, tuple(words[:there])),)))
+        target = tmp_path / "image.json"
+        code, out, _ = run(capsys, "dump", f"127.0.0.1:{port.number}", "-o", str(target))
+    assert code == 0
+    assert f"{there} registers from 40000 on" in out
+    assert f"missing: model 103: no registers {40_000 + there} to " in out
+    (block,) = json.loads(target.read_text())["blocks"]
+    assert block["registers"] == words[:there]

@@ -270,6 +270,31 @@ def test_a_refusal_is_not_asked_again(serve):
     assert len(device.questions) == 1
 
 
+@pytest.mark.parametrize("delay_s", [0, 0.02])
+def test_a_device_that_closes_after_each_answer_is_read(serve, delay_s):
+    device, source = serve(lambda q: [q.frame(), delay_s, None])
+    for address in range(0, 100, 10):
+        assert source.read(1, address, 2) == (address, address + 1)
+    assert device.connections == 10
+
+
+def test_a_used_connection_that_is_closed_instead_of_an_answer_is_opened_anew_once(serve):
+    device, source = serve(lambda q: [None] if q.number in {1, 4, 5} else right(q))
+    assert [source.read(1, address, 1) for address in (1, 2, 3)] == [(1,), (2,), (3,)]
+    with pytest.raises(Unreachable):
+        source.read(1, 4, 1)
+    assert source.read(1, 5, 1) == (5,)
+    assert (len(device.questions), device.connections) == (7, 4)
+
+
+def test_a_used_connection_that_breaks_within_an_answer_is_not_asked_again(serve):
+    device, source = serve(lambda q: [q.frame()[:11], None] if q.number == 1 else right(q))
+    source.read(1, 1, 2)
+    with pytest.raises(Unreachable):
+        source.read(1, 2, 2)
+    assert len(device.questions) == 2
+
+
 def test_a_device_that_needs_a_rest_gets_it_also_after_connecting(serve):
     device, source = serve(right, pause_s=0.05)
     begun = time.monotonic()

@@ -183,7 +183,74 @@ def test_a_scan_that_breaks_off_is_believed_at_the_second_time_only(device):
     first = poller.poll(NOON)
     assert (first.quality, first.layout, poller.why) == (2, "1.103.160.802", "models broke off")
     second = poller.poll(NOON + 60)
-    assert (second.quality, second.layout, second.values["W"]) == (0, "1.103.160", 100)
+    assert (second.quality, second.layout, second.values["W"]) == (3, "1.103.160", 100)
+
+
+def test_what_broke_off_is_partial_until_the_rest_is_found(device):
+    poller = Poller(device, unit=1)
+    beyond = device.at("802.ID")
+    device.fails = lambda address, count: NoReply("x") if address >= beyond else None
+    assert poller.poll(NOON) is None
+    readings = [poller.poll(NOON + 60 * i) for i in range(1, 20)]
+    assert {(one.quality, one.layout) for one in readings} == {(3, "1.103.160")}
+    device.fails = lambda *_: None
+    found = [poller.poll(NOON + 1200 + 60 * i) for i in range(7)]
+    assert (found[-1].quality, found[-1].layout) == (0, "1.103.160.802")
+    assert found[-1].values["SoC"] == 500
+
+
+def test_a_device_that_is_silent_behind_its_models_is_whole_after_hours(device):
+    poller = Poller(device, unit=1)
+    end = BASE + len(device.words) - 2
+    device.fails = lambda address, count: NoReply("x") if address + count > end else None
+    told = {i: poller.poll(NOON + 60 * i) for i in range(60 * 8)}
+    assert {told[i].quality for i in range(1, 355)} == {3}
+    assert {told[i].quality for i in range(400, 480)} == {0}
+
+
+def test_a_chain_without_a_model_is_never_believed(device):
+    poller = Poller(device, unit=1)
+    device.fails = lambda address, count: NoReply("x") if address > BASE else None
+    for i in range(60):
+        assert poller.poll(NOON + 60 * i) is None
+        assert poller.why == "models broke off"
+    device.fails = lambda *_: None
+    assert poller.poll(NOON + 7200).quality == 0
+
+
+def test_a_device_without_a_serial_number_is_named_by_the_settings():
+    nameless = Device(HOME, VALUES, "")
+    poller = Poller(nameless, unit=1)
+    assert (poller.poll(NOON), poller.why) == (None, "no serial number")
+    named = Poller(nameless, unit=1, wanted_serial="roof-1")
+    for i in range(3):
+        reading = named.poll(NOON + 60 * i)
+        assert (reading.serial, reading.quality, reading.values["W"]) == ("roof-1", 0, 100)
+
+
+def test_a_device_without_a_common_model_is_named_by_the_settings(device):
+    inverter = device.at("103.ID") - BASE
+    device.words = [*device.words[:2], *device.words[inverter:]]
+    poller = Poller(device, unit=1)
+    assert (poller.poll(NOON), poller.why) == (None, "no serial number")
+    named = Poller(device, unit=1, wanted_serial="roof-1")
+    for i in range(3):
+        reading = named.poll(NOON + 60 * i)
+        assert (reading.serial, reading.layout, reading.values["W"]) == (
+            "roof-1",
+            "103.160.802",
+            100,
+        )
+
+
+def test_a_device_that_said_its_number_is_not_replaced_by_one_without(device):
+    poller = Poller(device, unit=1, wanted_serial="SN-1")
+    assert poller.poll(NOON).quality == 0
+    device.become(HOME, VALUES | {"103.W": 7777}, "")
+    for i in range(1, 20):
+        reading = poller.poll(NOON + 60 * i)
+        assert (reading.serial, reading.quality, dict(reading.values)) == ("SN-1", 2, {})
+    assert poller.why == "another serial number"
 
 
 class Picky(Device):
@@ -206,6 +273,35 @@ def test_a_refused_read_is_divided_and_never_asked_again(most, code):
         assert (reading.quality, reading.values["DCW_1"]) == (0, 60)
         assert all(count <= most for _, count in asked)
         assert len(asked) <= 8
+
+
+@pytest.mark.parametrize("most", [25, 20, 16, 10])
+def test_a_device_that_gives_few_registers_at_once_is_read_whole(most):
+    device = Picky(most, 3)
+    poller = Poller(device, unit=1)
+    for i in range(6):
+        device.fails = (lambda *_: NoReply("x")) if i == 3 else Picky(most, 3).fails
+        reading, asked = device.asked_by(poller, NOON + 60 * i)
+        assert reading.quality == (2 if i == 3 else 0)
+        if i != 3:
+            told = [reading.values[name] for name in ("W", "WH", "DCW_1", "SoC")]
+            assert told == [100, 5000, 60, 500]
+        if i in {1, 2, 5}:
+            assert all(count <= most for _, count in asked)
+            assert len(asked) <= 220 / most + 10
+
+
+def test_a_part_that_failed_once_is_no_reason_to_give_up_its_model():
+    device = Picky(20, 3)
+    refuses, failing = device.fails, [Busy("x", 6)]
+
+    def fails(address, count):
+        is_part = address >= device.at("160.ID") and 2 < count <= 20
+        return failing.pop() if failing and is_part else refuses(address, count)
+
+    device.fails = fails
+    poller = Poller(device, unit=1)
+    assert [poller.poll(NOON + 60 * i).quality for i in range(4)] == [3, 0, 0, 0]
 
 
 def test_a_model_that_is_refused_is_left_out_and_the_others_are_not():

@@ -66,10 +66,10 @@ def test_counters(seen, told):
     last = None
     found = []
     for i, value in enumerate(seen):
-        checked = check_counters({"DCWH_2": value}, 900 * i, last, rated_w=5000)
+        checked = check_counters({"WH": value}, 900 * i, last, rated_w=5000)
         last = checked.counters
-        assert checked.is_suspect is (value is not None and checked.values["DCWH_2"] is None)
-        found.append(checked.values["DCWH_2"])
+        assert checked.is_suspect is (value is not None and checked.values["WH"] is None)
+        found.append(checked.values["WH"])
     assert found == told
 
 
@@ -83,10 +83,10 @@ def test_without_a_rating_nothing_is_believed_that_no_home_makes():
 def run(seen, *, turn=None, rated_w=5000, step=900):
     last, found = None, []
     for i, value in enumerate(seen):
-        checked = check_counters({"MtrWHImp": value}, step * i, last, rated_w, lambda _: turn)
+        checked = check_counters({"WH": value}, step * i, last, rated_w, lambda _: turn)
         # What is kept over a restart is all that the next reading needs.
         last = counters_from(counters_text(checked.counters))
-        found.append(checked.values["MtrWHImp"])
+        found.append(checked.values["WH"])
     return found
 
 
@@ -144,3 +144,27 @@ CODES = {
 @pytest.mark.parametrize(("values", "suspect", "partial", "wanted"), CODES.values(), ids=CODES)
 def test_code(values, suspect, partial, wanted):
     assert code(values, is_suspect=suspect, is_partial=partial) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "largest_w"),
+    [
+        ("WH", 5000),
+        ("DCWH", 15_000),
+        ("DCWH_2", 15_000),
+        ("PrtWH_1", 15_000),
+        ("PrtWHAbs_1", 15_000),
+        ("PvWH", 15_000),
+        ("BatWHIn", 15_000),
+        ("BatWHOut", 15_000),
+        ("MtrWHImp", 1_000_000),
+        ("MtrWHExp", 1_000_000),
+    ],
+)
+def test_each_counter_is_limited_by_what_can_drive_it(name, largest_w):
+    first = check_counters({name: 100_000}, 0, None, 5000).counters
+    most = 100_000 + largest_w * 12 // 10 + 1000
+    assert check_counters({name: most}, 3600, first, 5000).values == {name: most}
+    jumped = check_counters({name: most + 1}, 3600, first, 5000)
+    assert (jumped.values, jumped.is_suspect) == ({name: None}, True)
+    assert check_counters({name: 99_999}, 3600, first, 5000).is_suspect

@@ -185,3 +185,13 @@ def test_an_image_reaches_to_the_last_register(tmp_path):
     path = tmp_path / "image.json"
     path.write_text(image_text(unit=255, **block(65535, (65535,))))
     assert from_file(path) == Image(255, ((65535, (65535,)),))
+
+
+def test_adjoining_blocks_are_one(tmp_path):
+    path = tmp_path / "image.json"
+    blocks = [{"address": 12, "registers": [3]}, {"address": 10, "registers": [1, 2]}]
+    blocks.append({"address": 20, "registers": [9]})
+    path.write_text(json.dumps({"unit": 1, "blocks": blocks}))
+    image = from_file(path)
+    assert image.blocks == ((10, (1, 2, 3)), (20, (9,)))
+    assert image.read(1, 11, 2) == (2, 3)

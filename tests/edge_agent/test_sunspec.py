@@ -139,7 +139,11 @@ def test_scan_of_nothing():
     silent = Silent(NoReply)
     with pytest.raises(NoReply):
         scan(silent)
-    assert silent.asked == 5, "one question per unit"
+    assert silent.asked == 7, "one question per unit, and the first one at the other places"
+    alone = Silent(NoReply)
+    with pytest.raises(NoReply):
+        scan(alone, (9,))
+    assert alone.asked == 3
     refused = Silent(Unreachable)
     with pytest.raises(Unreachable):
         scan(refused)

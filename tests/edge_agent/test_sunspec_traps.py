@@ -4,7 +4,7 @@ import pytest
 
 from edge_agent.poll import Poller
 from edge_agent.simulator.image import Image, Template
-from edge_agent.source import IllegalAddress, NoReply, Unreachable, refused
+from edge_agent.source import DeviceRefused, IllegalAddress, NoReply, Unreachable, refused
 from edge_agent.sunspec.report import chain_registers, read_report, scan_report
 from edge_agent.sunspec.scan import END, MARKER, scan
 
@@ -42,8 +42,12 @@ def test_a_night_in_which_everything_is_blank_but_the_counter():
     assert inverter["points"]["W"] == {"raw": None, "value": None, "unit": "W", "flags": []}
     assert values_of(inverter, "W", "St", "TmpCab", "WH") == [None, None, None, 12_345]
     assert inputs["points"]["module"][1]["DCW"]["value"] is None
-    # An accumulator of 0 without a scale factor is not a 0 that anybody counted.
-    assert inputs["points"]["module"][1]["DCWH"]["flags"] == ["bad_sf"]
+    assert inputs["points"]["module"][1]["DCWH"] == {
+        "raw": 0,
+        "value": 0,
+        "unit": "Wh",
+        "flags": [],
+    }, "an accumulator of 0 is 0, whatever its scale factor"
     reading = Poller(image(words)).poll(900)
     assert (reading.quality, reading.values["WH"], reading.values["W"]) == (1, 12_345, None)
     assert reading.values["DCWH_1"] is None
@@ -305,12 +309,188 @@ def test_a_unit_that_is_silent_where_it_has_nothing():
 def test_registers_of_a_chain_are_those_of_the_device():
     _, words = home([(103, 0), (160, 12)], {"103.W": 7})
     source = image(words)
-    assert chain_registers(source, scan(source)) == tuple(words)
+    assert chain_registers(source, scan(source)) == (((BASE, tuple(words)),), ())
     cut = image(words[:-40])
-    assert chain_registers(cut, scan(cut)) == tuple(words[:-40])
+    blocks, missing = chain_registers(cut, scan(cut))
+    assert blocks == ((BASE, tuple(words[:-40])),)
+    assert missing == (
+        f"model 160: no registers {BASE + len(words) - 40} to {BASE + len(words) - 3}",
+    )
+
+
+@pytest.mark.parametrize("end", [[END, 0], [END], [0, 0], [0], [], [END, 7]])
+def test_the_end_of_a_chain_is_kept_as_it_is(end):
+    _, words = home([(103, 0)], {"103.W": 7})
+    source = image([*words[:-2], *end])
+    assert chain_registers(source, scan(source)) == (((BASE, (*words[:-2], *end)),), ())
+
+
+def test_registers_that_cannot_be_read_are_named_and_the_rest_is_kept():
+    template, words = home([(160, 2), (103, 0)], {"103.W": 7})
+    hole = BASE + template.slots["160.ID"].offset + 20
+    source = Refusing(image(words), dislikes=lambda a, n: a <= hole < a + n)
+    chain = scan(source)
+    blocks, missing = chain_registers(source, chain)
+    behind = chain.models[1].end
+    assert blocks == (
+        (BASE, tuple(words[: hole - BASE])),
+        (behind, tuple(words[behind - BASE :])),
+    )
+    assert missing == (f"model 160: no registers {hole} to {behind - 1}",)
 
 
 def test_nothing_behind_the_marker():
     report = report_of(image([*MARKER, END, 0]))
     assert (report["models"], report["flags"]) == ([], [])
     assert Poller(image([*MARKER, END, 0])).poll(900) is None
+
+
+BIG = {"103.W": 7, "103.W_SF": 0, "103.WH": 70_000, "103.WH_SF": 0, "160.DCW_SF": 0}
+BIG |= {"1.Vr": "1.2.3", "160.DCW.12": 5, "160.DCWH_SF": 0, "160.DCWH.7": 99_999}
+
+
+def lone(report):
+    return [model["points"] for model in report["models"]]
+
+
+@pytest.mark.parametrize("step", [100, 50, 20, 10, 7])
+def test_borders_inside_points_lose_nothing(step):
+    """A device that answers only reads within a block, whatever stands across the borders."""
+    _, words = home([(103, 0), (160, 12), (802, 0)], BIG)
+    source = Refusing(image(words), dislikes=lambda a, n: a // step != (a + n - 1) // step)
+    report = report_of(source)
+    assert (report["flags"], flags_of(report)) == ([], [[], [], [], []])
+    assert lone(report) == lone(report_of(image(words)))
+
+
+@pytest.mark.parametrize("border", range(40_046, 40_056))
+def test_one_border_inside_a_text_costs_little(border):
+    _, words = home([(103, 0), (160, 12)], BIG)
+    source = Refusing(image(words), dislikes=lambda a, n: a < border < a + n)
+    report = report_of(source)
+    assert flags_of(report) == [[], [], []]
+    assert lone(report) == lone(report_of(image(words)))
+    assert len(source.asked) < 30
+
+
+def test_a_number_in_two_parts_counts_only_if_it_stands_still():
+    template, words = home([(103, 0)], {"103.WH": 0x1_FFFF, "103.WH_SF": 0})
+    place = template.slots["103.WH"].offset
+    border = BASE + place + 1
+
+    class Counting(Refusing):
+        moves = 0
+
+        def read(self, unit, address, count):
+            words = super().read(unit, address, count)
+            if self.moves and address <= border - 1 < address + count:
+                self.moves -= 1
+                self.of = image(template.filled({"103.WH": 0x2_0000 + self.moves}, self.words))
+            return words
+
+    source = Counting(image(words), dislikes=lambda a, n: a < border < a + n)
+    source.words = words
+    chain = scan(source)
+    assert values_of(read_report("x", source, chain)["models"][1], "WH") == [0x1_FFFF]
+    source.moves = 1
+    assert values_of(read_report("x", source, chain)["models"][1], "WH") == [0x2_0000]
+
+
+SILENT = NoReply("x")
+CLOSED = Unreachable("x")
+
+
+@pytest.mark.parametrize("error", [SILENT, CLOSED])
+def test_a_device_that_says_nothing_to_long_reads(error):
+    _, words = home([(103, 0), (160, 12), (802, 0)], BIG)
+    source = Refusing(image(words), dislikes=lambda _, count: count > 50, error=error)
+    report = report_of(source)
+    assert flags_of(report) == [[], [], [], []]
+    assert lone(report) == lone(report_of(image(words)))
+    assert len([count for _, count in source.asked if count > 50]) < 6, "silence costs time"
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 4, None])
+def test_a_device_that_ends_inside_its_last_model(code):
+    template, words = home([(103, 0)], {"103.W": 7, "103.W_SF": 0, "103.A": 5, "103.A_SF": 0})
+    there = template.slots["103.ID"].offset + 23
+    source = Refusing(image(words[:there]), code=code)
+    if code is None:
+        source.dislikes = lambda a, n: a + n > BASE + there
+        source.error = SILENT
+    model = report_of(source)["models"][1]
+    assert model["flags"] == ["truncated"]
+    assert values_of(model, "A", "W") == [5, 7]
+
+
+@pytest.mark.parametrize("base", [0, 50_000])
+def test_a_device_that_is_silent_where_it_has_nothing_is_found_elsewhere(base):
+    _, words = home([(103, 0)], {"103.W": 7})
+    there = range(base, base + len(words))
+    source = Refusing(image(words, base=base), dislikes=lambda a, n: a not in there, error=SILENT)
+    assert scan(source).base == base
+    assert scan(source, (1,)).base == base
+
+
+@pytest.mark.parametrize("code", [5, 6, 10, 11])
+def test_a_device_that_is_busy_is_not_told_to_be_none(code):
+    source = Refusing(image([1, 2]), code=code)
+    with pytest.raises(DeviceRefused):
+        scan(source, (1,))
+    words = (*MARKER, 103, 2, 7, 7, END, 0)
+    busy_first = Refusing(image(words, base=0), code=code)
+    assert scan(busy_first).label == "103"
+
+
+def test_an_end_of_one_register_with_silence_behind():
+    _, words = home([(103, 0)], {"103.W": 7})
+    there = BASE + len(words) - 1
+    source = Refusing(image(words), dislikes=lambda a, n: a + n > there, error=SILENT)
+    chain = scan(source)
+    assert (chain.flags, chain.is_cut_off) == (("end_one_register",), False)
+
+
+def test_lengths_that_differ_are_told_by_a_scan():
+    template, words = home([(103, 0), (160, 2), (714, 2)], {"714.NPrt": 3, "160.DCW_SF": 0})
+    start = template.slots["103.ID"].offset
+    words[start + 1] += 3
+    words[start + 52 : start + 52] = [1, 2, 3]
+    source = image(words)
+    expected = [[], ["length_differs"], [], ["length_differs"]]
+    chain = scan(source)
+    assert flags_of(scan_report("x", chain, source)) == flags_of(report_of(source)) == expected
+    assert flags_of(scan_report("x", chain)) == [*expected[:3], []], "nothing is read"
+
+
+def test_another_model_in_the_place_of_one_is_asked_for_once_more():
+    template, words = home([(103, 0)], {"103.W": 7, "103.W_SF": 0})
+    start = template.slots["103.ID"].offset
+
+    class Once(Refusing):
+        def read(self, unit, address, count):
+            found = list(super().read(unit, address, count))
+            if count > 4 and not self.asked[-2][1] > 4:
+                found[BASE + start + 1 - address] += 1
+            return tuple(found)
+
+    source = Once(image(words))
+    report = report_of(source)
+    assert flags_of(report) == [[], []]
+    assert values_of(report["models"][1], "W") == [7]
+
+
+def test_points_whose_scale_cannot_be_proved_keep_their_place():
+    template, words = home([(103, 0), (160, 12)], {"160.DCW_SF": 0, "160.DCW.12": 5})
+    place = template.slots["160.DCW_SF"].offset
+
+    class Moving(Refusing):
+        def read(self, unit, address, count):
+            if address <= BASE + place < address + count:
+                words[place] = (words[place] + 1) % 3
+                self.of = image(words)
+            return super().read(unit, address, count)
+
+    model = report_of(Moving(image(words)))["models"][2]
+    assert model["flags"] == ["read_failed"]
+    told = model["points"]["module"][11]["DCW"]
+    assert told == {"raw": None, "value": None, "unit": "W", "flags": ["bad_sf"]}
