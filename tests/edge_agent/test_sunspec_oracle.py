@@ -141,7 +141,7 @@ def test_random_devices_are_read_as_pysunspec2_reads_them(server, words):
     try:
         peer.scan()
     except (ModelError, ModbusClientException):
-        # It cannot count the inner groups of 64410 and 64411, and asks beyond the end of some models.
+        # It cannot count the inner groups of 64410 and 64411, and asks beyond some models' ends.
         assume(False)
     finally:
         peer.disconnect()
