@@ -291,10 +291,10 @@ def _read(options: argparse.Namespace) -> int:
     if options.json:
         return _print_json(report)
     for model in report["models"]:
-        print(f"{model['model']} {model['name']} {' '.join(model['flags'])}")
+        print(" ".join([str(model["model"]), model["name"], *model["flags"]]))
         for name, point in model["points"].items():
             if isinstance(point, dict) and point.get("value") is not None:
-                print(f"  {name:<12} {point['value']} {point['unit'] or ''}")
+                print(f"  {name:<12} {point['value']} {point['unit'] or ''}".rstrip())
     return DONE
 
 

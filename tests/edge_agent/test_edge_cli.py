@@ -60,18 +60,21 @@ def test_read(capsys, host):
     assert "SoC          55.0 %WHRtg" in run(capsys, "read", host)[1]
 
 
-def test_dump_gives_an_image_that_reads_alike(capsys, host, tmp_path):
+@pytest.mark.parametrize("ends_by", [signal.SIGINT, signal.SIGTERM])
+def test_dump_gives_an_image_that_reads_alike(capsys, host, tmp_path, ends_by):
+    """What serves it ends by either signal, also in the background of a shell's script."""
     path = tmp_path / "image.json"
     assert run(capsys, "dump", host, "-o", str(path))[0] == 0
+    command = [sys.executable, "-m", "edge_agent.cli", "sim", str(path)]
     with subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "edge_agent.cli", "sim", str(path)],
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command],  # noqa: S607
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
     ) as process:
         served = process.stdout.readline().split()[0]
         again = run(capsys, "read", served, "--json")[1]
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ends_by)
         assert process.wait(5) == 0
     first = json.loads(run(capsys, "read", host, "--json")[1])
     assert json.loads(again)["models"] == first["models"]
