@@ -113,6 +113,22 @@ bench-peers: $(READY) ## an environment for peers of the benchmarks that ours ca
 	@test -x .venv-peers/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-peers
 	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-peers/bin/python bench/peers.txt
 
+.PHONY: bench-gateway-peers
+bench-gateway-peers: $(READY) ## environments for the peers of the gateway's benchmark, one each
+	@for peer in modpoll modbus4mqtt thingsboard; do \
+	  test -x .venv-peers-$$peer/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-peers-$$peer; \
+	  $(BIN)/uv pip sync --quiet --require-hashes --python .venv-peers-$$peer/bin/python bench/peers-$$peer.txt || exit 1; \
+	done
+
+# atheris has no place in our own environment: it is for finding inputs, not for running.
+FUZZ_BIN := .venv-fuzz/bin
+
+.PHONY: fuzz
+fuzz: $(READY) ## fuzzes what comes from outside, guided by coverage; S=seconds W=target
+	@test -x $(FUZZ_BIN)/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-fuzz
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(FUZZ_BIN)/python requirements/fuzz.txt
+	@$(FUZZ_BIN)/python -m tests.fuzz $(S) $(W)
+
 lock: lock-apart
 .PHONY: lock-apart
 lock-apart: $(READY)
@@ -120,6 +136,12 @@ lock-apart: $(READY)
 	  requirements/sam.in -o requirements/sam.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  bench/peers.in -o bench/peers.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  pyproject.toml requirements/fuzz.in --extra edge --extra cloud -c requirements/dev.txt -o requirements/fuzz.txt
+	for peer in modpoll modbus4mqtt thingsboard; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    bench/peers-$$peer.in -o bench/peers-$$peer.txt || exit 1; \
+	done
 
 # `sam build --build-in-source` calls these: the layer carries third-party code, each function our
 # own `cloud/` package only, so that path = import = path in the zip.

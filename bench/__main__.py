@@ -6,11 +6,13 @@ import time
 
 NAMES = (
     "polling",
+    "wrong_values",
     "ingest",
     "imports",
     "boot",
     "handlers",
     "dynamodb",
+    "gateway",
     "jump",
     "detection",
     "funding",

@@ -4,20 +4,35 @@ paho has a queue of its own, in memory and without end, and repeats what is in i
 that the outbox stays the only queue, nothing is published while the connection is down, at most 20
 messages are under way, and after a break the client is thrown away and made anew.
 
+Each connection lives in a thread of paho, from looking up the broker's name to its end. That thread
+puts what happened on a queue and decides nothing; `Uplink` takes the facts from there in the thread
+of its owner. However the thread ends, the last fact is that the connection is down, and why.
+
 A command is acknowledged by the caller, after it was put on disk; the broker brings one that was
 not acknowledged again with the next connection.
 """
 
 import logging
+import os
+import socket
 import ssl
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from threading import Condition
+from queue import Empty, SimpleQueue
+from threading import Event
 from typing import Any
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv311
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.client import (
+    Client,
+    ConnectFlags,
+    DisconnectFlags,
+    MQTTMessage,
+    MQTTv311,
+    error_string,
+)
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -25,6 +40,17 @@ from edge_agent.settings import BrokerSettings
 
 MOST_UNDER_WAY = 20
 KEEPALIVE_S = 60
+CONNECT_S = 10.0
+"""How long TCP may take to connect, and how long TLS; three times it is waited for an answer."""
+PATIENCE_S = 30.0
+"""A connection is dead on which something is under way and nothing was acknowledged for so long."""
+PASSED_OVER = 4
+"""So many times as long is one message waited for while others are acknowledged."""
+GOODBYE_S = 1.0
+LINGER_S = 0.4
+"""How long the broker may take to close its end after the goodbye."""
+MOST_LEFT_BEHIND = 4
+"""Threads that may hang in an attempt that was given up; each ends by its own time-outs."""
 AT_LEAST_ONCE = 1
 MOST_UNHEARD = 200
 """Commands that wait for the caller: more than a broker sends unacknowledged (AWS IoT Core: 100).
@@ -33,19 +59,20 @@ A further one is let go of; what was not acknowledged comes again with the next 
 """
 MOST_COMMAND_BYTES = 8192
 """What is longer is cut: it is refused either way."""
+HTTPS_PORT = 443
+AWS_IOT_ALPN = "x-amzn-mqtt-ca"
+"""MQTT on port 443 (AWS IoT Core developer guide, Device communication protocols)."""
 
 log = logging.getLogger(__name__)
-paho_log = logging.getLogger(f"{__name__}.paho")
-"""paho calls every goodbye an error; its lines are for who attaches a handler to look for one."""
-paho_log.addHandler(logging.NullHandler())
-paho_log.propagate = False
+
+Key = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """Bytes for a topic; `key` is handed back when the broker has acknowledged them."""
 
-    key: tuple[str, int]
+    key: Key
     topic: str
     payload: bytes
 
@@ -59,10 +86,23 @@ class Command:
     payload: bytes
 
 
-class Uplink:
-    """A connection to the broker as one thing, made again whenever it broke.
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    key: Key | None
+    """None: the status, of which nobody needs to hear."""
+    since: float
 
-    The thread of paho only sets what is under the condition; everything else is of the caller.
+
+_Fact = tuple["_Connection", str, Any] | None
+"""Which connection, what happened, and the detail; None only ends a wait."""
+_Facts = SimpleQueue[_Fact]
+
+
+class Uplink:
+    """A connection to the broker as one thing, made again by `open` whenever it broke.
+
+    All of it belongs to one thread, but `wake`. Only `wait`, `close`, and `open` and `deliver`
+    where they are given time, take any.
     """
 
     def __init__(
@@ -72,203 +112,508 @@ class Uplink:
         thing: str,
         status_topic: str,
         command_topic: str | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
-        """Set the connection up without opening it; without a `command_topic` nothing is heard."""
+        """Set the connection up without opening it.
+
+        Args:
+            broker: where to, and with which certificates.
+            thing: name of the gateway; a broker has one connection of a name.
+            status_topic: where it tells that it is up, and the broker that it is not.
+            command_topic: where commands come from; without it nothing is heard.
+            patience_s: how long an acknowledgement of anything is waited for.
+        """
+        self.why = "not tried yet"
+        """Why it is down; empty while it is up."""
         self._broker = broker
         self._thing = thing
         self._status_topic = status_topic
         self._command_topic = command_topic
-        self._changed = Condition()
-        self._client: Client | None = None
-        self._is_up = False
-        self._is_listening = False
-        self._acked: set[int] = set()
+        self._patience_s = patience_s
+        self._facts: _Facts = SimpleQueue()
+        self._has_news = False
+        self._connection: _Connection | None = None
+        self._left_behind: list[_Connection] = []
+        self._opened_at = 0.0
+        self._up_since: float | None = None
+        self._may_listen: bool | None = None
+        self._under_way: dict[int, _UnderWay] = {}
+        self._progress_at = 0.0
+        self._acknowledged: list[Key] = []
         self._heard: list[Command] = []
 
     def is_up(self) -> bool:
-        """Tell whether the broker accepted the connection and it has not broken since."""
-        with self._changed:
-            return self._is_up
+        """Tell whether the broker accepted the connection and it is not known to be broken."""
+        self._take_in()
+        return self._up_since is not None
+
+    def is_connecting(self) -> bool:
+        """Tell whether an attempt has begun of which the outcome is not known."""
+        self._take_in()
+        return self._connection is not None and self._up_since is None
 
     def is_listening(self) -> bool:
         """Tell whether commands reach this connection; the broker keeps them from then on."""
-        with self._changed:
-            return self._is_listening
+        self._take_in()
+        return self._may_listen is True
 
-    def open(self, timeout_s: float) -> bool:
-        """Connect unless connected; tell whether the broker accepted within the time.
+    def is_deaf(self) -> bool:
+        """Tell whether the broker refused that commands reach this connection."""
+        self._take_in()
+        return self._may_listen is False
 
-        A broker that is away, refuses, or shows a wrong certificate is a no, not an error.
+    def up_for_s(self) -> float:
+        """Return how long it has been up; one that breaks soon after it came up is no success."""
+        self._take_in()
+        return 0.0 if self._up_since is None else time.monotonic() - self._up_since
+
+    def open(self, wait_s: float = 0.0) -> bool:
+        """Begin to connect, unless connected or about to be; tell whether it is up.
+
+        A broker that is away, refuses, or shows a wrong certificate is a no, and `why` says it.
+
+        Args:
+            wait_s: how long to wait for the outcome; with no outcome by then it is given up.
         """
-        if self.is_up():
-            return True
-        self.close()
-        try:
-            client = self._new_client(timeout_s)
-            client.connect(self._broker.host, self._broker.port, KEEPALIVE_S)
-        except (OSError, ValueError) as error:
-            log.info("connecting to %s:%s: %s", self._broker.host, self._broker.port, error)
-            return False
-        self._client = client
-        client.loop_start()
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_up, timeout_s)
-        if not self.is_up():
-            self.close()
-            return False
-        client.publish(self._status_topic, b'{"up":1}', qos=AT_LEAST_ONCE)
-        return True
+        self._take_in()
+        if self._connection is None:
+            self._begin(wait_s or CONNECT_S)
+        until = time.monotonic() + wait_s
+        while wait_s and self.is_connecting():
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                self._give_up(f"no answer within {wait_s:g} s")
+                break
+            self.wait(left_s)
+        return self.is_up()
 
-    def deliver(self, messages: Sequence[Message], timeout_s: float) -> list[tuple[str, int]]:
-        """Publish messages and return the keys of those that were acknowledged in the time.
+    def room(self) -> int:
+        """Return how many messages may be published now."""
+        return MOST_UNDER_WAY - len(self._under_way) if self.is_up() else 0
 
-        What is not acknowledged stays the caller's; it may have arrived all the same, so it must
-        be of a kind that can arrive twice.
+    def publish(self, message: Message) -> bool:
+        """Send a message off unless down or without room; tell whether it is under way.
+
+        It may have arrived even if it is never acknowledged, so it must be of a kind that can
+        arrive twice.
         """
-        client = self._client
-        if client is None or not self.is_up():
-            return []
-        until = time.monotonic() + timeout_s
-        under_way: dict[int, tuple[str, int]] = {}
-        acknowledged: list[tuple[str, int]] = []
-        for message in messages:
-            if not self._wait_until_fewer(MOST_UNDER_WAY, under_way, acknowledged, until):
-                break
-            info = client.publish(message.topic, message.payload, qos=AT_LEAST_ONCE)
-            if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                break
-            under_way[info.mid] = message.key
-        self._wait_until_fewer(1, under_way, acknowledged, until)
-        if under_way:
-            self.close()
+        connection = self._connection
+        if connection is None or self.room() <= 0:
+            return False
+        return self._send(connection, message.topic, message.payload, message.key)
+
+    def acknowledged(self) -> list[Key]:
+        """Return the keys of what the broker acknowledged since the last call."""
+        self._take_in()
+        acknowledged, self._acknowledged = self._acknowledged, []
         return acknowledged
+
+    def under_way(self) -> set[Key]:
+        """Return the keys of what needs no publishing now.
+
+        It is what this connection has not acknowledged yet, and what any has, as long as
+        `acknowledged` was not asked for it.
+        """
+        self._take_in()
+        return self._unacknowledged() | set(self._acknowledged)
+
+    def oldest_under_way_s(self) -> float:
+        """Return how long the oldest message has been under way; 0 when there is none."""
+        self._take_in()
+        if not self._under_way:
+            return 0.0
+        return time.monotonic() - next(iter(self._under_way.values())).since
 
     def heard(self) -> list[Command]:
         """Return the commands that came since the last call, oldest first; each may come again."""
-        with self._changed:
-            heard, self._heard = self._heard, []
+        self._take_in()
+        heard, self._heard = self._heard, []
         return heard
 
     def acknowledge(self, command: Command) -> None:
         """Tell the broker that a command is done with; after a break it brings it once more."""
-        if command.client is self._client:
+        if command.client is self._connection:
             command.client.ack(command.mid, AT_LEAST_ONCE)
 
-    def _wait_until_fewer(
-        self,
-        most: int,
-        under_way: dict[int, tuple[str, int]],
-        acknowledged: list[tuple[str, int]],
-        until: float,
-    ) -> bool:
-        """Move what was acknowledged; tell whether fewer than `most` are left under way in time."""
+    def check(self) -> None:
+        """Throw the connection away when it is dead without saying so; to be called now and then.
 
-        def settle() -> bool:
-            acknowledged.extend(under_way.pop(number) for number in self._acked & under_way.keys())
-            self._acked.clear()
-            return len(under_way) < most or not self._is_up
+        It goes without a goodbye, so that the broker sends the last will.
+        """
+        self._take_in()
+        now = time.monotonic()
+        if self._connection is None:
+            return
+        if self._up_since is None:
+            if now - self._opened_at > 3 * CONNECT_S:
+                self._give_up(f"no answer within {3 * CONNECT_S:g} s")
+        elif self._under_way and now - self._progress_at > self._patience_s:
+            self._give_up(f"nothing was acknowledged for {self._patience_s:g} s")
+        elif self.oldest_under_way_s() > PASSED_OVER * self._patience_s:
+            self._give_up("a message was passed over by the acknowledgements")
 
-        with self._changed:
-            self._changed.wait_for(settle, max(0.0, until - time.monotonic()))
-            return len(under_way) < most and self._is_up
+    def wait(self, timeout_s: float) -> None:
+        """Return as soon as anything has come since the last wait, or the time is over."""
+        self._take_in()
+        if not self._has_news:
+            with suppress(Empty):
+                self._take(self._facts.get(timeout=max(0.0, timeout_s)))
+            self._take_in()
+        self._has_news = False
+
+    def wake(self) -> None:
+        """End the `wait` that is on, or the next; any thread and any signal handler may call it."""
+        self._facts.put(None)
+
+    def deliver(self, messages: Sequence[Message], timeout_s: float) -> list[Key]:
+        """Publish messages and return the keys of those that were acknowledged in the time.
+
+        What is not acknowledged stays the caller's; the connection is closed then, so that it is
+        not acknowledged later.
+        """
+        until = time.monotonic() + timeout_s
+        rest = iter(messages)
+        message = next(rest, None)
+        while self.is_up():
+            while message is not None and self.publish(message):
+                message = next(rest, None)
+            left_s = until - time.monotonic()
+            if left_s <= 0 or (message is None and not self._unacknowledged()):
+                break
+            self.wait(left_s)
+        if self._unacknowledged():
+            self.close()
+        return self.acknowledged()
 
     def close(self) -> None:
-        """Say goodbye (so that the last will is not sent) and forget everything under way."""
-        client, self._client = self._client, None
-        with self._changed:
-            self._is_up = self._is_listening = False
-            self._acked.clear()
-            self._heard.clear()
-        if client is not None:
-            client.disconnect()
-            client.loop_stop()
+        """Say goodbye, so that the last will is not sent; what is under way stays the caller's.
 
-    def _new_client(self, timeout_s: float) -> Client:
-        client = Client(
+        It takes a second at most, however the thread of paho or the broker may hang.
+        """
+        self._take_in()
+        connection = self._forget("closed")
+        if connection is None:
+            return
+        connection.leave()
+        if not connection.ended.wait(GOODBYE_S):
+            connection.tear()
+            connection.ended.wait(GOODBYE_S / 10)
+            self._left_behind.append(connection)
+
+    def _begin(self, timeout_s: float) -> None:
+        self._left_behind = [one for one in self._left_behind if not one.ended.is_set()]
+        if len(self._left_behind) >= MOST_LEFT_BEHIND:
+            self._is_down("earlier attempts have not ended")
+            return
+        try:
+            connection = _Connection(
+                self._broker,
+                thing=self._thing,
+                status_topic=self._status_topic,
+                facts=self._facts,
+                timeout_s=timeout_s,
+            )
+            connection.loop_start()
+        except (OSError, RuntimeError, ValueError) as error:  # no sockets, no threads, no such host
+            self._is_down(str(error))
+            return
+        self._connection = connection
+        self._opened_at = time.monotonic()
+
+    def _send(self, connection: "_Connection", topic: str, payload: bytes, key: Key | None) -> bool:
+        info = connection.publish(topic, payload, qos=AT_LEAST_ONCE)
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return False
+        now = time.monotonic()
+        if not self._under_way:
+            self._progress_at = now
+        self._under_way[info.mid] = _UnderWay(key, now)
+        return True
+
+    def _unacknowledged(self) -> set[Key]:
+        return {one.key for one in self._under_way.values() if one.key is not None}
+
+    def _take_in(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._take(self._facts.get_nowait())
+
+    def _take(self, fact: _Fact) -> None:
+        if fact is None:
+            self._has_news = True
+            return
+        connection, what, detail = fact
+        if connection is not self._connection:  # of one that was given up
+            return
+        self._has_news = True
+        match what:
+            case "up":
+                self._came_up(connection)
+            case "acked":
+                self._was_acknowledged(detail)
+            case "heard" if len(self._heard) < MOST_UNHEARD:
+                self._heard.append(detail)
+            case "subscribed":
+                self._may_listen = detail
+                if not detail:
+                    topic = self._command_topic
+                    log.warning("not listening on %s: the broker does not allow it", topic)
+            case "down":
+                self._forget(detail)
+
+    def _came_up(self, connection: "_Connection") -> None:
+        self._up_since = time.monotonic()
+        self.why = ""
+        log.info("connected to %s:%s", self._broker.host, self._broker.port)
+        self._send(connection, self._status_topic, b'{"up":1}', None)
+        if self._command_topic is not None:
+            connection.subscribe(self._command_topic, AT_LEAST_ONCE)
+
+    def _was_acknowledged(self, mid: int) -> None:
+        done = self._under_way.pop(mid, None)
+        if done is None:
+            return
+        self._progress_at = time.monotonic()
+        if done.key is not None:
+            self._acknowledged.append(done.key)
+
+    def _give_up(self, why: str) -> None:
+        """Break the connection without a goodbye and without waiting for its thread."""
+        connection = self._forget(why)
+        if connection is not None:
+            connection.is_given_up = True
+            connection.tear()
+            self._left_behind.append(connection)
+
+    def _forget(self, why: str) -> "_Connection | None":
+        """Be down: what was acknowledged is kept, what is under way belongs to the caller again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._is_down(why)
+        self._up_since = None
+        self._may_listen = None
+        self._under_way.clear()
+        self._heard.clear()
+        return connection
+
+    def _is_down(self, why: str) -> None:
+        if why != self.why:  # not one line for each attempt
+            log.info("no connection to %s:%s: %s", self._broker.host, self._broker.port, why)
+        self.why = why
+
+
+class _Connection(Client):
+    """One connection in one thread: name, TCP, TLS, MQTT, to the end that is told in any case."""
+
+    def __init__(
+        self,
+        broker: BrokerSettings,
+        *,
+        thing: str,
+        status_topic: str,
+        facts: _Facts,
+        timeout_s: float,
+    ) -> None:
+        super().__init__(
             CallbackAPIVersion.VERSION2,
-            client_id=self._thing,
+            client_id=thing,
             clean_session=False,
             protocol=MQTTv311,
             reconnect_on_failure=False,
             manual_ack=True,
+            # Callbacks are told of it; closing over this object they would keep it alive.
+            userdata=facts,
         )
-        # An error in a callback must not end paho's thread while is_connected() still says yes.
-        client.suppress_exceptions = True
-        client.enable_logger(paho_log)
-        client.connect_timeout = timeout_s
-        client.max_inflight_messages_set(MOST_UNDER_WAY)
-        client.will_set(self._status_topic, b'{"up":0}', qos=AT_LEAST_ONCE)
-        if self._broker.has_tls:
-            context = ssl.create_default_context(cafile=self._broker.ca)
-            context.load_cert_chain(self._broker.cert, self._broker.key)
-            client.tls_set_context(context)
-        client.on_connect = self._on_connect
-        client.on_disconnect = self._on_disconnect
-        client.on_publish = self._on_publish
-        client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
-        return client
+        self.ended = Event()
+        self.is_given_up = False
+        self.is_leaving = False
+        self.trouble = ""
+        self._to = broker
+        self._told = facts
+        self.connect_timeout = timeout_s
+        self.max_inflight_messages_set(MOST_UNDER_WAY)
+        self.max_queued_messages_set(MOST_UNDER_WAY)
+        self.will_set(status_topic, b'{"up":0}', qos=AT_LEAST_ONCE)
+        self.on_log = _on_log
+        self.on_socket_open = _on_socket_open
+        self.on_socket_close = _on_socket_close
+        self.on_connect = _on_connect
+        self.on_subscribe = _on_subscribe
+        self.on_message = _on_message
+        self.on_publish = _on_publish
+        self.on_disconnect = _on_disconnect
+        self.connect_async(broker.host, broker.port, KEEPALIVE_S)
 
-    def _on_connect(
+    def loop_forever(
         self,
-        client: Client,
-        userdata: Any,  # noqa: ARG002
-        flags: ConnectFlags,  # noqa: ARG002
-        reason_code: ReasonCode,
-        properties: Properties | None,  # noqa: ARG002
-    ) -> None:
-        with self._changed:
-            if client is not self._client:
-                return
-            self._is_up = not reason_code.is_failure
-            self._changed.notify_all()
-        if self._command_topic is not None and not reason_code.is_failure:
-            client.subscribe(self._command_topic, AT_LEAST_ONCE)
+        timeout: float = 1.0,
+        retry_first_connection: bool = False,  # noqa: ARG002, FBT001, FBT002 - paho's own signature
+    ) -> MQTTErrorCode:
+        """Live, as the thread of paho does it; an error of any kind is a fact like others.
 
-    def _on_subscribe(
-        self,
-        client: Client,
-        userdata: Any,  # noqa: ARG002
-        mid: int,  # noqa: ARG002
-        reason_codes: list[ReasonCode],
-        properties: Properties | None,  # noqa: ARG002
-    ) -> None:
-        is_allowed = not any(code.is_failure for code in reason_codes)
-        with self._changed:
-            if client is self._client:
-                self._is_listening = is_allowed
-        if not is_allowed:
-            log.warning("listening on %s: the broker does not allow it", self._command_topic)
+        Without this an error would end the thread while `is_connected` goes on saying yes.
+        """
+        rc, why = MQTTErrorCode.MQTT_ERR_UNKNOWN, "the thread of the connection was ended"
+        try:
+            if self._to.has_tls:
+                self.tls_set_context(tls_context(self._to))
+            rc = super().loop_forever(timeout)
+            why = self.trouble or error_string(rc)
+        except Exception as error:  # noqa: BLE001 - told to the owner, who reports it
+            is_known = isinstance(error, OSError)
+            why = str(error) if is_known else f"{type(error).__name__}: {error}"
+        finally:
+            open_socket = self.socket()
+            if open_socket is not None:
+                with suppress(OSError):
+                    open_socket.close()
+            self._told.put((self, "down", why))
+            self.ended.set()
+        return rc
 
-    def _on_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:  # noqa: ARG002
-        with self._changed:
-            if client is not self._client or len(self._heard) >= MOST_UNHEARD:
-                return
-            payload = bytes(message.payload[:MOST_COMMAND_BYTES])
-            self._heard.append(Command(client, message.mid, payload))
+    def note(self, trouble: str) -> None:
+        """Keep the first that went wrong: what follows follows from it."""
+        self.trouble = self.trouble or trouble
 
-    def _on_disconnect(
-        self,
-        client: Client,
-        userdata: Any,  # noqa: ARG002
-        flags: DisconnectFlags,  # noqa: ARG002
-        reason_code: ReasonCode,  # noqa: ARG002
-        properties: Properties | None,  # noqa: ARG002
-    ) -> None:
-        with self._changed:
-            if client is self._client:
-                self._is_up = False
-                self._changed.notify_all()
+    def leave(self) -> None:
+        """Ask the thread to say goodbye and end; one that is still connecting ends after that."""
+        self.is_given_up = self.is_leaving = True
+        self.disconnect()
 
-    def _on_publish(
-        self,
-        client: Client,
-        userdata: Any,  # noqa: ARG002
-        mid: int,
-        reason_code: ReasonCode,  # noqa: ARG002
-        properties: Properties,  # noqa: ARG002
-    ) -> None:
-        with self._changed:
-            if client is self._client:
-                self._acked.add(mid)
-                self._changed.notify_all()
+    def tear(self) -> None:
+        """Cut the connection, whatever the thread is doing with it."""
+        open_socket = self.socket()
+        if open_socket is not None:
+            with suppress(OSError), _second_handle(open_socket) as same:
+                same.shutdown(socket.SHUT_RDWR)
+
+
+class _TlsSocket(ssl.SSLSocket):
+    """Closed at once when its handshake fails; paho would leave it to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - ssl's own
+        try:
+            super().do_handshake(block)
+        except (OSError, ValueError):
+            self.close()
+            raise
+
+
+def tls_context(broker: BrokerSettings) -> ssl.SSLContext:
+    """Return how to talk to the broker: TLS 1.2 or newer, both ends named by certificates.
+
+    The broker's certificate must be of the authority in the settings and hold the host's name.
+    Nothing in the settings takes any of it back.
+
+    Raises:
+        OSError: a file is missing, or is not what it should be; the message names it.
+    """
+    try:
+        # Without a file it would believe every authority that the machine knows.
+        context = ssl.create_default_context(cafile=broker.ca)
+    except OSError as error:
+        raise OSError(f"reading broker.ca {broker.ca}: {error.strerror or error}") from error
+    try:
+        context.load_cert_chain(broker.cert, broker.key, _no_pass_phrase)
+    except OSError as error:
+        files = f"broker.cert {broker.cert} and broker.key {broker.key}"
+        raise OSError(f"reading {files}: {error.strerror or error}") from error
+    context.sslsocket_class = _TlsSocket
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.check_hostname = True
+    if broker.port == HTTPS_PORT:
+        context.set_alpn_protocols([AWS_IOT_ALPN])
+    return context
+
+
+def _no_pass_phrase() -> str:
+    """Refuse a key that asks for one; without this the terminal is asked, and nobody sits there."""
+    raise OSError("broker.key is encrypted; give one without a pass phrase")
+
+
+# What paho calls in its thread. `facts` is the queue of the owner.
+
+
+def _on_log(client: Client, facts: Any, level: int, text: str) -> None:  # noqa: ARG001
+    """Keep what paho calls an error: nowhere else does it tell why TLS broke."""
+    if level == LogLevel.MQTT_LOG_ERR and isinstance(client, _Connection):
+        client.note(text)
+
+
+def _on_socket_open(client: Client, facts: Any, _socket: Any) -> None:  # noqa: ARG001
+    """Stop one that was given up meanwhile: with its name it would push out the next."""
+    if isinstance(client, _Connection) and client.is_given_up:
+        raise ConnectionAbortedError("given up while connecting")
+
+
+def _on_socket_close(client: Client, facts: Any, closing: Any) -> None:  # noqa: ARG001
+    """Read on behind the goodbye until the broker closes its end.
+
+    Closing over bytes that were not read is a reset, and the broker would lose in it what it has
+    not read either: acknowledgements of commands, and the goodbye itself.
+    """
+    if not isinstance(client, _Connection) or not client.is_leaving:
+        return
+    until = time.monotonic() + LINGER_S
+    with suppress(OSError), _second_handle(closing) as same:
+        same.shutdown(socket.SHUT_WR)
+        same.settimeout(LINGER_S)
+        while same.recv(4096) and time.monotonic() < until:
+            pass
+
+
+def _second_handle(of: Any) -> socket.socket:
+    """Return the same TCP connection below TLS; the first handle may be closed meanwhile."""
+    return socket.socket(fileno=os.dup(of.fileno()))
+
+
+def _on_connect(
+    client: Client,
+    facts: Any,
+    _flags: ConnectFlags,
+    reason_code: ReasonCode,
+    _properties: Properties | None,
+) -> None:
+    if not reason_code.is_failure:
+        facts.put((client, "up", None))
+    elif isinstance(client, _Connection):
+        client.note(f"the broker refused: {reason_code}")
+
+
+def _on_disconnect(
+    client: Client,
+    facts: Any,  # noqa: ARG001
+    _flags: DisconnectFlags,
+    reason_code: ReasonCode,
+    _properties: Properties | None,
+) -> None:
+    if isinstance(client, _Connection):
+        is_known = reason_code != "Unspecified error"
+        client.note(str(reason_code) if is_known else "the other end broke the connection")
+
+
+def _on_subscribe(
+    client: Client,
+    facts: Any,
+    _mid: int,
+    reason_codes: list[ReasonCode],
+    _properties: Properties | None,
+) -> None:
+    facts.put((client, "subscribed", not any(code.is_failure for code in reason_codes)))
+
+
+def _on_message(client: Client, facts: Any, message: MQTTMessage) -> None:
+    if facts.qsize() < MOST_UNHEARD:
+        payload = bytes(message.payload[:MOST_COMMAND_BYTES])
+        facts.put((client, "heard", Command(client, message.mid, payload)))
+
+
+def _on_publish(
+    client: Client,
+    facts: Any,
+    mid: int,
+    _reason_code: ReasonCode,
+    _properties: Properties,
+) -> None:
+    facts.put((client, "acked", mid))

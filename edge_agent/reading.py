@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from edge_agent.dictionary import COLUMNS, DICTIONARY_ID
+from edge_agent.dictionary import CLOCK_SYNCED, COLUMNS, DICTIONARY_ID
 
 COLUMN_ORDER = {name: position for position, name in enumerate(COLUMNS)}
 
@@ -152,31 +152,35 @@ def seal(window: Window, readings: Iterable[Reading]) -> bytes:
     return packed(chunk_text(window, sections(readings, window)))
 
 
-def event_text(
-    *,
-    gateway: str,
-    boot: str,
-    at: int,
-    serial: str,
-    kind: str,
-    before: int | None,
-    after: int | None,
-    column: str | None = None,
-) -> str:
-    """Return the JSON text of an event: a device changed its quality (`state`) or a bit (`alarm`).
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A device changed its quality (`state`) or a bit (`alarm`).
 
     `before` and `after` are quality codes for `state`; for `alarm` they are the bits of `column`.
     """
-    event: dict[str, int | str | None] = {
+
+    at: int
+    serial: str
+    kind: str
+    before: int | None
+    after: int | None
+    column: str | None = None
+
+
+def event_text(event: Event, *, gateway: str, boot: str, clock: int = CLOCK_SYNCED) -> str:
+    """Return the JSON text of an event; one of a clock that was not set says so."""
+    message: dict[str, int | str | None] = {
         "v": 1,
         "gw": gateway,
         "boot": boot,
-        "at": at,
-        "sn": serial,
-        "kind": kind,
-        "from": before,
-        "to": after,
+        "at": event.at,
+        "sn": event.serial,
+        "kind": event.kind,
+        "from": event.before,
+        "to": event.after,
     }
-    if column is not None:
-        event["col"] = column
-    return json.dumps(event, separators=(",", ":"), ensure_ascii=True)
+    if event.column is not None:
+        message["col"] = event.column
+    if clock != CLOCK_SYNCED:
+        message["clk"] = clock
+    return json.dumps(message, separators=(",", ":"), ensure_ascii=True)

@@ -67,3 +67,12 @@ class RegisterSource(Protocol):
     def close(self) -> None:
         """Let go of the connection, if there is one; the next read opens it again."""
         ...
+
+
+def connections_of(source: RegisterSource) -> int:
+    """Return how often the way to a device was opened; always 0 where there is nothing to open.
+
+    Several devices may share a connection: what one of them lost, the others must hear of.
+    """
+    opened: int = getattr(source, "connections", 0)
+    return opened

@@ -26,6 +26,7 @@ CHART: Chart = {
     "portfolio.SiteWarranties": (SitesRow, ()),
     "portfolio.Equipment": (SitesRow, ()),
     "telemetry.LateWindows": (SitesRow, ()),
+    "telemetry.GatewayConfiguration": (SitesRow, ()),
     "detection.SiteBaseline": (SitesRow, ()),
     "detection.RegionWeather": (SitesRow, ()),
     "detection.SiteFacts": (SitesRow, ()),

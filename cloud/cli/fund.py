@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cloud.cli import funding_shown as shown
-from cloud.cli.asking import ask
-from cloud.cli.local import LOOK_AGAIN_S
+from cloud.cli.asking import ask, wait_until
 from cloud.kernel.errors import BadInput, Unavailable
 from cloud.kernel.money import Money
 
@@ -45,15 +43,18 @@ def _prepared(options: argparse.Namespace) -> dict[str, Any]:
         Unavailable: it took too long; the stack goes on by itself.
     """
     asked = _run(options, ACCOUNTANT, "POST", "/prepare", {})
-    is_current, looked = asked.pop("is_current"), 0.0
-    run = asked
-    while not is_current and run["prepared_at"] == asked["prepared_at"]:
-        if looked >= options.wait:
-            msg = f"waiting for {options.run} to be prepared anew: it is not yet; look again"
-            raise Unavailable(msg)
-        time.sleep(LOOK_AGAIN_S)
-        looked += LOOK_AGAIN_S
-        run = _run(options, ACCOUNTANT, "GET", "")
+    if asked.pop("is_current"):
+        return asked
+
+    def is_anew(run: Mapping[str, Any]) -> bool:
+        return bool(run["prepared_at"] != asked["prepared_at"])
+
+    run = wait_until(
+        lambda: _run(options, ACCOUNTANT, "GET", ""), is_anew, begun=asked, patience_s=options.wait
+    )
+    if not is_anew(run):
+        msg = f"waiting for {options.run} to be prepared anew: it is not yet; look again"
+        raise Unavailable(msg)
     return run
 
 
@@ -144,18 +145,20 @@ def agree(options: argparse.Namespace) -> int:
         Unavailable: it took too long; the stack goes on by itself.
     """
     path = f"/ops/bank_files/{quote(options.bank_file, safe='')}"
-    found = ask(options.folder, APPROVER, "POST", f"{path}/agree", {})
-    looked = 0.0
-    while found["item"]["count"] and not found["item"]["done"]:
-        if looked >= options.wait:
-            msg = (
-                f"waiting for {options.bank_file} to be worked through: it is not yet; agree again"
-            )
-            raise Unavailable(msg)
-        time.sleep(LOOK_AGAIN_S)
-        looked += LOOK_AGAIN_S
-        found = ask(options.folder, TREASURER, "GET", path)
+    found = wait_until(
+        lambda: ask(options.folder, TREASURER, "GET", path),
+        _is_worked_through,
+        begun=ask(options.folder, APPROVER, "POST", f"{path}/agree", {}),
+        patience_s=options.wait,
+    )
+    if not _is_worked_through(found):
+        msg = f"waiting for {options.bank_file} to be worked through: it is not yet; agree again"
+        raise Unavailable(msg)
     return _told_file(options, found)
+
+
+def _is_worked_through(found: Mapping[str, Any]) -> bool:
+    return bool(found["item"]["done"] or not found["item"]["count"])
 
 
 def _told_file(options: argparse.Namespace, found: Mapping[str, Any]) -> int:
@@ -194,14 +197,15 @@ def verify(options: argparse.Namespace) -> int:
     """Have all books recomputed, wait, and say what differs; 1 where anything does."""
     check = ask(options.folder, ACCOUNTANT, "POST", "/ops/books/checks", {})["item"]
     path = f"/ops/books/checks/{quote(check['id'], safe='')}"
-    looked = 0.0
-    while check["done_at"] is None:
-        if looked >= options.wait:
-            msg = f"waiting for check {check['id']} of the books: it is not done yet; wait longer"
-            raise Unavailable(msg)
-        time.sleep(LOOK_AGAIN_S)
-        looked += LOOK_AGAIN_S
-        check = ask(options.folder, ACCOUNTANT, "GET", path)["item"]
+    check = wait_until(
+        lambda: ask(options.folder, ACCOUNTANT, "GET", path)["item"],
+        lambda one: one["done_at"] is not None,
+        begun=check,
+        patience_s=options.wait,
+    )
+    if check["done_at"] is None:
+        msg = f"waiting for check {check['id']} of the books: it is not done yet; wait longer"
+        raise Unavailable(msg)
     if options.json:
         print(json.dumps(check, indent=1))
     else:
@@ -304,16 +308,15 @@ def _reached(options: argparse.Namespace, until: str) -> dict[str, Any]:
     Raises:
         Unavailable: it took too long.
     """
-    looked = 0.0
-    while True:
-        run = _run(options, ACCOUNTANT, "GET", "")
-        if STATES.index(run["state"]) >= STATES.index(until):
-            return run
-        if looked >= options.wait:
-            break
-        time.sleep(LOOK_AGAIN_S)
-        looked += LOOK_AGAIN_S
-    if run["state"] == "sending":
+
+    def look() -> dict[str, Any]:
+        return _run(options, ACCOUNTANT, "GET", "")
+
+    def is_there(run: Mapping[str, Any]) -> bool:
+        return STATES.index(run["state"]) >= STATES.index(until)
+
+    run = wait_until(look, is_there, begun=look(), patience_s=options.wait)
+    if is_there(run) or run["state"] == "sending":
         return run
     msg = (
         f"waiting for {options.run} to be {until}: it is still {run['state']}; look again with "

@@ -1,11 +1,9 @@
 """Reports as of an instant: on the terminal, as CSV or as JSON."""
 
 import argparse
-import http.client
 import json
 import re
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -16,12 +14,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from cloud.cli.asking import ask, ask_text
 from cloud.cli.fleet import appearing_whole
-from cloud.cli.local import PATIENCE_S, RunningStack
-from cloud.kernel.errors import BadInput, Unavailable
 
 READER = "otto.audit"
 """Who reads on this machine; on AWS it is whoever signed in."""
+_REPORTS = "/ops/reports"
 _MOST_LINES = 200
 """Rows on a terminal; a file has them all."""
 _STYLES = {
@@ -40,7 +38,8 @@ def show(options: argparse.Namespace) -> int:
     if not options.name:
         return _list(options)
     wanted = options.format or ("json" if options.out is None else _by_name(options.out))
-    text = _ask(options, f"/{quote(options.name, safe='')}?{_words(options, wanted)}")
+    path = f"{_REPORTS}/{quote(options.name, safe='')}?{_words(options, wanted)}"
+    text = ask_text(options.folder, READER, "GET", path)
     if options.out is not None:
         with appearing_whole(options.out) as file:
             file.write(text)
@@ -172,7 +171,7 @@ def _moment(text: str) -> str:
 
 
 def _list(options: argparse.Namespace) -> int:
-    found = json.loads(_ask(options, ""))["items"]
+    found = ask(options.folder, READER, "GET", _REPORTS)["items"]
     if options.format == "json":
         print(json.dumps(found, indent=1))
         return 0
@@ -191,35 +190,3 @@ def _words(options: argparse.Namespace, wanted: str) -> str:
 
 def _by_name(out: Path) -> str:
     return "csv" if out.suffix == ".csv" else "json"
-
-
-def _ask(options: argparse.Namespace, rest: str) -> str:
-    """Ask the operations API of the running stack for what reports tell.
-
-    Raises:
-        BadInput: it refused; the reason is the API's own.
-        Unavailable: no stack runs there.
-    """
-    stack = RunningStack(options.folder)
-    token = stack.ask("POST", "/token", {"name": READER}).content["token"]
-    headers = {"authorization": f"Bearer {token}"}
-    try:
-        with closing(
-            http.client.HTTPConnection("127.0.0.1", stack.port, timeout=PATIENCE_S)
-        ) as door:
-            door.request("GET", f"/ops/reports{rest}", headers=headers)
-            response = door.getresponse()
-            text = response.read().decode()
-    except (OSError, http.client.HTTPException, ValueError) as silent:
-        msg = f"asking the stack in {options.folder}: {silent}; it may have ended, ask again"
-        raise Unavailable(msg) from silent
-    if response.status >= 300:
-        raise BadInput(_refusal(text))
-    return text
-
-
-def _refusal(text: str) -> str:
-    try:
-        return str(json.loads(text)["detail"])
-    except (ValueError, KeyError, TypeError):
-        return text

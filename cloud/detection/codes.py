@@ -10,6 +10,7 @@ from functools import cache, lru_cache
 from cloud.detection.policy import HAZARDS, PRESENCE
 from cloud.detection.rules import has_persisted
 from cloud.kernel.change import Event
+from cloud.telemetry.device_event import BY_ARRIVAL
 from cloud.telemetry.dictionary import BITS, ENUMS, Code
 
 COMMS_LOSS = "COMMS_LOSS_SITE"
@@ -169,7 +170,10 @@ _INPUT = re.compile(r"_\d+$")
 _PORT_STATE = re.compile(r"PrtSta_(\d+)")
 _PV_PORT, _STORAGE_PORT = 0, 1
 _PORT_FAULTS: Mapping[int, str] = {_PV_PORT: _INV_FAULT, _STORAGE_PORT: _BATTERY_FAULT}
-_EVENT = re.compile(r"device (.+) changed ([A-Za-z][A-Za-z0-9_]*) from (None|\d+) to (None|\d+)")
+_EVENT = re.compile(
+    r"device (.+) changed ([A-Za-z][A-Za-z0-9_]*) from (None|\d+) to (None|\d+)"
+    f"(?:{re.escape(BY_ARRIVAL)})?"
+)
 
 
 @cache

@@ -23,8 +23,8 @@ _RUNNING: Mapping[str, frozenset[int]] = {
     for table in _STATES
 }
 _STORES = frozenset({"713", *(str(number) for number in range(801, 810))})
-_MODULES = frozenset({"101", "102", "103", "160"})
-_INVERTERS = frozenset({"101", "102", "103", "701"})
+_MODULES = frozenset({"101", "102", "103", "111", "112", "113", "160"})
+_INVERTERS = frozenset({"101", "102", "103", "111", "112", "113", "701"})
 """SunSpec models of batteries, of devices that modules hang on, and of inverters."""
 _PV_PORT = next(code.value for code in ENUMS["PrtTyp_n"].values() if code.name == "PV")
 _UNBELIEVED = frozenset({QUALITY_SUSPECT, QUALITY_UNREACHABLE})

@@ -1,9 +1,9 @@
-"""Who may approve a run, and who may see and do what with payouts."""
+"""Who may approve a run, who may see and do what with payouts, and which dated values hold."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from cloud.funding.policy import D03, F27, F36
 
@@ -49,6 +49,18 @@ def is_allowed(roles: Iterable[str], action: str, *, same_organisation: bool, on
     return same_organisation and action in known and F27.on(on) in set(roles)
 
 
+class Dated(Protocol):
+    """What holds from a day on, until the next of its kind begins."""
+
+    @property
+    def effective_from(self) -> date:
+        """Its first day."""
+        ...
+
+
+V = TypeVar("V", bound=Dated)
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
     """A set of values with the day from which they hold."""
@@ -58,7 +70,7 @@ class PolicyVersion:
     values: Mapping[str, Any]
 
 
-def version_on(versions: Sequence[PolicyVersion], day: date) -> PolicyVersion | None:
+def version_on(versions: Iterable[V], day: date) -> V | None:
     """Give the version in force on an Eastern calendar day, or None before the first (D05)."""
     begun = [version for version in versions if version.effective_from <= day]
     return max(begun, key=lambda version: version.effective_from, default=None)

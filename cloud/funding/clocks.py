@@ -15,6 +15,7 @@ from cloud.kernel.calendar import eastern_day
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import ZERO, Money
 from cloud.kernel.policy import COMFORT
+from cloud.portfolio.models import Milestone, Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,23 @@ def m1_milestone_date(
         msg = f"M1 is paid on Install Submitted or Approved, not on {basis!r}: correct the plan"
         raise BadInput(msg)
     return None if at is None else eastern_day(at)
+
+
+def m1_on(project: Project) -> date | None:
+    """Give the day from which a project's M1 clock counts, or None while M1 is not on record (F09).
+
+    M1 is recorded with the installation step that the project's plan names. A project of which
+    that step was never put on record counts from M1 itself.
+    """
+    m1_at = project.reached_at(Milestone.M1)
+    if m1_at is None:
+        return None
+    return m1_milestone_date(
+        project.m1_basis,
+        install_submitted_at=project.reached_at(Milestone.INSTALL_SUBMITTED) or m1_at,
+        install_approved_at=project.reached_at(Milestone.INSTALL_APPROVED) or m1_at,
+        programme=project.programme,
+    )
 
 
 class M2Status(StrEnum):

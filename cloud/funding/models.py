@@ -40,7 +40,8 @@ class Payable:
             ``reinstated`` for a clawback that is given back on activation, or ``credit`` for
             another deduction that is given back.
         accrued_at: the instant, recorded by the server, that decides its window.
-        hold: why it waits although it is earned, for example ``unpriced_inverter``.
+        hold: why it waits although it is earned, for example ``unpriced_inverter``, or the action
+            of a return that a person looks at first.
         run_id: the run that took it.
         causes: ids of what it was earned with.
         programme: whose runs pay it.
@@ -244,6 +245,11 @@ class FundingRun:
     delivered: tuple[str, ...] = ()
     prenotes: tuple[tuple[str, int], ...] = ()
     prenote_reference: str = ""
+
+    @property
+    def dated_at(self) -> datetime:
+        """What its files and letters are dated by: the approval, however often they are made."""
+        return self.approved_at or self.prepared_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,18 @@ class ProjectFacts:
     project: Project
     direct_pay: DirectPay | None = None
 
+    @property
+    def gate(self) -> gates.ProjectGate:
+        """What of it holds money; a missing price holds its payable, a pause its deduction."""
+        project, direct_pay = self.project, self.direct_pay
+        return gates.ProjectGate(
+            cancelled=project.cancelled,
+            compliance_case_open=project.compliance_case_open,
+            administrative_stip_open=project.administrative_stip_open,
+            direct_pay_enrolled=direct_pay is not None and direct_pay.is_enrolled,
+            vendor_invoice_final=direct_pay is not None and direct_pay.has_final_invoice,
+        )
+
 
 def has_bank_details(partner: Partner) -> bool:
     """Tell whether a bank file can name a partner and its bank, as far as may be seen here.
@@ -58,30 +70,17 @@ def held_for(
     Money for service, and money that came back, is held by the partner's gates only, and so is
     what is given back of a cost once its project was cancelled.
     """
-    own = gates.partner_blocks(
-        gates.PartnerGate(
-            w9_on_file=partner.w9_on_file,
-            bank_authorization_on_file=partner.bank_authorization_on_file,
-            bank_account_blocked=partner.bank_account_blocked,
-            prenote_pending=prenote_pending(partner, on=on),
-            bank_details_missing=not has_bank_details(partner),
-        )
+    own = gates.PartnerGate(
+        w9_on_file=partner.w9_on_file,
+        bank_authorization_on_file=partner.bank_authorization_on_file,
+        bank_account_blocked=partner.bank_account_blocked,
+        prenote_pending=prenote_pending(partner, on=on),
+        bank_details_missing=not has_bank_details(partner),
     )
-    hold = (payable.hold,) if payable.hold else ()
     is_given_back = about is not None and about.project.cancelled and payable.milestone == CREDIT
-    if about is None or is_given_back:
-        return tuple(sorted({*own, *hold}))
-    project, direct_pay = about.project, about.direct_pay
-    blocks = gates.project_blocks(
-        gates.ProjectGate(
-            cancelled=project.cancelled,
-            compliance_case_open=project.compliance_case_open,
-            administrative_stip_open=project.administrative_stip_open,
-            direct_pay_enrolled=direct_pay is not None and direct_pay.is_enrolled,
-            vendor_invoice_final=direct_pay is not None and direct_pay.has_final_invoice,
-        )
-    )
-    return tuple(sorted({*own, *blocks, *hold}))
+    of_project = gates.ProjectGate() if about is None or is_given_back else about.gate
+    hold = (payable.hold,) if payable.hold else ()
+    return tuple(sorted({*gates.blocked_reasons(own, of_project), *hold}))
 
 
 def plan_of(

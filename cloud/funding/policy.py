@@ -522,7 +522,7 @@ D10 = Rule(
     says="a run far above the runs before it is held until somebody looked at why",
     values={FIRST_DAY: RunBreaker(above_bps=25_000, runs=8, after=4, at_least=Money(50_000_00))},
     note="Of the total, and of each partner's payment. A run below the least amount, and the first "
-    "four, are not unusual. Who lets it go on is neither its preparer nor its approver alone.",
+    "four, are not unusual. Who lets it go on is neither its preparer nor its approver.",
 )
 D11 = Rule(
     id="D11",
@@ -536,10 +536,10 @@ D11 = Rule(
 
 D40 = Rule(
     id="D40",
-    unit="people between approving a run and sending its file",
+    unit="people at least whom it takes to approve a run and to send its file",
     source=_DESIGN,
-    says="the bank gets a file once: who sends is neither who prepared nor who approved, and what "
-    "is not sure is asked and never sent again blindly",
+    says="the bank gets a file once: who sends it, or says what the bank did, is neither who "
+    "prepared nor who approved, and what is not sure is asked and never sent again blindly",
     values={FIRST_DAY: 2},
     note="That it is being handed over is on record before the first byte leaves. Banks take files "
     "away once they read them, so that a file which is not there says nothing.",

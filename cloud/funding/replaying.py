@@ -6,9 +6,10 @@ from datetime import datetime
 
 from cloud.funding import clocks
 from cloud.funding.extension import Extension, ExtensionRequest, RequestState, days_of
-from cloud.funding.models import SERVICE, Payable, PayableState
+from cloud.funding.models import SERVICE, Payable
 from cloud.funding.policy import D23, F15
 from cloud.funding.schedule import Alternative, window_of
+from cloud.funding.standing import TAKEN
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import ZERO, Money, total
@@ -18,7 +19,6 @@ PAID_ON = "paid_on"
 CLAWBACK = "clawback"
 MAY_CANCEL = "may_cancel"
 EXTENSION = "extension_days"
-_TAKEN = (PayableState.PLANNED, PayableState.PAID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +97,17 @@ def _differences(
 def _clawback(lived: Lived, programme: str, as_of: datetime) -> Iterator[Difference]:
     project = lived.project
     m1_at = project.reached_at(Milestone.M1)
-    if m1_at is None or m1_at > as_of or project.cancelled:
+    m1_on = clocks.m1_on(project)
+    if m1_at is None or m1_on is None or m1_at > as_of or project.cancelled:
         return
     paid = total(
         one.amount
         for one in lived.payables
-        if one.milestone == Milestone.M1 and one.state in _TAKEN and one.accrued_at <= as_of
+        if one.milestone == Milestone.M1 and one.state in TAKEN and one.accrued_at <= as_of
     )
     judged = [
         clocks.m1_to_m2(
-            m1_on=eastern_day(m1_at),
+            m1_on=m1_on,
             m1_paid=paid,
             activated_at=project.reached_at(Milestone.M2),
             extensions=_extensions(lived, name),

@@ -1,12 +1,11 @@
 """What follows when the bank sends a payment back or corrects its details."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from cloud.funding.ach.returning import Correction, ReturnedEntry, corrected, is_dispute
+from cloud.funding.ach.returning import ReturnedEntry, is_dispute
 from cloud.funding.policy import D04
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import ZERO, Money
@@ -18,16 +17,40 @@ _DUPLICATE_ENTRY = "R24"
 
 
 class ReturnAction(StrEnum):
-    """What somebody, or the next run, must do."""
+    """What is done about an entry of the bank's, or by whom.
+
+    UNKNOWN_TRACE to CORRECTION_UNCLEAR are of entries that cannot be acted on: none of our
+    payments, or one of another amount, or of a file that was not sent, or of another company.
+    """
 
     NEW_AUTHORIZATION = "new_bank_authorization_required"
     MANUAL_REVIEW = "manual_review"
     UNEXPECTED = "unexpected_for_credit_manual_review"
-    APPLY_NOC = "apply_noc_before_next_entry"
     DUPLICATE = "duplicate_ignored"
+    APPLY_NOC = "apply_noc_before_next_entry"
+    CORRECTED = "details_corrected"
+    ACCOUNT_BLOCKED = "prenote_returned_account_blocked"
     UNKNOWN_TRACE = "unknown_trace_manual_review"
+    OTHER_AMOUNT = "other_amount_manual_review"
+    OTHER_COMPANY = "other_company_manual_review"
     NOT_SENT = "not_sent_manual_review"
-    AMOUNT_DIFFERS = "amount_differs_manual_review"
+    REVERSAL_RETURNED = "reversal_returned_manual_review"
+    CORRECTION_UNCLEAR = "correction_manual_review"
+
+
+FOR_PERSONS = frozenset(
+    {
+        ReturnAction.MANUAL_REVIEW,
+        ReturnAction.UNEXPECTED,
+        ReturnAction.UNKNOWN_TRACE,
+        ReturnAction.OTHER_AMOUNT,
+        ReturnAction.OTHER_COMPANY,
+        ReturnAction.NOT_SENT,
+        ReturnAction.REVERSAL_RETURNED,
+        ReturnAction.CORRECTION_UNCLEAR,
+    }
+)
+"""Actions of entries that a person is told of, as nothing more happens by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +75,10 @@ def _no_money(action: ReturnAction, *, blocks_account: bool = False) -> ReturnVe
     return ReturnVerdict(ZERO, ZERO, ZERO, blocks_account=blocks_account, action=action)
 
 
+NOT_SENT = _no_money(ReturnAction.NOT_SENT)
+"""What a return does of a file that the bank does not have, or may not have."""
+
+
 def _checked(code: str) -> str:
     """Give the code in capitals.
 
@@ -71,9 +98,8 @@ def judge_return(
     """Judge a return (R) or a notification of change (C) of a payment of ours (D04, P-86).
 
     A change moves no money; which of them can be applied by themselves, the bank's data says. The
-    same return again does nothing at all. The banks' dispute about a
-    return (R61 to R79) goes to a person also when the return itself was processed, and moves no
-    money before.
+    same answer again (`was_processed`) does nothing at all. The banks' dispute about a return (R61
+    to R79) goes to a person also when the return itself was processed, and moves no money before.
 
     Raises:
         BadInput: the code is neither.
@@ -97,90 +123,30 @@ def judge_return(
 def judge_prenote_return(code: str, *, on: date, programme: str = COMFORT) -> ReturnVerdict:
     """Judge the bank's answer to a prenote: any return says the account is no good (D11, P-86).
 
+    A dispute of the banks is about a return, and says nothing of the account: a person looks.
+
     Raises:
         BadInput: the code is neither a return's nor a change's.
     """
     code = _checked(code)
     if code.startswith("C") or is_dispute(code):
         return judge_return(code, ZERO, on=on, programme=programme)
-    return _no_money(ReturnAction.NEW_AUTHORIZATION, blocks_account=True)
+    return _no_money(ReturnAction.ACCOUNT_BLOCKED, blocks_account=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One entry of the bank's file with what follows.
+def misfit(entry: ReturnedEntry, *, sent: Money | None) -> ReturnAction | None:
+    """Tell why an entry of the bank's is not judged at all, or nothing where it is (D04).
 
-    Attributes:
-        correction: what to put right, for a change that says it by itself; else None.
-    """
-
-    entry: ReturnedEntry
-    verdict: ReturnVerdict
-    correction: Correction | None = None
-
-
-def judge_entry(
-    entry: ReturnedEntry,
-    *,
-    payout: Money | None,
-    was_processed: bool = False,
-    on: date,
-    programme: str = COMFORT,
-) -> Judged:
-    """Judge one entry of the bank's file against the payment that it names (D04, P-86).
-
-    What names no payment of ours, is a debit, or brings back another amount than we paid, moves
-    nothing and goes to a person: we do not guess whose money it is.
+    What names no line of ours, is a debit, or brings back another amount than the line had, goes
+    to a person: we do not guess whose money it is. A change brings nothing back.
 
     Args:
         entry: as it was read.
-        payout: what we paid under its original trace number, None when we did not.
-        was_processed: that payment came back before.
-        on: the day of the answer.
-        programme: of the payment.
+        sent: what went out under its original trace number; zero asked about an account, and None
+            is no line of ours.
     """
-    if payout is None or entry.is_debit:
-        return Judged(entry, _no_money(ReturnAction.UNKNOWN_TRACE))
-    verdict = judge_return(
-        entry.code, payout, was_processed=was_processed, on=on, programme=programme
-    )
-    if verdict.reversed and entry.amount != payout:
-        return Judged(entry, _no_money(ReturnAction.AMOUNT_DIFFERS))
-    if verdict.action is ReturnAction.APPLY_NOC and entry.corrected_data is not None:
-        correction = corrected(entry.code, entry.corrected_data, on=on)
-        if correction is None:
-            return Judged(entry, _no_money(ReturnAction.MANUAL_REVIEW))
-        return Judged(entry, verdict, correction)
-    return Judged(entry, verdict)
-
-
-def judge_returns(
-    entries: Iterable[ReturnedEntry],
-    *,
-    payouts: Mapping[str, Money],
-    returned: Iterable[str] = (),
-    on: date,
-    programme: str = COMFORT,
-) -> Iterator[Judged]:
-    """Judge a bank's file in its order; of several returns of one payment the first counts (D04).
-
-    Args:
-        entries: as they were read.
-        payouts: trace number -> what we paid under it.
-        returned: trace numbers of payments that came back before.
-        on: the day of the answer.
-        programme: of the payments.
-    """
-    before = set(returned)
-    for entry in entries:
-        trace = entry.original_trace
-        judged = judge_entry(
-            entry,
-            payout=payouts.get(trace),
-            was_processed=trace in before,
-            on=on,
-            programme=programme,
-        )
-        if judged.verdict.reversed:
-            before.add(trace)
-        yield judged
+    if sent is None or entry.is_debit:
+        return ReturnAction.UNKNOWN_TRACE
+    if entry.amount != sent and not entry.is_change:
+        return ReturnAction.OTHER_AMOUNT
+    return None

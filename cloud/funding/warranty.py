@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from cloud.funding.approval import version_on
 from cloud.funding.policy import F23, F24
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import Money, total
@@ -118,10 +119,8 @@ def table_on(
     tables: Iterable[WarrantyPrices], sold_on: date, programme: str = COMFORT
 ) -> Mapping[str, Money]:
     """Give the prices in force on a day: the newest table that holds, else the rule's own (F24)."""
-    begun = [one for one in tables if one.effective_from <= sold_on]
-    if not begun:
-        return F24.on(sold_on, programme)
-    return dict(max(begun, key=lambda one: one.effective_from).prices)
+    table = version_on(tables, sold_on)
+    return F24.on(sold_on, programme) if table is None else dict(table.prices)
 
 
 COLUMNS = ("model", "price")

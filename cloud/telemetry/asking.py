@@ -1,15 +1,26 @@
 """Asks gateways again for chunks that did not arrive: load, decide, send, note that it was done."""
 
-from collections.abc import Iterable
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from cloud.kernel.change import Change, Event
 from cloud.kernel.ports import Records
-from cloud.telemetry.gaps import Resend, command_text, is_unbroken, numbered, request
-from cloud.telemetry.policy import KEPT_BY_GATEWAY
+from cloud.telemetry.gaps import (
+    Numbered,
+    Resend,
+    command_text,
+    is_unbroken,
+    latest_numbering,
+    numbered,
+    request,
+)
+from cloud.telemetry.policy import ASKED_IN_VAIN, KEPT_BY_GATEWAY, TIME_TO_ARRIVE
 from cloud.telemetry.ports import Chunks, Downlink, StoredChunk
 
 ASKED = "chunks_asked_again"
+_NAMED = re.compile(r"asked for again: ([0-9, -]+)")
 
 _UNSET_FROM = datetime(1970, 1, 1, tzinfo=UTC)
 _UNSET_UNTIL = datetime(2025, 1, 1, tzinfo=UTC)
@@ -35,12 +46,19 @@ def ask_again(
     """
     total = 0
     for gateway_id in gateway_ids:
-        known = _known(chunks, gateway_id, at)
-        if is_unbroken([one.sequence for one in known]):
+        stored = chunks_since(chunks, gateway_id, at - KEPT_BY_GATEWAY.on(at.date()))
+        if is_unbroken([one.sequence for one in stored]):
             continue
+        known = [numbered(one) for one in stored]
         subject = f"GATEWAY-{gateway_id}"
-        asked = [event.at for event in records.history(subject) if event.what == ASKED]
-        resend = request(gateway_id, map(numbered, known), asked=asked, at=at)
+        events = [event for event in records.history(subject) if event.what == ASKED]
+        resend = request(
+            gateway_id,
+            known,
+            asked=[event.at for event in events],
+            given_up=given_up(events, known, at=at),
+            at=at,
+        )
         if resend is None:
             continue
         downlink.command(gateway_id, command_text(resend))
@@ -49,9 +67,43 @@ def ask_again(
     return total
 
 
-def _known(chunks: Chunks, gateway_id: str, at: datetime) -> list[StoredChunk]:
-    """Give the chunks of the last days (T-21), with those whose clock was far from the truth."""
-    since = at - KEPT_BY_GATEWAY.on(at.date())
+def given_up(asked: Iterable[Event], known: Iterable[Numbered], *, at: datetime) -> frozenset[int]:
+    """Give the numbers that were asked for often enough in vain (T-26).
+
+    A request counts once a chunk came in late enough after it: then the gateway was there to
+    answer. Several that only one and the same chunk came after count as one. What was asked of a
+    queue that the gateway lost counts no more: its numbers name other chunks now.
+
+    Args:
+        asked: entries of the gateway's history that say what it was asked for.
+        known: the chunks of its last days.
+        at: now; what was asked for at this instant is only about to be answered.
+    """
+    current = latest_numbering(one for one in known if one.received_at <= at)
+    heard_at = sorted(one.received_at for one in current)
+    since = max(at - KEPT_BY_GATEWAY.on(at.date()), heard_at[0] if heard_at else at)
+    settling = TIME_TO_ARRIVE.on(at.date())
+    heard_after: dict[int, set[int]] = {}
+    for event in asked:
+        # Requests to a gateway that was away wait for it together: they are one.
+        place = bisect_left(heard_at, event.at + settling)
+        if event.at >= since and place < len(heard_at):
+            for number in _numbers_in(event.says):
+                heard_after.setdefault(number, set()).add(place)
+    most = ASKED_IN_VAIN.on(at.date())
+    return frozenset(number for number, heard in heard_after.items() if len(heard) >= most)
+
+
+def _numbers_in(says: str) -> Sequence[int]:
+    """Give the numbers that the sentence of a request names."""
+    named = _NAMED.search(says)
+    spans = named[1].split(", ") if named else []
+    ends = [(int(span.partition("-")[0]), int(span.rpartition("-")[2])) for span in spans]
+    return [number for first, last in ends for number in range(first, last + 1)]
+
+
+def chunks_since(chunks: Chunks, gateway_id: str, since: datetime) -> list[StoredChunk]:
+    """Give the chunks of a gateway's last days, with those whose clock was far from the truth."""
     return [
         *chunks.between(gateway_id, _UNSET_FROM, _UNSET_UNTIL),
         *chunks.between(gateway_id, since, _EVER),

@@ -9,7 +9,13 @@ from cloud.telemetry.chunk import Chunk
 from cloud.telemetry.counters import Window, made_by_all, most_made, window_of
 from cloud.telemetry.dictionary import COLUMNS, ENUMS, QUALITY_UNREACHABLE
 from cloud.telemetry.energy import InverterEnergy, energy_of
-from cloud.telemetry.equipment import Equipment, equipment_of, is_battery, is_inverter
+from cloud.telemetry.equipment import (
+    Equipment,
+    equipment_of,
+    is_battery,
+    is_inverter,
+    is_sunspec,
+)
 from cloud.telemetry.models import DayOfEnergy, PvEnergySource, Sample
 from cloud.telemetry.policy import COUNTER_SLACK
 from cloud.telemetry.throttle import coldest_in_the_dark, light_of, throttled_share
@@ -92,12 +98,21 @@ def day_of_energy(
         hybrids: serial numbers of the inverters of which an earlier day proved a battery on the DC
             side. Without them, a day on which the battery rests is taken from another source.
     """
+    producing = _producing_profiles(devices)
     # In UTC, as samples are: instants of one zone are compared several times as fast.
     start = start_of(day, utc_offset_hours).astimezone(UTC)
     found = {
         serial: device
         for serial, rows in devices.items()
-        if (device := _device(serial, rows, day=day, start=start, rated_w=rated_w, hybrids=hybrids))
+        if (
+            device := _device(
+                window_of(rows, day=day, start=start),
+                serial,
+                rated_w=rated_w,
+                hybrids=hybrids,
+                producing=producing,
+            )
+        )
     }
     inverters = {
         serial: energy for serial, device in found.items() if (energy := device.energy) is not None
@@ -144,27 +159,46 @@ def made_between(earlier: DayOfEnergy, later: DayOfEnergy, rated_w: int) -> int 
     return wh if wh is not None and wh <= most_wh else None
 
 
+def _producing_profiles(devices: Mapping[str, Sequence[Sample]]) -> frozenset[str]:
+    """Give the layouts outside of SunSpec of which a device told that it makes energy.
+
+    Only its columns say what such a device is. Silent, it is an inverter if it, or another of its
+    kind, showed as much in the samples at hand, or if it was proven a hybrid; a battery beside an
+    inverter may be silent for long, and must not make the days of its home unknown.
+    """
+    return frozenset(
+        row.layout
+        for rows in devices.values()
+        if rows and not is_sunspec((rows[0].layout, rows[-1].layout))
+        for row in rows
+        if not is_sunspec((row.layout,)) and _makes_energy(equipment_of(frozenset(row.columns)))
+    )
+
+
+def _makes_energy(kit: Equipment) -> bool:
+    return kit.has_counter or kit.has_modules or bool(kit.inputs)
+
+
 def _device(
+    window: Window,
     serial: str,
-    rows: Sequence[Sample],
     *,
-    day: date,
-    start: datetime,
     rated_w: int,
     hybrids: Collection[str],
+    producing: Collection[str],
 ) -> _Device | None:
     """Give a device with its energy; None for one that has no samples around the day."""
-    window = window_of(rows, day=day, start=start)
     if not window.rows:
         return None
     kit = equipment_of(frozenset[str]().union(*(row.columns for row in window.rows)))
     energy = None
-    if kit.has_counter or _is_missing(window.rows, kit):
+    is_known = serial in hybrids or window.rows[-1].layout in producing
+    if kit.has_counter or is_known or _is_missing(window.rows, kit):
         energy = energy_of(
             window,
             kit,
             serial=serial,
-            most_wh=most_made(rated_w, day),
+            most_wh=most_made(rated_w, window.day),
             is_known_hybrid=serial in hybrids,
         )
     return _Device(window, kit, energy)

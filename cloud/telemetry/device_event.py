@@ -5,14 +5,23 @@ from datetime import UTC, datetime
 
 from cloud.kernel.change import Event
 from cloud.telemetry.chunk import BOOT_ID, COLUMN_NAME, GATEWAY_NAME, LATEST, MalformedChunk
-from cloud.telemetry.dictionary import QUALITY_NAMES
+from cloud.telemetry.dictionary import CLOCK_SYNCED, CLOCK_UNSYNCED, QUALITY_NAMES
 
 MOST_EVENT_BYTES = 4096
+BY_ARRIVAL = "; its gateway's clock was not set, so this is when it came in"
+"""Stands behind the sentence of an event that did not know when it happened."""
 _KINDS = frozenset({"state", "alarm"})
 
 
-def decode_event(payload: bytes) -> tuple[str, Event]:
+def decode_event(payload: bytes, received_at: datetime) -> tuple[str, Event]:
     """Give the gateway that an event names, and its entry for the event log.
+
+    What a gateway says of the time before its clock was set is not believed: the entry then is of
+    the instant at which the event came in, and its sentence says so.
+
+    Args:
+        payload: the message as it came in.
+        received_at: when it came in.
 
     Raises:
         MalformedChunk: the payload is no event of any version; the message names what is wrong.
@@ -35,16 +44,20 @@ def decode_event(payload: bytes) -> tuple[str, Event]:
     at = message.get("at")
     if type(at) is not int or not 0 <= at <= LATEST:
         raise MalformedChunk("decoding an event: at is not unix seconds")
+    clock = message.get("clk", CLOCK_SYNCED)
+    if type(clock) is not int or clock not in {CLOCK_UNSYNCED, CLOCK_SYNCED}:
+        raise MalformedChunk("decoding an event: clk is neither 0 nor 1")
+    is_clock_set = clock == CLOCK_SYNCED
     kind = message.get("kind")
     if type(kind) is not str or kind not in _KINDS:
         raise MalformedChunk("decoding an event: its kind is neither state nor alarm")
     return gateway, Event(
         subject=f"DEVICE-{gateway}-{serial}",
         what=f"device_{kind}",
-        at=datetime.fromtimestamp(at, UTC),
+        at=datetime.fromtimestamp(at, UTC) if is_clock_set else received_at,
         by=gateway,
         causes=(gateway,),
-        says=_says(serial, message),
+        says=_says(serial, message) + ("" if is_clock_set else BY_ARRIVAL),
     )
 
 

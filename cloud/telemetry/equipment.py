@@ -1,5 +1,6 @@
 """What a device has, told by the columns that it fills; pure."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -7,12 +8,16 @@ from functools import lru_cache
 from cloud.telemetry.dictionary import BITS, COLUMNS
 
 AC_COUNTER = "WH"
-BATTERY_COLUMNS = frozenset({"SoC", "BatW", "BatSt", "BatSta"})
+MODULES_COUNTER, MODULES_POWER = "PvWH", "PvW"
+BATTERY_COLUMNS = frozenset(
+    {"SoC", "BatW", "BatSt", "BatSta", "BatChgW", "BatWHIn", "BatWHOut", "SoH"}
+)
 LIMIT_COLUMNS = frozenset({"ThrotSrc", "LimEna"})
 _COUNTING_MODELS = frozenset(source.partition(".")[0] for source in COLUMNS[AC_COUNTER].sources)
 _BATTERY_MODELS = frozenset(
     source.partition(".")[0] for name in BATTERY_COLUMNS for source in COLUMNS[name].sources
 )
+_CHAIN = re.compile(r"[0-9.]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,7 @@ class Equipment:
     Attributes:
         has_counter: it counts AC energy, as an inverter does.
         has_battery: a battery is among the device's own models.
+        has_modules: it tells of all of its modules together.
         has_limits: it tells of limits of its power.
         has_temperature: it tells how warm its cabinet is.
         states: columns of the inverter's operating state.
@@ -32,6 +38,7 @@ class Equipment:
 
     has_counter: bool
     has_battery: bool
+    has_modules: bool
     has_limits: bool
     has_temperature: bool
     states: tuple[str, ...]
@@ -47,6 +54,7 @@ def equipment_of(columns: frozenset[str]) -> Equipment:
     return Equipment(
         has_counter=AC_COUNTER in columns,
         has_battery=not BATTERY_COLUMNS.isdisjoint(columns),
+        has_modules=not columns.isdisjoint({MODULES_COUNTER, MODULES_POWER}),
         has_limits=not LIMIT_COLUMNS.isdisjoint(columns),
         has_temperature="TmpCab" in columns,
         states=tuple(name for name in ("St", "InvSt") if name in columns),
@@ -54,6 +62,14 @@ def equipment_of(columns: frozenset[str]) -> Equipment:
         inputs=_numbers(columns, ("DCW_", "DCWH_")),
         ports=_numbers(columns, ("PrtTyp_", "PrtW_", "PrtWH_")),
     )
+
+
+def is_sunspec(layouts: Iterable[str]) -> bool:
+    """Tell whether a device's layouts are chains of SunSpec models; else it is of a profile.
+
+    A device of which no layout is known is taken for one of SunSpec, as all were at first.
+    """
+    return all(_CHAIN.fullmatch(layout) for layout in layouts)
 
 
 def is_inverter(layouts: Iterable[str]) -> bool:

@@ -6,7 +6,7 @@ the gateway keeps what it sent for seven days. The message is described in `cont
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -110,12 +110,15 @@ def _lived_until(boot: Sequence[Numbered]) -> tuple[datetime, datetime]:
     return (max(believed, default=received), received)
 
 
-def missing(chunks: Iterable[Numbered], *, at: datetime) -> tuple[tuple[int, int], ...]:
+def missing(
+    chunks: Iterable[Numbered], *, at: datetime, given_up: Collection[int] = ()
+) -> tuple[tuple[int, int], ...]:
     """Give the ranges of numbers that a gateway should send again, newest last.
 
     By T-20 (they had time to arrive), T-21 (it still has them), T-23 and T-24 (a request ends
     somewhere; what does not fit is asked for the next time, when the newest have come). Before the
-    lowest and after the highest number that came in nothing is known to be missing.
+    lowest and after the highest number that came in nothing is known to be missing. Numbers that
+    were asked for in vain (T-26) are passed over.
     """
     day = at.date()
     recent = at - KEPT_BY_GATEWAY.on(day)
@@ -129,14 +132,28 @@ def missing(chunks: Iterable[Numbered], *, at: datetime) -> tuple[tuple[int, int
     provable: datetime | None = None
     for after, before in pairwise(reversed(known)):
         provable = min(provable or after.received_at, after.received_at)
-        count = min(after.seq - before.seq - 1, left, most.between(before, after))
+        count = min(after.seq - before.seq - 1, most.between(before, after))
         if count <= 0 or provable > settled:
             continue
-        ranges.append((after.seq - count, after.seq - 1))
-        left -= count
-        if len(ranges) == MOST_RANGES.on(day):
+        for first, last in _spans(after.seq - count, after.seq - 1, left, given_up):
+            ranges.append((first, last))
+            left -= last - first + 1
+        if left <= 0 or len(ranges) >= MOST_RANGES.on(day):
             break
-    return tuple(reversed(ranges))
+    return tuple(reversed(ranges[: MOST_RANGES.on(day)]))
+
+
+def _spans(
+    first: int, last: int, most: int, given_up: Collection[int]
+) -> Iterator[tuple[int, int]]:
+    """Give the highest numbers of a range as ranges, the highest first, without some of them."""
+    walls = sorted((one for one in given_up if first <= one <= last), reverse=True)
+    for wall in (*walls, first - 1):
+        count = min(last - wall, most)
+        if count > 0:
+            yield last - count + 1, last
+            most -= count
+        last = wall - 1
 
 
 def _since(chunk: Numbered) -> datetime:
@@ -170,7 +187,12 @@ class _Most:
 
 
 def request(
-    gateway_id: str, chunks: Iterable[Numbered], *, asked: Sequence[datetime], at: datetime
+    gateway_id: str,
+    chunks: Iterable[Numbered],
+    *,
+    asked: Sequence[datetime],
+    at: datetime,
+    given_up: Collection[int] = (),
 ) -> Resend | None:
     """Give what to ask a gateway for now, None when nothing is missing or enough was asked (T-22).
 
@@ -179,11 +201,12 @@ def request(
         chunks: what came in of its last days.
         asked: when it was asked before.
         at: now; the same instant again gives the same id, and is not counted as another request.
+        given_up: numbers that were asked for in vain.
     """
     lately = {one for one in asked if at - _DAY < one < at}
     if len(lately) >= REQUESTS_A_DAY.on(at.date()):
         return None
-    ranges = missing(chunks, at=at)
+    ranges = missing(chunks, at=at, given_up=given_up)
     if not ranges:
         return None
     return Resend(derived("RS", gateway_id, at.astimezone(UTC).isoformat()), ranges)

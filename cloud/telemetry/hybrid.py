@@ -9,6 +9,8 @@ from cloud.telemetry.equipment import Equipment
 from cloud.telemetry.models import Sample
 from cloud.telemetry.policy import HYBRID_EVIDENCE, HybridEvidence
 
+CHARGING = "BatChgW"
+
 
 def is_proven_hybrid(window: Window, kit: Equipment, inputs: Mapping[int, str]) -> bool:
     """Tell whether a day's readings prove that the battery is on the DC side (T-06).
@@ -22,8 +24,8 @@ def is_proven_hybrid(window: Window, kit: Equipment, inputs: Mapping[int, str]) 
         return False
     rule = HYBRID_EVIDENCE.on(window.day)
     powers = tuple(inputs.values()) or ("DCW",)
-    battery = zip(window.today, window.column("BatW"), strict=True)
-    sign = charging_sign(window)
+    column, sign = battery_power(window)
+    battery = zip(window.today, window.column(column), strict=True)
     busy = [
         (row, power if sign is None else sign * power)
         for row, power in battery
@@ -34,6 +36,16 @@ def is_proven_hybrid(window: Window, kit: Equipment, inputs: Mapping[int, str]) 
     morning, evening = window.start + rule.dark, window.end - rule.dark
     night = (_by_night(row, power) for row, power in busy if not morning <= row.at < evening)
     return _is_carried(balance, rule) or _is_carried(night, rule)
+
+
+def battery_power(window: Window) -> tuple[str, int | None]:
+    """Give the column of the battery's power, and the sign that charging has there, if known.
+
+    Where the power into the battery is told, its sign is part of what the column means.
+    """
+    if any(row.columns.get(CHARGING) is not None for row in window.rows):
+        return CHARGING, 1
+    return "BatW", charging_sign(window)
 
 
 def charging_sign(window: Window) -> int | None:

@@ -36,6 +36,9 @@ class PvEnergySource(StrEnum):
     """DC counters of the MPPT inputs (model 160)."""
     PORT_COUNTERS = "port_counters"
     """DC counters of the ports that modules hang on (model 714)."""
+    MODULES_COUNTER = "modules_counter"
+    """DC energy of all modules together: a counter of a device outside of SunSpec, or one that the
+    gateway sums. Which of them it is, a chunk does not tell."""
     DC_POWER = "dc_power"
     """DC power of the modules, summed over the samples."""
     AC_AND_BATTERY = "ac_and_battery"
@@ -45,7 +48,11 @@ class PvEnergySource(StrEnum):
 COUNTED = frozenset(
     {PvEnergySource.AC_COUNTER, PvEnergySource.INPUT_COUNTERS, PvEnergySource.PORT_COUNTERS}
 )
-"""Sources of which a day's energy is the difference of counters, and nothing else."""
+"""Sources of which a day's energy is the difference of counters, and nothing else.
+
+The counter of all modules is none of them: where the gateway sums it, what was made while the
+gateway could not read is left out, and the difference over a gap would look like a loss.
+"""
 
 
 @dataclass(frozen=True, slots=True)

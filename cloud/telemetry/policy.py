@@ -73,9 +73,13 @@ STORAGE_PORTS = Rule(
     "battery on the DC side: what its modules made is measured at the modules",
     values={FIRST: frozenset({"ESS", "BIDIR"})},
     note="On such an inverter the AC counter hides what is charged and counts what is discharged. "
-    "The order is: counters of the inputs, counters of the ports with modules, DC power summed, "
-    "AC with charge and discharge. The source follows from what a device has, not from what came "
-    "in on a day: a source that is unknown on a day makes the day unknown.",
+    "The order is: counters of the inputs, counters of the ports with modules, the counter of all "
+    "modules (T-09), DC power summed, AC with charge and discharge. What a gateway sums for an "
+    "inverter of SunSpec proves a battery on the DC side: it sums for no other. A device outside "
+    "of SunSpec that tells of its modules and of a battery is measured at the modules. A battery "
+    "that is a device of its own is added to no inverter: a chunk does not tell on which it hangs. "
+    "The source follows from what a device has, not from what came in on a day: a source that is "
+    "unknown on a day makes the day unknown.",
 )
 HYBRID_EVIDENCE = Rule(
     id="T-06",
@@ -115,6 +119,17 @@ LONGEST_HOLE = Rule(
     says="power is summed to energy only across holes of at most an hour: a gap is never zero",
     values={FIRST: timedelta(hours=1)},
 )
+MODULES_COUNTER = Rule(
+    id="T-09",
+    unit="time between two readings of a counter of all modules",
+    source=_COUNTERS,
+    says="a counter of all modules tells a day's energy while it is read at least once an hour; "
+    "where the gateway could not read, the power beside it fills in what the counter left out",
+    values={FIRST: timedelta(hours=1)},
+    note="A device outside of SunSpec may count by itself; for an inverter with a battery beside "
+    "it the gateway sums, and leaves out what it cannot read. A chunk does not tell which. So the "
+    "difference over a long gap is never taken for what was made: it may be too small.",
+)
 TIME_TO_ARRIVE = Rule(
     id="T-20",
     unit="time since a chunk with a higher number came in",
@@ -150,6 +165,15 @@ MOST_NUMBERS = Rule(
     source=_ARRIVAL,
     says="a request asks for at most 200 chunks, the newest first",
     values={FIRST: 200},
+)
+ASKED_IN_VAIN = Rule(
+    id="T-26",
+    unit="requests for one number, each before a chunk that came an hour or more later",
+    source=_ARRIVAL,
+    says="a chunk that was asked for three times, of a gateway that was heard after each, is gone",
+    values={FIRST: 3},
+    note="The gateway counts what it does not keep any more, and does not name it. A request to a "
+    "gateway that is away waits for it, and is not counted.",
 )
 LATE_AFTER = Rule(
     id="T-25",

@@ -89,7 +89,7 @@ def check(arrival: Arrival) -> StoredChunk | Event | str:
     """Give the chunk or event to keep, or why it cannot be one of this gateway's."""
     try:
         if arrival.kind == "event":
-            gateway, event = decode_event(arrival.payload)
+            gateway, event = decode_event(arrival.payload, arrival.received_at)
             return event if gateway == arrival.gateway_id else _foreign(gateway, arrival)
         chunk = decode(arrival.payload)
     except MalformedChunk as wrong:

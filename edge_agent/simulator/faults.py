@@ -14,13 +14,17 @@ class FaultKind(Enum):
     """The inverter stands still, says FAULT and sets an event bit."""
     SILENCE = "silence"
     """Nothing answers any more; the home goes on making energy."""
+    ALARM = "alarm"
+    """The inverter sets an event bit and goes on working."""
+    BATTERY_FAULT = "battery_fault"
+    """The battery says that it has failed; a model 802 sets an event bit, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that is broken from an instant on, until another (unix seconds; None: for ever).
 
-    `input` counts from 1 and is of a dead string. `bit` is the event bit of an inverter fault.
+    `input` counts from 1 and is of a dead string. `bit` is the event bit of a fault or an alarm.
     """
 
     kind: FaultKind
@@ -53,6 +57,16 @@ def inverter_fault(since: float, *, bit: int = 15, until: float | None = None) -
 def silence(since: float, *, until: float | None = None) -> Fault:
     """Return a device that does not answer."""
     return Fault(FaultKind.SILENCE, since, until)
+
+
+def alarm(since: float, *, bit: int, until: float | None = None) -> Fault:
+    """Return an event bit of the inverter that comes, and goes at `until`."""
+    return Fault(FaultKind.ALARM, since, until, bit=bit)
+
+
+def battery_fault(since: float, *, bit: int = 0, until: float | None = None) -> Fault:
+    """Return a battery that says that it has failed."""
+    return Fault(FaultKind.BATTERY_FAULT, since, until, bit=bit)
 
 
 def mended(fault: Fault, at: float) -> Fault:

@@ -4,13 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from edge_agent.source import IllegalAddress
 from edge_agent.sunspec.decode import NUMBERS
 from edge_agent.sunspec.definitions import Point, placed_flat
 from edge_agent.sunspec.models import MODELS
 from edge_agent.sunspec.scan import END, MARKER
+
+REGISTERS_IN_ALL = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,46 @@ def from_file(path: Path) -> Image:
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        blocks = tuple((block["address"], tuple(block["registers"])) for block in data["blocks"])
+        blocks = tuple(_block(block["address"], block["registers"]) for block in data["blocks"])
         unit = data.get("unit", 1)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"reading image {path}: {error!r}") from error
-    return Image(unit, blocks)
+    if not _is_whole(unit, 255):
+        raise ValueError(f"reading image {path}: unit: must be a whole number from 0 to 255")
+    if not blocks:
+        raise ValueError(f"reading image {path}: blocks: there are none")
+    return Image(unit, _joined(blocks))
+
+
+def _joined(
+    blocks: Sequence[tuple[int, tuple[int, ...]]],
+) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """Return blocks in the order of their addresses, made one where one begins at another's end."""
+    joined: list[tuple[int, tuple[int, ...]]] = []
+    for start, words in sorted(blocks, key=lambda block: block[0]):
+        if joined and joined[-1][0] + len(joined[-1][1]) == start:
+            joined[-1] = (joined[-1][0], joined[-1][1] + words)
+        else:
+            joined.append((start, words))
+    return tuple(joined)
+
+
+def _block(address: object, registers: Sequence[object]) -> tuple[int, tuple[int, ...]]:
+    """Return a block of an image, checked.
+
+    Raises:
+        ValueError: its address or a register cannot be.
+    """
+    words = tuple(word for word in registers if _is_whole(word, 0xFFFF))
+    if not words or len(words) < len(registers):
+        raise ValueError(f"block {address}: registers must be one or more numbers up to 65535")
+    if not _is_whole(address, REGISTERS_IN_ALL - len(words)):
+        raise ValueError("a block has an address, and lies within 0 to 65535")
+    return address, words
+
+
+def _is_whole(value: object, most: int) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value <= most
 
 
 def to_json(image: Image, *, name: str, source: str) -> dict[str, Any]:
@@ -103,6 +140,17 @@ class Template:
         return words
 
 
+FLOAT_ABSENT = {"float32": 0x7FC0_0000, "float64": 0x7FF8_0000_0000_0000}
+
+
+def _absent(point: Point) -> int:
+    """Return the pattern that means "not implemented"; that of text and addresses is 0."""
+    number_type = NUMBERS.get(point.type)
+    if number_type is None:
+        return FLOAT_ABSENT.get(point.type, 0)
+    return number_type.absent or 0
+
+
 def write(words: list[int], slot: Slot, value: int | str | None) -> None:
     """Write a raw value into registers; None writes what means "not implemented"."""
     size = slot.point.size
@@ -110,7 +158,7 @@ def write(words: list[int], slot: Slot, value: int | str | None) -> None:
         data = value.encode("ascii")[: 2 * size].ljust(2 * size, b"\0")
         number = int.from_bytes(data, "big")
     elif value is None:
-        number = NUMBERS[slot.point.type].absent or 0
+        number = _absent(slot.point)
     else:
         number = value & ((1 << 16 * size) - 1)
     for i in range(size):

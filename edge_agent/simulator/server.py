@@ -5,39 +5,44 @@ function 3 and answers every other with exception 1. On request it misbehaves as
 """
 
 import asyncio
+import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Callable
-from enum import Enum
 from typing import Protocol
 
 from edge_agent.simulator.house import House
 from edge_agent.simulator.image import Image
+from edge_agent.simulator.masks import Map, map_of, masked
+from edge_agent.simulator.misbehaviour import (
+    BUSY_EVERY,
+    BUSY_TURNS,
+    GLUED_TURN,
+    HELD_TURN,
+    LATE_EVERY,
+    LATE_S,
+    RST_EVERY,
+    RST_TURN,
+    SLOW_S,
+    TORN_EVERY,
+    TORN_S,
+    Misbehaviour,
+    Spell,
+    kinds_on,
+)
 from edge_agent.source import DeviceRefused, Unreachable
+
+__all__ = ["LOOPBACK", "Home", "Misbehaviour", "Port", "Server", "Spell", "StillHome", "reply_to"]
 
 LOOPBACK = "127.0.0.1"
 READ_HOLDING_REGISTERS = 3
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, BUSY = 1, 2, 3, 6
 MOST_REGISTERS = 125
 HEADER = struct.Struct(">HHHB")
-LATE_S = 0.8
 PATIENCE_S = 5.0
-
-
-class Misbehaviour(Enum):
-    """What a server does wrong with its replies."""
-
-    NONE = "none"
-    LATE = "late"
-    """The first reply comes too late, when the next question has been asked."""
-    SHORT = "short"
-    """Replies have one register too few."""
-    FOREIGN = "foreign"
-    """Replies answer another transaction."""
-    SILENT = "silent"
-    """Questions are taken and not answered."""
-    BUSY = "busy"
-    """Every question gets exception 6."""
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER of no time: closing sends RST."""
 
 
 class Home(Protocol):
@@ -60,15 +65,55 @@ class StillHome:
 
 
 class Port:
-    """One served home: where it is, what it does wrong, and how often it was asked."""
+    """One served home: where it is, what it does wrong, and how often it was asked.
+
+    Attributes:
+        misbehaviour: what it does wrong whatever is asked.
+        spells: what else it does wrong, from one request to another.
+        pace: what the pauses of LATE, SLOW and TORN are multiplied by; tests have less time.
+        requests: how often it was asked.
+        registers: how many registers it gave.
+    """
 
     def __init__(self, home: Home, clock: Callable[[], float]) -> None:
         self.home = home
         self.clock = clock
         self.number = 0
         self.misbehaviour = Misbehaviour.NONE
+        self.spells: tuple[Spell, ...] = ()
+        self.pace = 1.0
         self.requests = 0
-        self.has_been_late = False
+        self.registers = 0
+        self._times: Counter[Misbehaviour] = Counter()
+        self._map: tuple[Home, Map | None] | None = None
+
+    def begin(self) -> dict[Misbehaviour, int]:
+        """Count a request; return what is wrong with it, each with the number of its kind from 0.
+
+        What stopped begins anew.
+        """
+        kinds = kinds_on(self.misbehaviour, self.spells, self.requests)
+        self.requests += 1
+        self._times = Counter({kind: self._times[kind] + 1 for kind in kinds})
+        return {kind: self._times[kind] - 1 for kind in kinds}
+
+    def masked_read(
+        self, unit: int, address: int, count: int, moods: dict[Misbehaviour, int]
+    ) -> tuple[int, ...]:
+        """Return registers as of now, with scale factors flipped or points blank where it is on."""
+        at = self.clock()
+
+        def read(unit: int, address: int, count: int) -> tuple[int, ...]:
+            return self.home.read(at, unit, address, count)
+
+        if not moods.keys() & {Misbehaviour.FLIP_SF, Misbehaviour.NIGHT}:
+            return read(unit, address, count)
+        if self._map is None or self._map[0] is not self.home:
+            self._map = (self.home, map_of(read, unit))
+        places = self._map[1]
+        if places is None or places.unit != unit:
+            return read(unit, address, count)
+        return masked(read, places, address, count, moods=moods)
 
 
 class Connection(asyncio.Protocol):
@@ -79,6 +124,8 @@ class Connection(asyncio.Protocol):
         self._open_ones = open_ones
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
+        self._last_frame = b""
+        self._held = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember where replies go."""
@@ -104,50 +151,92 @@ class Connection(asyncio.Protocol):
             if len(self._buffer) < end:
                 return
             body, self._buffer = self._buffer[HEADER.size : end], self._buffer[end:]
-            self._port.requests += 1
             self._answer(transaction, unit, body)
 
     def _answer(self, transaction: int, unit: int, body: bytes) -> None:
         port = self._port
-        if port.misbehaviour is Misbehaviour.SILENT or self._transport is None:
+        moods = port.begin()
+        if Misbehaviour.SILENT in moods:
             return
         try:
-            reply = reply_to(port.home, port.clock(), unit, body, port.misbehaviour)
+            reply = reply_to(port, unit, body, moods)
         except Unreachable:
-            self._transport.abort()
+            self.drop()
             return
-        if port.misbehaviour is Misbehaviour.FOREIGN:
+        if Misbehaviour.FOREIGN in moods:
             transaction = (transaction + 1) & 0xFFFF
         frame = HEADER.pack(transaction, 0, len(reply) + 1, unit) + reply
-        if port.misbehaviour is Misbehaviour.LATE and not port.has_been_late:
-            port.has_been_late = True
-            asyncio.get_running_loop().call_later(LATE_S, self._transport.write, frame)
+        pause_s = SLOW_S if Misbehaviour.SLOW in moods else 0.0
+        if moods.get(Misbehaviour.LATE, -1) % LATE_EVERY == 0:
+            pause_s += LATE_S
+        if moods.get(Misbehaviour.RST, -1) % RST_EVERY == RST_TURN:
+            self._write(frame[: len(frame) // 2], pause_s)
+            self._later(self._reset, pause_s)
+        elif Misbehaviour.TORN in moods:
+            self._write_torn(frame, pause_s, moods[Misbehaviour.TORN] % TORN_EVERY)
         else:
-            self._transport.write(frame)
+            self._write(frame, pause_s)
+        self._last_frame = frame
+
+    def _write_torn(self, frame: bytes, pause_s: float, turn: int) -> None:
+        """Write a frame in pieces, at times behind the one before or without its end."""
+        if turn == GLUED_TURN:
+            frame = self._last_frame + frame
+        if turn == HELD_TURN:
+            self._write(frame[:-2], pause_s)
+            self._held = frame[-2:]
+            return
+        third = max(1, len(frame) // 3)
+        for i, start in enumerate(range(0, len(frame), third)):
+            self._write(frame[start : start + third], pause_s + i * TORN_S)
+
+    def _write(self, data: bytes, pause_s: float) -> None:
+        """Write what was held back and the data, after a pause; other replies do not wait."""
+        data, self._held = self._held + data, b""
+        self._later(lambda: self._write_now(data), pause_s)
+
+    def _write_now(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _later(self, act: Callable[[], None], pause_s: float) -> None:
+        pause_s *= self._port.pace
+        if pause_s <= 0:
+            act()
+        else:
+            asyncio.get_running_loop().call_later(pause_s, act)
+
+    def _reset(self) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        plug = self._transport.get_extra_info("socket")
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self._transport.abort()
 
 
-def reply_to(home: Home, at: float, unit: int, body: bytes, misbehaviour: Misbehaviour) -> bytes:
+def reply_to(port: Port, unit: int, body: bytes, moods: dict[Misbehaviour, int]) -> bytes:
     """Return the answer to one request, both from the function code on.
 
     Raises:
         Unreachable: the home gives no answer.
     """
     function = body[0] if body else 0
-    if misbehaviour is Misbehaviour.BUSY:
-        return bytes((function | 0x80, BUSY))
     if function != READ_HOLDING_REGISTERS:
         return bytes((function | 0x80, ILLEGAL_FUNCTION))
+    if moods.get(Misbehaviour.BUSY, -1) % BUSY_EVERY in BUSY_TURNS:
+        return bytes((function | 0x80, BUSY))
     if len(body) != 5:
         return bytes((function | 0x80, ILLEGAL_VALUE))
     address, count = struct.unpack(">HH", body[1:])
     if not 1 <= count <= MOST_REGISTERS:
         return bytes((function | 0x80, ILLEGAL_VALUE))
     try:
-        words = home.read(at, unit, address, count)
+        words = port.masked_read(unit, address, count, moods)
     except DeviceRefused as error:
         return bytes((function | 0x80, error.code))
-    if misbehaviour is Misbehaviour.SHORT:
+    if Misbehaviour.SHORT in moods:
         words = words[:-1]
+    port.registers += len(words)
     return bytes((function, 2 * len(words))) + struct.pack(f">{len(words)}H", *words)
 
 

@@ -7,13 +7,14 @@ Specification, version 1.1, section 4.2.
 import math
 import struct
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import NamedTuple
 
 from edge_agent.sunspec.definitions import Point
 
 LARGEST_SCALE = 10
 """Scale factors lie in -10 .. 10; 0x8000 means there is none."""
+POWERS: tuple[int, ...] = tuple(10**exponent for exponent in range(23))
+"""Powers of ten by their exponent, more of them than a scale factor and decimals ask for."""
 
 
 class NumberType(NamedTuple):
@@ -42,9 +43,8 @@ NUMBERS: Mapping[str, NumberType] = {
     "uint64": NumberType(is_signed=False, absent=0xFFFFFFFFFFFFFFFF),
     "acc64": NumberType(is_signed=False, absent=None),
     "bitfield64": NumberType(is_signed=False, absent=0xFFFFFFFFFFFFFFFF),
-    "ipv6addr": NumberType(is_signed=False, absent=0),
 }
-FLOATS: Mapping[str, str] = {"float32": ">f", "float64": ">d"}
+FLOATS = frozenset({"float32", "float64"})
 
 
 def whole_number(
@@ -66,26 +66,58 @@ def whole_number(
 
 
 def raw(point: Point, registers: Sequence[int], offset: int) -> int | float | str | None:
-    """Return what a point says, before its scale factor; None when not implemented.
-
-    Text loses only the zero bytes behind it; bytes that are no UTF-8 become replacement characters,
-    so that one bad name does not spoil a reading.
-    """
+    """Return what a point says, before its scale factor; None when not implemented."""
     if point.type in NUMBERS:
         return whole_number(registers, offset, point.size, NUMBERS[point.type])
-    if point.type == "eui48":
-        return mac_address(registers[offset : offset + point.size])
     data = struct.pack(f">{point.size}H", *registers[offset : offset + point.size])
     if point.type in FLOATS:
-        number: float = struct.unpack(FLOATS[point.type], data)[0]
-        return number if math.isfinite(number) else None
-    return data.rstrip(b"\0").decode("utf-8", errors="replace") or None
+        return other_value(
+            point.type, struct.unpack(">" + code_of(point.type, point.size), data)[0]
+        )
+    return other_value(point.type, data)
 
 
-def mac_address(registers: Sequence[int]) -> str | None:
+def other_value(kind: str, value: float | bytes) -> float | str | None:
+    """Return what a point that is no whole number says; None when not implemented.
+
+    Text loses only the zero bytes behind it, and is not implemented when it begins with one; bytes
+    that are no UTF-8 become replacement characters, so that one bad name does not spoil a reading.
+
+    Args:
+        kind: the type of the point.
+        value: the bytes of its registers; of a float the number, which may have no end or be none.
+    """
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if kind == "eui48":
+        return mac_address(value)
+    if value[:1] == b"\0":
+        return None
+    if kind == "ipv6addr":
+        return value.hex(":", 4).upper()
+    return value.rstrip(b"\0").decode("utf-8", errors="replace")
+
+
+def mac_address(data: bytes) -> str | None:
     """Return an EUI-48 as `00:40:AD:A9:95:76`; its first register is not used."""
-    data = struct.pack(">3H", *registers[1:4])
-    return None if data in {bytes(6), b"\xff" * 6} else data.hex(":").upper()
+    address = data[2:8]
+    return None if address in {bytes(6), b"\xff" * 6} else address.hex(":").upper()
+
+
+def code_of(kind: str, size: int) -> str:
+    """Return the letter with which `struct` unpacks a number of `size` registers."""
+    if kind in FLOATS:
+        return "f" if size == 2 else "d"
+    code = {1: "H", 2: "I", 4: "Q"}[size]
+    return code.lower() if NUMBERS[kind].is_signed else code
+
+
+def absent_of(kind: str, size: int) -> int | None:
+    """Return the whole number that means "not implemented"; None when there is no such."""
+    absent = NUMBERS[kind].absent
+    if absent is None or not NUMBERS[kind].is_signed:
+        return absent
+    return absent - (1 << 16 * size)
 
 
 def is_scale(scale: int | None) -> bool:
@@ -95,14 +127,18 @@ def is_scale(scale: int | None) -> bool:
 
 def power_of_ten(exponent: int) -> int:
     """Return 10^`exponent` for an exponent that is not negative."""
-    return int(10**exponent)
+    return POWERS[exponent] if exponent < len(POWERS) else int(10**exponent)
 
 
 def scaled(number: int, scale: int) -> int | float:
-    """Return `number` x 10^`scale`: whole when it is, else the float nearest to the exact value."""
+    """Return `number` x 10^`scale`: whole when it is, else the float nearest to the exact value.
+
+    The scale factor must be one that may be used. Python divides whole numbers so that the quotient
+    is the float nearest to the exact one, however large they are.
+    """
     if scale >= 0:
-        return number * power_of_ten(scale)
-    return float(Decimal(number).scaleb(scale))
+        return number * POWERS[scale]
+    return number / POWERS[-scale]
 
 
 def fixed(number: int, scale: int, decimals: int) -> int:

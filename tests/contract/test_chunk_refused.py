@@ -62,7 +62,7 @@ REFUSED = {
     "unaligned": (wire(GOOD | {"t0": 1782064801}), "not aligned"),
     "seq 0": (wire(GOOD | {"seq": 0}), "seq"),
     "too many rows": (wire(GOOD | {"n": 1501}), "n is no whole number"),
-    "another dictionary": (wire(GOOD | {"dict": 3}), "dict"),
+    "another dictionary": (wire(GOOD | {"dict": 4}), "dict"),
     "gateway with a slash": (wire(GOOD | {"gw": "a/b"}), "gw"),
     "boot not hexadecimal": (wire(GOOD | {"boot": "XYZ"}), "boot"),
     "too many devices": (wire(GOOD | {"dev": GOOD["dev"] * 33}), "33 devices"),

@@ -96,7 +96,15 @@ def test_golden_keeps_schema(path):
 
 def test_golden_covers_what_people_get_wrong():
     names = {path.stem for path in GOLDEN}
-    assert names >= {"nulls", "negative", "two_devices", "packed", "empty", "ports_and_limits"}
+    assert names >= {
+        "nulls",
+        "negative",
+        "two_devices",
+        "packed",
+        "empty",
+        "ports_and_limits",
+        "battery_and_meter",
+    }
 
 
 def test_every_dictionary_that_was_ever_sent_has_a_golden_message():

@@ -50,5 +50,5 @@ def test_output_is_as_shown(folder, capsys, command, shown):
 def test_every_command_is_described(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
-    offered = set(re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE))
-    assert offered == set(re.findall(r"^\| `sunreeve-edge (\w+)", TEXT, re.MULTILINE))
+    offered = set(re.findall(r"^    ([\w-]+)(?: |$)", capsys.readouterr().out, re.MULTILINE))
+    assert offered == set(re.findall(r"^\| `sunreeve-edge ([\w-]+)", TEXT, re.MULTILINE))

@@ -9,8 +9,13 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from edge_agent.settings import BrokerSettings, DeviceSettings, Settings
 
@@ -21,9 +26,22 @@ DAY = 1782025200
 class HandClock:
     def __init__(self, at: float = DAY) -> None:
         self.at = at
+        self.jumped = 0.0
+        self.has_server = True
 
     def now(self) -> float:
         return self.at
+
+    def monotonic(self) -> float:
+        return self.at - self.jumped
+
+    def is_synced(self) -> bool:
+        return self.has_server
+
+    def jump(self, seconds: float) -> None:
+        """Put the clock right or wrong; no time passes."""
+        self.at += seconds
+        self.jumped += seconds
 
 
 @dataclass
@@ -137,6 +155,67 @@ class Broker:
                 raise ConnectionError
             data += part
         return data
+
+
+class Papers:
+    """Makes certificates of one authority: good ones, and such as nobody must accept."""
+
+    def __init__(self, folder, name="authority") -> None:
+        self._folder = folder
+        folder.mkdir()
+        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self.ca, _ = self._issue(self._name, self._key, "ca", (2020, 2050), None)
+
+    def issue(self, name: str, *, years=(2020, 2050), host: str | None = None) -> tuple[str, str]:
+        """Give the files of a certificate and its key; with a host it is that of a server."""
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        key = ec.generate_private_key(ec.SECP256R1())
+        return self._issue(subject, key, f"{name}-{years[0]}-{years[1]}-{host}", years, host)
+
+    def _issue(self, subject, key, file, years, host) -> tuple[str, str]:
+        first, last = (datetime(year, 1, 1, tzinfo=UTC) for year in years)
+        is_ca = subject == self._name
+        draft = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(first)
+            .not_valid_after(last)
+            .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
+        )
+        if host is not None:
+            is_address = host.replace(".", "").isdigit()
+            general = x509.IPAddress(ip_address(host)) if is_address else x509.DNSName(host)
+            draft = draft.add_extension(x509.SubjectAlternativeName([general]), critical=False)
+        made = draft.sign(self._key, hashes.SHA256())
+        cert_path, key_path = self._folder / f"{file}.pem", self._folder / f"{file}.key"
+        cert_path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        key_path.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        return str(cert_path), str(key_path)
+
+
+@pytest.fixture(scope="session")
+def papers_class():
+    return Papers
+
+
+@pytest.fixture
+def papers(tmp_path):
+    return Papers(tmp_path / "papers")
+
+
+@pytest.fixture
+def foreign_papers(tmp_path):
+    return Papers(tmp_path / "foreign", "somebody")
 
 
 @pytest.fixture

@@ -6,14 +6,22 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cloud.telemetry.gaps import Resend as Asked
 from cloud.telemetry.gaps import command_text
 from edge_agent.agent import Agent
-from edge_agent.command import MOST_BYTES, MOST_NUMBERS, MalformedCommand, Resend, parse
-from edge_agent.outbox import MOST_REQUESTS_A_DAY, Answer, Outbox
+from edge_agent.command import (
+    MOST_BYTES,
+    MOST_CONFIGURE_BYTES,
+    MOST_NUMBERS,
+    Configure,
+    MalformedCommand,
+    Resend,
+    parse,
+)
+from edge_agent.queue.outbox import MOST_REQUESTS_A_DAY, Answer, Outbox
 from edge_agent.reading import Reading, Window
 from edge_agent.simulator.curve import Curve
 from edge_agent.simulator.house import House, HouseSpec
@@ -32,7 +40,11 @@ def wire(message) -> bytes:
 
 
 # ---------------------------------------------------------------------- the message
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+RESENDS = [path for path in GOLDEN if not path.stem.startswith("configure")]
+CONFIGURES = [path for path in GOLDEN if path.stem.startswith("configure")]
+
+
+@pytest.mark.parametrize("path", RESENDS, ids=lambda path: path.stem)
 def test_both_sides_keep_to_the_golden_messages(path):
     golden = json.loads(path.read_text(encoding="utf-8"))
     ranges = tuple((first, last) for first, last in golden["plain"]["ranges"])
@@ -41,8 +53,17 @@ def test_both_sides_keep_to_the_golden_messages(path):
     jsonschema.validate(json.loads(golden["wire"]), SCHEMA)
 
 
+@pytest.mark.parametrize("path", CONFIGURES, ids=lambda path: path.stem)
+def test_the_golden_configurations_are_understood(path):
+    golden = json.loads(path.read_text(encoding="utf-8"))
+    expected = Configure(golden["plain"]["id"], golden["plain"]["set"])
+    assert parse(golden["wire"].encode()) == expected
+    jsonschema.validate(json.loads(golden["wire"]), SCHEMA)
+
+
 def test_there_are_golden_messages():
-    assert len(GOLDEN) >= 3
+    assert len(RESENDS) >= 3
+    assert len(CONFIGURES) >= 3
 
 
 REFUSED = {
@@ -83,6 +104,41 @@ REFUSED = {
 }
 
 
+ROOF = {"name": "roof", "host": "192.168.1.20"}
+SET = {"v": 1, "do": "configure", "id": "CF-1", "set": {"poll_s": 60, "device": [ROOF]}}
+
+
+def changed(**entries) -> bytes:
+    return wire(SET | {"set": entries})
+
+
+REFUSED |= {
+    "a key twice": b'{"v":1,"do":"resend","do":"resend","id":"RS-1","seq":[[1,1]]}',
+    "a key twice inside": b'{"v":1,"do":"configure","id":"a","set":{"poll_s":1,"poll_s":2}}',
+    "no number": b'{"v":1,"do":"configure","id":"a","set":{"poll_s":NaN}}',
+    "both deeds": wire(SET | {"seq": [[1, 1]]}),
+    "the key of the other deed": wire(SET | {"do": "resend"}),
+    "the other way round": wire(GOOD | {"do": "configure"}),
+    "set as a list": wire(SET | {"set": [1]}),
+    "set null": wire(SET | {"set": None}),
+    "a broker": changed(broker={"host": "evil"}),
+    "an outbox": changed(outbox="/dev/null"),
+    "a thing": changed(thing="other"),
+    "poll_s zero": changed(poll_s=0),
+    "poll_s true": changed(poll_s=True),
+    "poll_s as text": changed(poll_s="60"),
+    "window_s of two days": changed(window_s=172_800),
+    "another level": changed(log="trace"),
+    "a level that is a list": changed(log=["info"]),
+    "no devices": changed(device=[]),
+    "33 devices": changed(device=[ROOF] * 33),
+    "a device that is a text": changed(device=["roof"]),
+    "a device without a host": changed(device=[{"name": "roof"}]),
+    "devices as an object": changed(device={"roof": ROOF}),
+    "a configuration that is too long": wire(SET) + b" " * MOST_CONFIGURE_BYTES,
+}
+
+
 @pytest.mark.parametrize("payload", REFUSED.values(), ids=REFUSED.keys())
 def test_what_is_no_command_is_refused(payload):
     with pytest.raises(MalformedCommand):
@@ -103,19 +159,52 @@ values = st.recursive(
 )
 
 
-@given(st.sampled_from([*GOOD, "more"]), values)
+@given(st.sampled_from([*GOOD, "set", "more"]), values)
 @example("seq", [[1, 10**4000]])
+@settings(deadline=None)
 def test_only_malformed_command_comes_out(key, value):
-    with suppress(MalformedCommand):
-        parse(wire(GOOD | {key: value}))
+    for message in (GOOD, SET):
+        with suppress(MalformedCommand):
+            parse(wire(message | {key: value}))
+
+
+@given(st.dictionaries(st.sampled_from(["poll_s", "window_s", "log", "device", "x"]), values))
+@settings(deadline=None)
+def test_what_is_taken_keeps_to_the_schema(entries):
+    """A schema cannot say less than the gateway takes, or the cloud would refuse its own words."""
+    try:
+        command = parse(changed(**entries))
+    except MalformedCommand:
+        return
+    assert command == Configure("CF-1", entries)
+    jsonschema.validate(json.loads(changed(**entries)), SCHEMA)
+
+
+def test_a_full_list_of_devices_has_room():
+    devices = [
+        {
+            "name": f"device-{i}",
+            "host": f"192.168.100.{i}",
+            "port": 1502,
+            "unit": 126,
+            "rated_w": 10_000,
+            "timeout_s": 2.5,
+            "pause_s": 0.25,
+            "profile": "solaredge_battery",
+            "serial": f"SN-2024-{i:012}",
+        }
+        for i in range(32)
+    ]
+    payload = json.dumps(SET | {"set": {"device": devices}}, separators=(",", ":")).encode()
+    assert len(parse(payload).changes["device"]) == 32
 
 
 @given(st.binary(max_size=120), st.integers(0, 60))
 def test_only_malformed_command_comes_out_of_damage(damage, place):
-    text = wire(GOOD)
-    for payload in (damage, text[:place] + damage + text[place + len(damage) :]):
-        with suppress(MalformedCommand):
-            parse(payload)
+    for text in (wire(GOOD), wire(SET)):
+        for payload in (damage, text[:place] + damage + text[place + len(damage) :]):
+            with suppress(MalformedCommand):
+                parse(payload)
 
 
 # ---------------------------------------------------------------------- the queue

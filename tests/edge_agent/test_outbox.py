@@ -1,18 +1,16 @@
 """The queue: what was kept stays kept, numbers are used once, what was sent can be sent again."""
 
+import json
 import sqlite3
-import subprocess
-import sys
-import time
-from pathlib import Path
+from collections import Counter
+from hashlib import sha256
 
 import pytest
 
 from cloud.telemetry.chunk import decode
-from edge_agent.outbox import Answer, DeviceState, Outbox
-from edge_agent.reading import Reading, Window
+from edge_agent.queue.outbox import Answer, DeviceState, Outbox
+from edge_agent.reading import Event, Reading, Window, event_text
 
-ROOT = Path(__file__).parents[2]
 T0 = 1782000000
 HEAD = Window("gw-0001", "5f", 0, T0, 900, 0, 1, {"up": 1})
 
@@ -111,58 +109,98 @@ def test_states_survive(outbox, tmp_path):
     again.close()
 
 
-AGENT = """
-import sys
-from pathlib import Path
-from edge_agent.agent import Agent
-from edge_agent.settings import BrokerSettings, DeviceSettings, Settings
-from edge_agent.simulator.curve import Curve
-from edge_agent.simulator.house import House, HouseSpec
-from edge_agent.simulator.quiet import HouseSource
-
-class Clock:
-    at = float(sys.argv[2])
-    def now(self):
-        return self.at
-
-clock = Clock()
-source = HouseSource(House(HouseSpec("SN-1"), Curve("SN-1", 1781938800)))
-settings = Settings("gw-0001", Path(sys.argv[1]), BrokerSettings("127.0.0.1", 1),
-                    (DeviceSettings("roof", "127.0.0.1"),), poll_s=900, window_s=3600)
-agent = Agent(settings, clock=clock, boot_id="5f", source_of=lambda device: source)
-while True:
-    source.at = clock.at
-    agent.tick()
-    print(int(clock.at), flush=True)
-    clock.at += 900
-"""
+def test_extra_survives_and_unknown_entries_of_a_state_are_passed_over(outbox, tmp_path):
+    state = DeviceState("SN-1", "1.103", None, {}, {"WH": 12, "pv": None, "from": "10.0.0.7"})
+    outbox.append([], (), {"roof": state})
+    assert outbox.states() == {"roof": state}
+    outbox._db.execute(
+        "INSERT INTO devices VALUES "
+        """('new', '{"serial":"a","label":"b","quality":0,"alarms":{},"later":1}')"""
+    )
+    outbox.close()
+    again = Outbox(tmp_path / "deep" / "outbox.sqlite")
+    assert again.states() == {"roof": state, "new": DeviceState("a", "b", 0, {})}
+    again.close()
 
 
-def test_kill_9_loses_nothing_that_was_kept(tmp_path):
-    """Killed five times in the middle of its work, the agent has every reading it reported."""
-    path = tmp_path / "outbox.sqlite"
-    reported: list[int] = []
-    at = T0
-    for round_number in range(5):
-        command = [sys.executable, "-c", AGENT, str(path), str(at)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:  # noqa: S603
-            first = "".join(process.stdout.readline() for _ in range(12))
-            time.sleep(0.02 + 0.017 * round_number)
-            process.kill()
-            reported += [int(line) for line in (first + process.stdout.read()).splitlines()]
-        at = reported[-1] + 900
-    box = Outbox(path)
-    found: list[int] = []
-    sequence: list[int] = []
-    for waiting in reversed(box.waiting_chunks(10_000)):
-        chunk = decode(waiting.payload)
-        sequence.append(chunk.seq)
-        quality = chunk.devices[0].quality
-        found += [chunk.t0 + chunk.dt * i for i, code in enumerate(quality) if code is not None]
-    open_rows = box._db.execute("SELECT at FROM readings ORDER BY at").fetchall()
+def test_live_and_late_are_told_apart_and_both_come_newest_first(outbox):
+    for i in (2, 0, 1, 3):  # sealed in another order than they happened
+        outbox.append([row(T0 + 3600 * i, i)])
+        seal(outbox, T0 + 4 * 3600)
+    assert [one.number for one in outbox.waiting_live(T0 + 7200)] == [4, 1]
+    assert [one.number for one in outbox.waiting_backfill(T0 + 7200)] == [3, 2]
+    assert [one.number for one in outbox.waiting_backfill(T0 + 7200, 1)] == [3]
+    assert [one.until for one in outbox.waiting_chunks()] == [T0 + 3600 * i for i in (4, 3, 2, 1)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        pytest.param(0, 2, 0, id="silence after an answer"),
+        pytest.param(2, 3, 3, id="part of an answer after silence"),
+        pytest.param(0, 3, 0, id="part of an answer after all of it"),
+        pytest.param(1, 4, 1, id="doubt after sleep"),
+        pytest.param(4, 0, 0, id="all of it after doubt"),
+        pytest.param(3, 4, 4, id="the later of two poor ones"),
+        pytest.param(0, 5, 5, id="the later of two good ones"),
+        pytest.param(5, 1, 1, id="a fault does not last"),
+    ],
+)
+def test_the_better_of_two_stays(outbox, first, second, kept):
+    outbox.append([row(T0, 1, first)])
+    outbox.append([row(T0, 2, second)])
+    seal(outbox, T0 + 3600)
+    assert decode(outbox.waiting_chunks()[0].payload).devices[0].quality[0] == kept
+
+
+def test_another_step_within_a_window_loses_no_reading(outbox):
+    outbox.append([row(T0 + 60 * i, i) for i in range(30)])
+    outbox.append([row(T0 + 2700, 99)])
+    seal(outbox, T0 + 3600)
+    chunk = decode(outbox.waiting_chunks()[0].payload)
+    assert (chunk.dt, chunk.n) == (60, 60)
+    known = [value for value in chunk.devices[0].columns["W"] if value is not None]
+    assert known == [*range(30), 99]
+
+
+def noise(*key):
+    """A number that cannot be packed with the others."""
+    return int.from_bytes(sha256(repr(key).encode()).digest()[:7])
+
+
+def test_what_is_too_large_for_one_message_becomes_several(outbox):
+    head = Window("gw-0001", "5f", 0, T0, 60, 0, 1, {})
+    for i in range(60):
+        outbox.append(
+            Reading(
+                f"SN-{n}",
+                T0 + 60 * i,
+                0,
+                "1.103",
+                {f"DCW_{k}": noise(i, n, k) for k in range(1, 11)},
+            )
+            for n in range(32)
+        )
+    outbox.seal(before=T0 + 3600, window_s=3600, head=head)
+    chunks = [decode(one.payload) for one in outbox.waiting_chunks()]
+    assert len(chunks) > 1
+    assert len({chunk.key for chunk in chunks}) == len(chunks)
+    rows = Counter(
+        (device.serial, chunk.t0 + chunk.dt * i)
+        for chunk in chunks
+        for device in chunk.devices
+        for i, code in enumerate(device.quality)
+        if code is not None
+    )
+    assert len(rows) == 1920
+    assert set(rows.values()) == {1}
+
+
+def test_an_event_is_made_into_text_when_it_is_read(tmp_path):
+    box = Outbox(tmp_path / "outbox.sqlite", boot="5f", gateway="gw-0001")
+    events = [Event(T0, "SN-1", "state", None, 2), Event(T0, "SN-1", "alarm", 0, 4, "Evt1")]
+    box.append([], events)
+    assert [json.loads(one.payload) for one in box.waiting_events()] == [
+        json.loads(event_text(event, gateway="gw-0001", boot="5f")) for event in events
+    ]
     box.close()
-    found += [row[0] for row in open_rows]
-    assert len(reported) > 50
-    assert set(reported) <= set(found)
-    assert len(found) == len(set(found)), "none twice"
-    assert sequence == list(range(1, len(sequence) + 1)), "no number missing, none twice"

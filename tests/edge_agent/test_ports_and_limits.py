@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.agent import alarms_of
+from edge_agent.news import alarms_of
 from edge_agent.poll import Poller
 from edge_agent.reading import Reading
 from edge_agent.simulator.curve import Curve

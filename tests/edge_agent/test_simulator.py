@@ -1,5 +1,7 @@
 """Simulated homes: energy that adds up, faults that show, the same numbers with or without wire."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from edge_agent.poll import Poller
 from edge_agent.simulator.curve import Curve, production
 from edge_agent.simulator.faults import FaultKind, dead_string, inverter_fault, silence, spans
 from edge_agent.simulator.house import House, HouseSpec
+from edge_agent.simulator.image import Image, from_file
 from edge_agent.simulator.quiet import readings
 from edge_agent.simulator.server import Server
 
@@ -139,3 +142,56 @@ def test_wire_and_memory_give_the_same_readings(models, clock):
         poller.close()
     assert over_wire == list(readings(home, instants))
     assert port.requests - asked == 2, "two requests per poll"
+
+
+def image_text(**changes) -> str:
+    return json.dumps({"unit": 1, "blocks": [{"address": 0, "registers": [1, 2]}]} | changes)
+
+
+def block(address=0, registers=(1,)) -> dict:
+    return {"blocks": [{"address": address, "registers": registers}]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(image_text(unit="1"), id="a unit of text"),
+        pytest.param(image_text(unit=256), id="a unit of 256"),
+        pytest.param(image_text(unit=True), id="a unit of true"),
+        pytest.param(image_text(blocks=[]), id="no block"),
+        pytest.param(image_text(blocks=[5]), id="a block of number"),
+        pytest.param(image_text(**block(registers=())), id="no register"),
+        pytest.param(image_text(**block(registers=(65536,))), id="a large word"),
+        pytest.param(image_text(**block(registers=(-1,))), id="a negative word"),
+        pytest.param(image_text(**block(registers=(1.0,))), id="half a word"),
+        pytest.param(image_text(**block(registers="ab")), id="words of text"),
+        pytest.param(image_text(**block(address="0")), id="an address of text"),
+        pytest.param(image_text(**block(address=-1)), id="a negative address"),
+        pytest.param(image_text(**block(65535, (1, 2))), id="over the end"),
+        pytest.param("[" * 100_000, id="nested"),
+        pytest.param("[]", id="a list"),
+        pytest.param("5", id="a number"),
+    ],
+)
+def test_a_file_that_is_no_image_is_refused(tmp_path, text):
+    path = tmp_path / "image.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="reading image") as caught:
+        from_file(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_image_reaches_to_the_last_register(tmp_path):
+    path = tmp_path / "image.json"
+    path.write_text(image_text(unit=255, **block(65535, (65535,))))
+    assert from_file(path) == Image(255, ((65535, (65535,)),))
+
+
+def test_adjoining_blocks_are_one(tmp_path):
+    path = tmp_path / "image.json"
+    blocks = [{"address": 12, "registers": [3]}, {"address": 10, "registers": [1, 2]}]
+    blocks.append({"address": 20, "registers": [9]})
+    path.write_text(json.dumps({"unit": 1, "blocks": blocks}))
+    image = from_file(path)
+    assert image.blocks == ((10, (1, 2, 3)), (20, (9,)))
+    assert image.read(1, 11, 2) == (2, 3)

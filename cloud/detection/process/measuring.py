@@ -14,6 +14,7 @@ from cloud.kernel.errors import Conflict
 from cloud.kernel.ports import Records, Stored, require
 from cloud.portfolio.models import Site
 from cloud.telemetry.asking import ask_again
+from cloud.telemetry.configuring import notice_outcomes
 from cloud.telemetry.late import LateWindows
 from cloud.telemetry.ports import Chunks, Downlink
 
@@ -36,8 +37,9 @@ def measure(
     """Measure a part of a region, and give how many sites something new was read of.
 
     The part that is done last orders the region to be judged. A site of which nothing is new is
-    not written, and a gateway of which chunks are missing is asked for them again (T-20). An order
-    of an evaluation that is over changes nothing.
+    not written, and a gateway of which chunks are missing is asked for them again (T-20). What
+    became of a configuration that a gateway was sent is noted. An order of an evaluation
+    that is over changes nothing.
     """
     stored = require_current(records, region_id, at)
     if stored is None or shard in stored.record.measured:
@@ -68,6 +70,8 @@ def measure(
         records.commit(sum(changes[start : start + _TOGETHER], Change()))
     broken = sorted(one.gateway_id for one in results if one.is_broken)
     ask_again(broken, chunks=chunks, records=records, downlink=downlink, at=at)
+    heard = [one.record.gateway_id for one in sites.values()]
+    notice_outcomes(heard, chunks=chunks, records=records, at=at)
     _mark(records, region_id, shard, at)
     return len(changes)
 

@@ -15,6 +15,7 @@ from cloud.functions.operations_api import (
     disputes,
     extensions,
     funding,
+    gateways,
     invoices,
     mails,
     organisations,
@@ -45,6 +46,7 @@ for part in (
     reductions,
     reports,
     direct_pay,
+    gateways,
 ):
     app.include_router(part.router)
 

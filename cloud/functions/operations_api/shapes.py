@@ -52,6 +52,16 @@ class ReplayIn(In):
     replay_from: date
 
 
+class ConfigureIn(In):
+    """What shall differ from a gateway's settings file; `contract/COMMANDS.md` has the entries."""
+
+    changes: Annotated[dict[str, Any], Field(alias="set", max_length=4)]
+
+    def told(self) -> dict[str, Any]:
+        """Give the changes; they are checked where the message is made."""
+        return self.changes
+
+
 class PlaneIn(In):
     """Modules that look the same way, as designed."""
 

@@ -36,6 +36,7 @@ from cloud.funding.ach.reversing import (
     reversible_until,
 )
 from cloud.funding.ach.writing import (
+    MODIFIERS,
     build,
     build_prenotes,
     fault_of,
@@ -49,6 +50,7 @@ __all__ = [
     "BLOCK",
     "MAX_ENTRIES",
     "MAX_ENTRY",
+    "MODIFIERS",
     "PLACES",
     "RECORD_SIZE",
     "UNCHECKED",

@@ -93,11 +93,6 @@ class ReturnedEntry:
         """Whether the bank kept the money and says what to put right."""
         return self.code.startswith("C")
 
-    @property
-    def is_disputed(self) -> bool:
-        """Whether it belongs to the banks' dispute about an earlier return (R61 to R79)."""
-        return is_dispute(self.code)
-
 
 @dataclass(frozen=True, slots=True)
 class ReturnFile:

@@ -77,32 +77,38 @@ def accrue_milestone(
         causes=milestone_causes(project, {milestone: which}),
         programme=project.programme,
     )
-    postings = ledger.move(amount, debit=ledger.PROJECT_COST, credit=ledger.PARTNER_PAYABLE)
-
-    def decide() -> Posted:
-        """Open it only while the milestone stands: of this and a revocation one comes first."""
-        stored = records.load(Project, project.id)
-        if stored is None:
-            return opened(payable, postings, at=at, rule="D06")
-        if _is_over(stored.record, milestone, which):
-            return NOTHING
-        relied = Change(relies_on=(stored.relied_on(),))
-        return opened(payable, postings, at=at, rule="D06") + Posted((), relied)
-
-    is_new = post_once(
-        records,
-        project.partner_id,
-        entry_id=derived("LE", wanted),
-        decide=decide,
-        event_at=reached_at,
-        at=at,
-        causes=(payable.id, *payable.causes),
-        says=payable.says,
-    )
+    is_new = _open_while_it_stands(records, payable, milestone, which, at)
     if is_new and hold:
         _priced(records, project, at)  # a price that came this moment did not find the payable
     found = records.load(Payable, wanted)
     return found.record if found else None
+
+
+def _open_while_it_stands(
+    records: Records, payable: Payable, milestone: Milestone, occurrence: int, at: datetime
+) -> bool:
+    """Open what a milestone pays unless it was revoked; of the two one comes first (D08)."""
+    postings = ledger.move(payable.amount, debit=ledger.PROJECT_COST, credit=ledger.PARTNER_PAYABLE)
+
+    def decide() -> Posted:
+        stored = records.load(Project, payable.project_id)
+        if stored is None:
+            return opened(payable, postings, at=at, rule="D06")
+        if _is_over(stored.record, milestone, occurrence):
+            return NOTHING
+        relied = Change(relies_on=(stored.relied_on(),))
+        return opened(payable, postings, at=at, rule="D06") + Posted((), relied)
+
+    return post_once(
+        records,
+        payable.partner_id,
+        entry_id=derived("LE", payable.id),
+        decide=decide,
+        event_at=payable.accrued_at,
+        at=at,
+        causes=(payable.id, *payable.causes),
+        says=payable.says,
+    )
 
 
 def _is_over(project: Project, milestone: Milestone, occurrence: int) -> bool:

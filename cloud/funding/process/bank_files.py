@@ -12,13 +12,15 @@ from cloud.funding.models import (
     PrenoteTrace,
     RunPlan,
 )
+from cloud.funding.process.lines import BANK_FILE_TYPE
 from cloud.funding.process.settlement import BANK, return_payment
-from cloud.funding.returns import ReturnAction
+from cloud.funding.returns import FOR_PERSONS, ReturnAction, judge_prenote_return, misfit
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.change import NEW, Change, Event, Letter, Message, Save
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput
 from cloud.kernel.ids import derived
+from cloud.kernel.money import ZERO
 from cloud.kernel.ports import Documents, Records, Stored, require
 from cloud.portfolio import process as portfolio
 from cloud.portfolio.models import AccountKind
@@ -26,26 +28,6 @@ from cloud.portfolio.policy import TWO_PEOPLE
 
 CAME = "bank_file"
 """Topic of the message on which a file of the bank's is worked through."""
-_PLAIN = "text/plain"
-NOT_OURS = "unknown_trace_manual_review"
-OTHER_AMOUNT = "other_amount_manual_review"
-OTHER_COMPANY = "other_company_manual_review"
-BLOCKED = "prenote_returned_account_blocked"
-CORRECTED = "details_corrected"
-READ_BY_PERSON = "correction_manual_review"
-REVERSAL_RETURNED = "reversal_returned_manual_review"
-_FOR_PERSONS = frozenset(
-    {
-        NOT_OURS,
-        OTHER_AMOUNT,
-        OTHER_COMPANY,
-        READ_BY_PERSON,
-        REVERSAL_RETURNED,
-        str(ReturnAction.MANUAL_REVIEW),
-        str(ReturnAction.NOT_SENT),
-        str(ReturnAction.UNEXPECTED),
-    }
-)
 
 
 def keep_bank_file(
@@ -66,7 +48,7 @@ def keep_bank_file(
     known = records.load(BankFileTaken, taken.id)
     if known is not None:
         return known.record
-    documents.put(taken.reference, content, _PLAIN)
+    documents.put(taken.reference, content, BANK_FILE_TYPE)
     says = f"{by} brought a file of the bank's with {len(found.entries)} entries"
     event = Event(taken.id, "bank_file_came", at, by, "D04", says=says)
     records.commit(Change(saves=(Save(taken, NEW),), events=(event,)))
@@ -138,15 +120,15 @@ def take_bank_file(
     found = ach.read_returns(documents.get(stored.record.reference))
     entries = found.entries
     is_ours = found.companies == {company}
-    done = tuple(
-        BankEntry(
-            one.original_trace,
-            one.code,
-            _done(records, one, file_id=file_id, at=at) if is_ours else OTHER_COMPANY,
-        )
+    actions = [
+        _done(records, one, file_id=file_id, at=at) if is_ours else ReturnAction.OTHER_COMPANY
         for one in entries
+    ]
+    done = tuple(
+        BankEntry(one.original_trace, one.code, str(action))
+        for one, action in zip(entries, actions, strict=True)
     )
-    for_persons = [one for one in done if one.action in _FOR_PERSONS]
+    for_persons = [one for one, action in zip(done, actions, strict=True) if action in FOR_PERSONS]
     after = replace(stored.record, done=done, needs_person=bool(for_persons))
     says = f"{len(done)} entries were done, {len(for_persons)} of them wait for a person"
     event = Event(file_id, "bank_file_done", at, BANK, "D04", says=says)
@@ -155,83 +137,91 @@ def take_bank_file(
     return after
 
 
-def _done(records: Records, entry: ach.ReturnedEntry, *, file_id: str, at: datetime) -> str:
+def _done(
+    records: Records, entry: ach.ReturnedEntry, *, file_id: str, at: datetime
+) -> ReturnAction:
+    """Do what one entry asks for; its original trace number says what it is about."""
     kind = ach.kind_of_trace(entry.original_trace)
     if kind is ach.FileKind.REVERSALS:
-        return REVERSAL_RETURNED
-    line: PaymentTrace | PrenoteTrace | None
+        return ReturnAction.REVERSAL_RETURNED
     if kind is ach.FileKind.PRENOTES:
-        asked = records.load(PrenoteTrace, entry.original_trace)
-        line = asked.record if asked else None
-    else:
-        paid = records.load(PaymentTrace, entry.original_trace)
-        line = paid.record if paid else None
-    if line is None:
-        return NOT_OURS
-    if entry.is_change:
-        return _corrected(records, entry, line, at=at)
-    if isinstance(line, PrenoteTrace):
-        return _blocked(records, entry, line, at=at)
-    if entry.amount != line.amount or entry.is_debit:
-        return OTHER_AMOUNT
+        return _of_question(records, entry, at=at)
+    return _of_payment(records, entry, file_id=file_id, at=at)
+
+
+def _of_payment(
+    records: Records, entry: ach.ReturnedEntry, *, file_id: str, at: datetime
+) -> ReturnAction:
+    """Take a payment back, or have its details put right (D04)."""
+    found = records.load(PaymentTrace, entry.original_trace)
+    wrong = misfit(entry, sent=found.record.amount if found else None)
+    if found is None or wrong is not None:
+        return wrong or ReturnAction.UNKNOWN_TRACE
+    line = found.record
     verdict = return_payment(records, trace_number=line.id, code=entry.code, at=at, file_id=file_id)
-    return str(verdict.action)
-
-
-def _version(records: Records, line: PaymentTrace | PrenoteTrace) -> int:
-    """Tell which version of the partner's bank details an entry went to."""
-    if isinstance(line, PrenoteTrace):
-        return line.bank_details_version
+    if verdict.action is not ReturnAction.APPLY_NOC:
+        return verdict.action
     plan = require(records.load(RunPlan, line.plan_id), "plan", line.plan_id).record
-    return plan.bank_details_version
+    version = plan.bank_details_version
+    return _corrected(records, entry, line.partner_id, bank_details_version=version, at=at)
+
+
+def _of_question(records: Records, entry: ach.ReturnedEntry, *, at: datetime) -> ReturnAction:
+    """Pay nothing to an account that the bank says no to, or have it put right (D11)."""
+    found = records.load(PrenoteTrace, entry.original_trace)
+    wrong = misfit(entry, sent=ZERO if found else None)
+    if found is None or wrong is not None:
+        return wrong or ReturnAction.UNKNOWN_TRACE
+    line = found.record
+    verdict = judge_prenote_return(entry.code, on=eastern_day(at))
+    version = line.bank_details_version
+    if verdict.action is ReturnAction.APPLY_NOC:
+        says = f"the bank corrects the account of partner {line.partner_id}: {entry.code}"
+        told = Event(line.id, "change_notified", at, BANK, "D04", (line.partner_id,), says)
+        records.commit(Change(events=(told,)))
+        return _corrected(records, entry, line.partner_id, bank_details_version=version, at=at)
+    if verdict.blocks_account:
+        portfolio.block_account(
+            records,
+            partner_id=line.partner_id,
+            code=entry.code,
+            at=at,
+            bank_details_version=version,
+        )
+        if not line.return_code:
+            said = replace(line, return_code=entry.code)
+            records.commit(Change(saves=(found.replaced_by(said),)))
+    return verdict.action
 
 
 def _corrected(
     records: Records,
     entry: ach.ReturnedEntry,
-    line: PaymentTrace | PrenoteTrace,
+    partner_id: str,
     *,
+    bank_details_version: int,
     at: datetime,
-) -> str:
-    """Take over what the bank says is right, where it can be read without doubt (P-86)."""
+) -> ReturnAction:
+    """Take over what the bank says is right, where it can be read without doubt (P-86).
+
+    It is right for the bank details that the entry went to, and for no later ones.
+    """
     data = entry.corrected_data
     right = ach.corrected(entry.code, data, on=eastern_day(at)) if data else None
     if right is None:
-        return READ_BY_PERSON
+        return ReturnAction.CORRECTION_UNCLEAR
     after = portfolio.apply_notification_of_change(
         records,
-        partner_id=line.partner_id,
+        partner_id=partner_id,
         code=entry.code,
         at=at,
         routing_number=right.routing_number or "",
         account_number=right.account_number,
         account_kind=AccountKind(right.account_kind) if right.account_kind else None,
-        bank_details_version=_version(records, line),
+        bank_details_version=bank_details_version,
     )
-    if isinstance(after, Refused):
-        return READ_BY_PERSON
-    says = f"the bank corrected the details of partner {line.partner_id}: {entry.code}"
-    told = Event(line.id, "change_notified", at, BANK, "D04", (line.partner_id,), says)
-    records.commit(Change(events=(told,)))
-    return CORRECTED
-
-
-def _blocked(
-    records: Records, entry: ach.ReturnedEntry, line: PrenoteTrace, *, at: datetime
-) -> str:
-    """Pay nothing to an account that the bank says no to (D11)."""
-    portfolio.block_account(
-        records,
-        partner_id=line.partner_id,
-        code=entry.code,
-        at=at,
-        bank_details_version=line.bank_details_version,
-    )
-    stored = require(records.load(PrenoteTrace, line.id), "prenote", line.id)
-    if not stored.record.return_code:
-        said = replace(stored.record, return_code=entry.code)
-        records.commit(Change(saves=(stored.replaced_by(said),)))
-    return BLOCKED
+    is_refused = isinstance(after, Refused)
+    return ReturnAction.CORRECTION_UNCLEAR if is_refused else ReturnAction.CORRECTED
 
 
 def _letter(

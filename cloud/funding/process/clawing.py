@@ -9,6 +9,7 @@ from cloud.funding.models import REINSTATED, Deduction, DeductionState, Payable
 from cloud.funding.netting import DeductionKind
 from cloud.funding.process.extensions import extensions_of
 from cloud.funding.process.opening import (
+    BY_CLOCK,
     NOTHING,
     Posted,
     clawback_id,
@@ -39,7 +40,6 @@ CLAWBACK_DUE = "clawback_due"
 """What wakes the look at a project that waits for its activation."""
 LOOK_AGAIN = timedelta(hours=1)
 """After what another decision of the same moment is sure to be seen."""
-BY_CLOCK = "funding clock"
 
 
 def first_instant(day: date) -> datetime:
@@ -57,14 +57,13 @@ def clock_of(
 ) -> M1ToM2 | None:
     """Give where a project's clock from M1 to activation stands, or None where none runs.
 
-    It counts from the milestone of M1, which is that of the installation step that the project's
-    plan names (F09), with all extensions that were granted.
+    It counts from the date of M1 (F09), with all extensions that were granted.
     """
-    m1_at = project.reached_at(Milestone.M1)
-    if m1_at is None or project.cancelled:
+    m1_on = clocks.m1_on(project)
+    if m1_on is None or project.cancelled:
         return None
     return clocks.m1_to_m2(
-        m1_on=eastern_day(m1_at),
+        m1_on=m1_on,
         m1_paid=m1_paid,
         activated_at=project.reached_at(Milestone.M2),
         extensions=extensions_of(records, project.id),

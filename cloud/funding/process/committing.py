@@ -20,8 +20,8 @@ from cloud.funding.models import (
 from cloud.funding.netting import DeductionKind
 from cloud.funding.planning import has_bank_details
 from cloud.funding.process.booking import book, entry_change
-from cloud.funding.process.lines import asking, credit_of
-from cloud.funding.process.run import RUN, load_plans, load_run
+from cloud.funding.process.lines import MOST_QUESTIONS, asking, credit_of
+from cloud.funding.process.run import RUN, chunks, load_plans, load_run
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.change import Change, Event, Reliance, Save
 from cloud.kernel.errors import BadInput, Conflict
@@ -33,8 +33,6 @@ from cloud.portfolio.process import paid_partners
 
 ITEMS = 90
 """Items of one transaction, what it relies on included; the store takes a hundred."""
-MOST_PRENOTES = 250
-"""Accounts that one file asks about; the others are asked about with the next."""
 _CONTROL = 6
 """Of them for the plan, the entry, the head of the chain, the event and the partner."""
 
@@ -85,7 +83,7 @@ def _to_be_asked_about(records: Records) -> tuple[tuple[str, int], ...]:
         and not ach.fault_of(ach.FileKind.PRENOTES, asking(one))
     ]
     due.sort(key=lambda one: one.id)
-    return tuple((one.id, one.bank_details_version) for one in due[:MOST_PRENOTES])
+    return tuple((one.id, one.bank_details_version) for one in due[:MOST_QUESTIONS])
 
 
 def payment_entry_id(run_id: str, partner_id: str) -> str:
@@ -279,5 +277,5 @@ def _let_go(records: Records, run: FundingRun, plan: RunPlan) -> None:
         if kept != debt.record.applications:
             freed = replace(debt.record, applications=kept, state=DeductionState.OPEN)
             saves.append(debt.replaced_by(freed))
-    for start in range(0, len(saves), ITEMS):
-        records.commit(Change(saves=tuple(saves[start : start + ITEMS])))
+    for some in chunks(saves, ITEMS):
+        records.commit(Change(saves=tuple(some)))

@@ -15,8 +15,7 @@ from cloud.funding.models import (
     PayableState,
 )
 from cloud.funding.policy import D13
-from cloud.funding.process.clawing import BY_CLOCK
-from cloud.funding.process.opening import DEBT_DUE, NOTHING, Posted, post_once
+from cloud.funding.process.opening import BY_CLOCK, DEBT_DUE, NOTHING, Posted, post_once
 from cloud.funding.process.writing_off import WRITTEN_OFF
 from cloud.funding.standing import TAKEN
 from cloud.kernel.calendar import eastern_day

@@ -7,6 +7,7 @@ from cloud.funding import vendor_letters
 from cloud.funding.direct_pay import DirectPay, Vendor
 from cloud.funding.enrollment import OPT_IN, OPT_OUT, Choice, Enrollment, enrollment
 from cloud.funding.policy import D29, F19, F30, F33, F34
+from cloud.funding.process.booking import write, write_unless_refused
 from cloud.funding.process.equipment import (
     WAKES,
     assess_material,
@@ -21,7 +22,6 @@ from cloud.funding.process.equipment import (
     wake,
 )
 from cloud.funding.process.taking import Equipment, timers_of
-from cloud.funding.process.writing import settled, written
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.change import NEW, Change, Event, Save
 from cloud.kernel.decision import Refused
@@ -67,7 +67,7 @@ def put_vendor(records: Records, *, vendor: Vendor, at: datetime, by: str) -> Ve
         event = Event(vendor.id, "vendor_recorded", at, by, "F34", says=says)
         return vendor, Change(saves=(save,), events=(event,))
 
-    return settled(records, f"vendor {vendor.id}", decide)
+    return write(records, f"vendor {vendor.id}", decide)
 
 
 def vendor_of(records: Records, vendor_id: str) -> Stored[Vendor]:
@@ -139,7 +139,7 @@ def _organisation(
             saves=(stored.replaced_by(after),), events=(event,), letters=tuple(told)
         )
 
-    return settled(records, f"Direct Pay of partner {partner_id}", decide)
+    return write(records, f"Direct Pay of partner {partner_id}", decide)
 
 
 def enrol_new_project(records: Records, *, project_id: str, at: datetime) -> DirectPay:
@@ -169,7 +169,7 @@ def enrol_new_project(records: Records, *, project_id: str, at: datetime) -> Dir
         rests_on = [partner.relied_on()] + ([vendor.relied_on()] if vendor is not None else [])
         return made, Change(saves=(Save(made, NEW),), events=(event,), relies_on=tuple(rests_on))
 
-    return settled(records, f"Direct Pay of project {project_id}", decide)
+    return write(records, f"Direct Pay of project {project_id}", decide)
 
 
 def _ordered_from(records: Records, partner: Partner) -> Stored[Vendor] | None:
@@ -235,7 +235,7 @@ def _choose(
             return Refused(F33.id, because, "project_cancelled")
         return _chosen(records, stored, about, verdict, at=at, by=by)
 
-    return written(records, f"Direct Pay of project {project_id}", decide)
+    return write_unless_refused(records, f"Direct Pay of project {project_id}", decide)
 
 
 def _verdict(direct: DirectPay, project: Project, what: str, at: datetime) -> Enrollment:
@@ -346,7 +346,7 @@ def record_order(
         equipment.tell("equipment_ordered", says, rule=F34.id, by=by, causes=(vendor_id,))
         return equipment.direct, equipment.change()
 
-    return written(records, f"order for project {project_id}", decide)
+    return write_unless_refused(records, f"order for project {project_id}", decide)
 
 
 def record_shipment(
@@ -391,7 +391,7 @@ def record_shipment(
         timers = timers_of(after, about.record, at)
         return after, equipment.change(Change(timers=timers))
 
-    return written(records, f"shipment to project {project_id}", decide)
+    return write_unless_refused(records, f"shipment to project {project_id}", decide)
 
 
 def _misdated(told_at: datetime, at: datetime, what: str) -> Refused | None:

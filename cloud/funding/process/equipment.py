@@ -7,6 +7,7 @@ from cloud.funding.direct_pay import DirectPay, EquipmentInvoice, invoice_id
 from cloud.funding.materials import MaterialVerdict, judge
 from cloud.funding.models import LedgerEntry
 from cloud.funding.policy import D27, D28, D42, F34
+from cloud.funding.process.booking import write, write_unless_refused
 from cloud.funding.process.taking import (
     APPROVE_DUE,
     SUBMIT_DUE,
@@ -18,7 +19,6 @@ from cloud.funding.process.taking import (
     timer_id,
     timers_of,
 )
-from cloud.funding.process.writing import settled, written
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.change import Change, Timer
 from cloud.kernel.decision import Refused
@@ -116,7 +116,7 @@ def receive_vendor_invoice(
         timers = timers_of(equipment.direct, about.record, at)
         return equipment.direct, equipment.change(Change(timers=timers))
 
-    return written(records, f"invoice {number} for project {project_id}", decide)
+    return write_unless_refused(records, f"invoice {number} for project {project_id}", decide)
 
 
 def _again(
@@ -192,7 +192,7 @@ def void_vendor_invoice(
         equipment.tell("vendor_invoice_voided", says, rule=D28.id, by=by, causes=(wanted,))
         return equipment.direct, equipment.change()
 
-    return settled(records, f"voiding invoice {number} of project {project_id}", decide)
+    return write(records, f"voiding invoice {number} of project {project_id}", decide)
 
 
 def _as_stored(invoice: EquipmentInvoice | None) -> Stored[EquipmentInvoice] | None:
@@ -249,7 +249,7 @@ def _take(records: Records, project_id: str, wanted: str, at: datetime) -> None:
             equipment.take(invoice)
         return None, equipment.change()
 
-    settled(records, f"equipment of project {project_id}", decide)
+    write(records, f"equipment of project {project_id}", decide)
 
 
 def wake(records: Records, *, timer: Timer, at: datetime) -> MaterialVerdict | None:

@@ -1,11 +1,11 @@
 """Extension requests from their submission to the day on which what they postponed is due again."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
+from cloud.funding import clocks, plan
 from cloud.funding import extension_letters as letters
-from cloud.funding import plan
 from cloud.funding.extension import (
     Extended,
     Extension,
@@ -13,6 +13,7 @@ from cloud.funding.extension import (
     ExtensionRequest,
     Known,
     RequestState,
+    Review,
     disagreements,
     exposure,
     exposure_id,
@@ -21,13 +22,16 @@ from cloud.funding.extension import (
     review,
     sum_of,
 )
-from cloud.funding.models import REINSTATED, Deduction, DeductionState, Payable, PayableState
+from cloud.funding.models import REINSTATED, Deduction, DeductionState, Payable
 from cloud.funding.netting import DeductionKind
 from cloud.funding.process.belonging import is_own
+from cloud.funding.process.booking import write
+from cloud.funding.process.opening import BY_CLOCK
+from cloud.funding.standing import TAKEN
 from cloud.kernel.calendar import DAY, EASTERN, eastern_day, wall_time
 from cloud.kernel.change import NEW, Change, Event, Letter, Save, Timer
 from cloud.kernel.decision import Refused
-from cloud.kernel.errors import BadInput, Conflict, NotFound
+from cloud.kernel.errors import BadInput, NotFound
 from cloud.kernel.ids import derived
 from cloud.kernel.money import ZERO, Money, total
 from cloud.kernel.ports import Records, Stored, require
@@ -39,11 +43,8 @@ DECISION_DUE = "extension_decision_due"
 """Wakes when the week to decide is over; its subject is the request."""
 ENDED = "extension_ended"
 """Wakes when the last granted day is over, and soon after a grant; its subject is the project."""
-BY_CLOCK = "clock"
 SOON = timedelta(minutes=1)
 """After this time what was just written is found by everybody, and is looked at once more."""
-ATTEMPTS = 5
-_TAKEN = frozenset({PayableState.PLANNED, PayableState.PAID})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +67,6 @@ def extensions_of(records: Records, project_id: str) -> tuple[Extension, ...]:
     project = require(records.load(Project, project_id), "project", project_id).record
     found = records.find(ExtensionRequest, by="project_id", value=project_id)
     return tuple(one.extension for one in _granted((stored.record for stored in found), project))
-
-
-def extensions_of_projects(
-    records: Records, partner_id: str, projects: Iterable[Project]
-) -> Mapping[str, tuple[Extension, ...]]:
-    """Give what was granted for many projects of one partner, with one question to the records."""
-    asked: dict[str, list[ExtensionRequest]] = {}
-    for stored in records.find(ExtensionRequest, by="partner_id", value=partner_id):
-        asked.setdefault(stored.record.project_id, []).append(stored.record)
-    return {
-        one.id: tuple(found.extension for found in _granted(asked.get(one.id, ()), one))
-        for one in projects
-    }
 
 
 def _granted(requests: Iterable[ExtensionRequest], project: Project) -> list[ExtensionRequest]:
@@ -164,12 +152,16 @@ def submit_extension(
         submitted_at=at,
         programme=project.programme,
     )
-    problems = [*found.problems, *disagreements(dict(told), _known(records, project, m1_at))]
-    if proof_reference.strip() and not _is_kept(records, proof_reference.strip(), project_id):
-        problems.append("proof_not_kept")
-    if problems:
-        because = f"the request for project {project_id} cannot be decided: {', '.join(problems)}"
-        return Unfit("F11", because, problems[0], tuple(problems))
+    unfit = _unfit(
+        records,
+        project,
+        found,
+        m1_at=m1_at,
+        told=dict(told),
+        proof_reference=proof_reference.strip(),
+    )
+    if unfit is not None:
+        return unfit
     amount = at_stake(records, project, m1_at)
     if not amount:
         return _nothing(project)
@@ -203,6 +195,25 @@ def submit_extension(
         )
     )
     return request
+
+
+def _unfit(
+    records: Records,
+    project: Project,
+    found: Review,
+    *,
+    m1_at: datetime,
+    told: Mapping[str, str],
+    proof_reference: str,
+) -> Unfit | None:
+    """Say all that is wrong with a request: by itself, against what we know, and its proof."""
+    problems = [*found.problems, *disagreements(told, _known(records, project, m1_at))]
+    if proof_reference and not _is_kept(records, proof_reference, project.id):
+        problems.append("proof_not_kept")
+    if not problems:
+        return None
+    because = f"the request for project {project.id} cannot be decided: {', '.join(problems)}"
+    return Unfit("F11", because, problems[0], tuple(problems))
 
 
 def withdraw_extension(
@@ -276,7 +287,8 @@ def grant_extension(
     project, today = found.record, eastern_day(at)
     m1_at = project.reached_at(Milestone.M1)
     waits = _does_not_wait(project)
-    if waits is not None or m1_at is None:
+    m1_on = clocks.m1_on(project)
+    if waits is not None or m1_at is None or m1_on is None:
         return waits or _not_reached(project)
     if project.occurrence(Milestone.M1) != request.occurrence:
         because = f"M1 of project {project.id} was revoked since; a new request is needed"
@@ -284,7 +296,7 @@ def grant_extension(
     held = records.load(ExtensionExposure, exposure_id(project.programme, project.partner_id))
     before = held.record if held else _no_exposure(project)
     added = request.days if request.days is not None else days or 0
-    until = _until(records, project, before, eastern_day(m1_at)) + timedelta(added)
+    until = _until(records, project, before, m1_on) + timedelta(added)
     if until < today:
         because = f"with {added} days more the clock of project {project.id} had ended on {until}"
         return Refused("F14", because, "days_already_over")
@@ -320,20 +332,28 @@ def grant_extension(
         f"{weighed.after} of {weighed.cap} in all"
     )
     event = Event(request_id, "extension_granted", at, by, "F16", (project.id,), says)
-    partner = _partner(records, project.partner_id)
-    change = Change(
+    counted = Change(
         saves=(stored.replaced_by(after), Save(extended, held.version if held else NEW)),
         events=(event,),
-        letters=_mailed(letters.granted(after, partner=partner, at=at)),
-        timers=(
-            Timer(ended_timer(project.id), project.id, ENDED, _after(until)),
-            Timer(f"extension-check-{request_id}", project.id, ENDED, at.astimezone(UTC) + SOON),
-        ),
-        cancelled_timers=(due_timer(request_id),),
         relies_on=(found.relied_on(),),
     )
-    records.commit(change + _paused(records, project, m1_at, is_paused=True, at=at, by=by))
+    paused = _paused(records, project, m1_at, is_paused=True, at=at, by=by)
+    records.commit(counted + _told_granted(records, after, until, at) + paused)
     return after
+
+
+def _told_granted(records: Records, request: ExtensionRequest, until: date, at: datetime) -> Change:
+    """Give the letter about a grant, and the timers that look at the project after it."""
+    partner, about = _partner(records, request.partner_id), request.project_id
+    soon = at.astimezone(UTC) + SOON
+    return Change(
+        letters=_mailed(letters.granted(request, partner=partner, at=at)),
+        timers=(
+            Timer(ended_timer(about), about, ENDED, _after(until)),
+            Timer(f"extension-check-{request.id}", about, ENDED, soon),
+        ),
+        cancelled_timers=(due_timer(request.id),),
+    )
 
 
 def deny_extension(
@@ -441,23 +461,25 @@ def release_ended(records: Records, *, project_id: str, at: datetime) -> bool:
     nothing; told is whether something changed. When the days are over, what they postponed counts
     no more against the cap (F13, F16).
     """
-    return _until_written(lambda: _release(records, project_id, at))
+    what = f"extensions of project {project_id}"
+    return write(records, what, lambda: _as_due(records, project_id, at))
 
 
-def _release(records: Records, project_id: str, at: datetime) -> bool:
+def _as_due(records: Records, project_id: str, at: datetime) -> tuple[bool, Change]:
     stored = require(records.load(Project, project_id), "project", project_id)
     project = stored.record
-    m1_at = project.reached_at(Milestone.M1)
-    if m1_at is None or _does_not_wait(project) is not None:
-        return _release_exposure(records, project_id, at)
+    m1_at, m1_on = project.reached_at(Milestone.M1), clocks.m1_on(project)
+    if m1_at is None or m1_on is None or _does_not_wait(project) is not None:
+        return _released(records, project, at)
     held = [one for one in extensions_of(records, project_id) if one.holds_at(at)]
-    until = last_day(eastern_day(m1_at), sum(one.days for one in held), project.programme)
+    until = last_day(m1_on, sum(one.days for one in held), project.programme)
     runs = bool(held) and eastern_day(at) <= until
     change = _paused(records, project, m1_at, is_paused=runs, at=at, by=BY_CLOCK)
     if change:
-        records.commit(change + Change(relies_on=(stored.relied_on(),)))
-    freed = not runs and _release_exposure(records, project_id, at)
-    return bool(change) or freed
+        change += Change(relies_on=(stored.relied_on(),))
+    if not runs:
+        change += _released(records, project, at)[1]
+    return bool(change), change
 
 
 def release_exposure(records: Records, *, project_id: str, at: datetime) -> bool:
@@ -466,34 +488,29 @@ def release_exposure(records: Records, *, project_id: str, at: datetime) -> bool
     Tells whether it counted before. Its undecided requests stand until somebody decides them: they
     can be denied or taken back only.
     """
-    return _until_written(lambda: _release_exposure(records, project_id, at))
+
+    def decide() -> tuple[bool, Change]:
+        project = require(records.load(Project, project_id), "project", project_id).record
+        return _released(records, project, at)
+
+    return write(records, f"exposure of project {project_id}", decide)
 
 
-def _release_exposure(records: Records, project_id: str, at: datetime) -> bool:
-    project = require(records.load(Project, project_id), "project", project_id).record
+def _released(records: Records, project: Project, at: datetime) -> tuple[bool, Change]:
+    """Tell whether a project counts against the cap, and give what ends that."""
     name = exposure_id(project.programme, project.partner_id)
     held = records.load(ExtensionExposure, name)
-    if held is None or project_id not in {one.project_id for one in held.record.extended}:
-        return False
-    after = replace(held.record, extended=held.record.without(project_id))
-    says = f"project {project_id} no longer counts as extended"
-    event = Event(name, "extension_released", at, BY_CLOCK, "F16", (project_id,), says)
+    if held is None or project.id not in {one.project_id for one in held.record.extended}:
+        return False, Change()
+    after = replace(held.record, extended=held.record.without(project.id))
+    says = f"project {project.id} no longer counts as extended"
+    event = Event(name, "extension_released", at, BY_CLOCK, "F16", (project.id,), says)
     change = Change(
         saves=(held.replaced_by(after),),
         events=(event,),
-        cancelled_timers=(ended_timer(project_id),),
+        cancelled_timers=(ended_timer(project.id),),
     )
-    records.commit(change)
-    return True
-
-
-def _until_written(act: Callable[[], bool]) -> bool:
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return act()
-        except Conflict:
-            continue
-    return act()
+    return True, change
 
 
 def _paused(
@@ -547,7 +564,7 @@ def backlog(records: Records, partner_id: str, programme: str) -> Money:
         one.amount
         for one in paid
         if one.milestone == Milestone.M1
-        and one.state in _TAKEN
+        and one.state in TAKEN
         and one.project_id in waiting
         and milestone_id(one.project_id, Milestone.M1, waiting[one.project_id]) in one.causes
     )

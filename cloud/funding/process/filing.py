@@ -18,7 +18,7 @@ from cloud.funding.models import (
 from cloud.funding.ports import RemittanceRenderer
 from cloud.funding.process.committing import payment_entry_id
 from cloud.funding.process.debts import assess_debts
-from cloud.funding.process.lines import credit_of, file_of_day
+from cloud.funding.process.lines import BANK_FILE_TYPE, credit_of, file_of_day
 from cloud.funding.process.prenoting import ask_about_accounts
 from cloud.funding.process.run import RUN, load_plans, load_run
 from cloud.funding.process.telling import tell_of_run
@@ -30,9 +30,7 @@ from cloud.kernel.money import ZERO, total
 from cloud.kernel.ports import Documents, Records, Stored, require
 from cloud.portfolio.models import Milestone
 
-BANK_FILE = "text/plain"
-ADVICE = "application/pdf"
-ADVICE_LINES = "text/csv"
+_ADVICE_TYPE, _ADVICE_LINES_TYPE = "application/pdf", "text/csv"
 
 
 def paid_plans(records: Records, run: FundingRun) -> list[Stored[RunPlan]]:
@@ -53,16 +51,15 @@ def _bank_file(
         BrokenInvariant: the file and the books do not agree.
     """
     entries = [credit_of(plan) for plan in plans]
-    created_at = run.approved_at or run.prepared_at
     # One above the limit was approved with its flag: the file then goes without the mark (F03).
     is_same_day = run.is_same_day and ach.may_go_same_day(
-        entries, created_at=created_at, effective_on=run.funding_date
+        entries, created_at=run.dated_at, effective_on=run.funding_date
     )
     sequence = run_sequence(run.regular_date, run.programme)
     content = ach.build(
         originator,
         entries,
-        created_at=created_at,
+        created_at=run.dated_at,
         effective_on=run.funding_date,
         run=run.id,
         sequence=sequence,
@@ -113,20 +110,20 @@ def file(
         content = _bank_file(records, run, [one.record for one in plans], originator)
         reference = f"ach/{run_id}.ach"
         sha = hashlib.sha256(content).hexdigest()
-        documents.put(reference, content, BANK_FILE)  # before any advice says that it is there
-        sequence = run_sequence(run.regular_date, run.programme)
-        for place, plan in enumerate(plans, start=1):
-            trace = ach.trace_number(originator, sequence, place)
-            _tell(
-                records,
-                documents,
-                run=run,
-                stored=plan,
-                originator=originator,
-                renderer=renderer,
-                trace=trace,
-                at=at,
-            )
+        documents.put(reference, content, BANK_FILE_TYPE)  # before any advice says that it is there
+    sequence = run_sequence(run.regular_date, run.programme)
+    for place, plan in enumerate(plans, start=1):
+        trace = ach.trace_number(originator, sequence, place)
+        _advise(
+            records,
+            documents,
+            run=run,
+            stored=plan,
+            originator=originator,
+            renderer=renderer,
+            trace=trace,
+            at=at,
+        )
     for told in load_plans(records, run):
         tell_of_run(records, run, told.record, at=at)
         if told.record.carried:
@@ -160,7 +157,7 @@ def _watch_m1(records: Records, run: FundingRun, at: datetime) -> None:
     watch_paid(records, [found[one].record for one in taken], at=at)
 
 
-def _tell(
+def _advise(
     records: Records,
     documents: Documents,
     *,
@@ -175,16 +172,14 @@ def _tell(
     plan = stored.record
     if plan.trace_number:
         return
-    advice = remittance.advice_of(
-        run, plan, originator, trace=trace, created_at=run.approved_at or run.prepared_at
-    )
+    advice = remittance.advice_of(run, plan, originator, trace=trace, created_at=run.dated_at)
     reference = remittance.document_of(run.id, plan.partner_id)
     try:
         documents.get(reference)
     except NotFound:
-        documents.put(reference, renderer.render(advice), ADVICE)
+        documents.put(reference, renderer.render(advice), _ADVICE_TYPE)
     lines = remittance.csv_document_of(run.id, plan.partner_id)
-    documents.put(lines, remittance.csv_of(advice), ADVICE_LINES)
+    documents.put(lines, remittance.csv_of(advice), _ADVICE_LINES_TYPE)
     line = PaymentTrace(trace, run.id, plan.partner_id, plan.id, plan.net)
     known = records.load(PaymentTrace, trace)  # of a run a thousand runs ago
     records.commit(

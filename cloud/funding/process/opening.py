@@ -14,23 +14,22 @@ from cloud.funding.models import (
     Deduction,
     DeductionState,
     LedgerEntry,
-    LedgerHead,
     Payable,
     PayableState,
     Posting,
 )
 from cloud.funding.policy import D12
-from cloud.funding.process.booking import ATTEMPTS, book, entry_change
+from cloud.funding.process.booking import Chain, book
 from cloud.funding.standing import Standing
 from cloud.kernel.calendar import eastern_day
-from cloud.kernel.change import NEW, Change, Event, Save, Timer
-from cloud.kernel.errors import Conflict
+from cloud.kernel.change import Change, Event, Save, Timer
 from cloud.kernel.ids import derived
 from cloud.kernel.money import ZERO, Money
 from cloud.kernel.ports import Records, Stored, require
 from cloud.portfolio.models import PAYING, Milestone, Project, milestone_id
 
-ACCRUAL = "funding"
+ACCRUAL, BY_CLOCK = "funding", "funding clock"
+"""Who did it, where no person did: what follows from a fact, and what follows from a date."""
 DEBT_DUE = "debt_due"
 """What wakes the look at a partner's debts (D12)."""
 
@@ -232,39 +231,32 @@ def post_once(
 ) -> bool:
     """Post what a decision gives, once; tell whether it was now.
 
-    The end of the partner's chain is read before the facts and written last, so that of two
+    The end of the partner's books is read before the facts and written last, so that of two
     decisions about one partner's money the second is made on what the first one left. One that
     posts nothing writes no entry, and may be made again.
 
     Raises:
-        Conflict: others were faster several times.
+        Conflict: others were faster five times in a row.
     """
-    is_posted: list[bool] = []
+    is_posted = False
 
     def change() -> Change:
-        for _ in range(ATTEMPTS):
-            is_posted.clear()
-            head = records.load(LedgerHead, partner_id)
-            decided = decide()
-            if not decided.postings:
-                return decided.written if decided.written else Change()
-            entry = entry_change(
-                records,
-                partner_id,
-                entry_id=entry_id,
-                postings=decided.postings,
+        nonlocal is_posted
+        chain = Chain(records, partner_id)
+        decided = decide()
+        is_posted = bool(decided.postings)
+        if is_posted:
+            chain.add(
+                entry_id,
+                decided.postings,
                 event_at=event_at,
                 recorded_at=at,
                 causes=(*causes, *_items_of(decided, but=causes)),
                 says=says,
             )
-            if entry.saves[1].expected_version == (head.version if head else NEW):
-                is_posted.append(True)
-                return entry + decided.written
-        msg = f"booking {entry_id}: the books moved {ATTEMPTS} times while it was decided"
-        raise Conflict(msg)
+        return chain.change() + decided.written
 
-    return book(records, entry_id, change) and bool(is_posted)
+    return book(records, entry_id, change) and is_posted
 
 
 def _items_of(decided: Posted, *, but: tuple[str, ...]) -> tuple[str, ...]:

@@ -4,7 +4,13 @@ from datetime import datetime
 
 from cloud.funding import ach
 from cloud.funding.models import FundingRun, PrenoteTrace
-from cloud.funding.process.lines import asking, file_of_day, receiver_name
+from cloud.funding.process.lines import (
+    BANK_FILE_TYPE,
+    MOST_QUESTIONS,
+    asking,
+    file_of_day,
+    receiver_name,
+)
 from cloud.funding.process.run import RUN
 from cloud.funding.schedule import run_sequence
 from cloud.kernel.calendar import DAY, eastern_day, next_banking_day
@@ -13,10 +19,6 @@ from cloud.kernel.errors import NotFound
 from cloud.kernel.ports import Documents, Records
 from cloud.portfolio.models import Partner, Prenote
 from cloud.portfolio.process import mark_prenote_sent
-
-_PLACES = 250
-"""Places of one programme's questions among those that bank files keep for them."""
-_PLAIN = "text/plain"
 
 
 def ask_about_accounts(
@@ -41,7 +43,7 @@ def ask_about_accounts(
         if not asked:
             return ""
         content = _file(run, originator, asked)
-        documents.put(reference, content, _PLAIN)
+        documents.put(reference, content, BANK_FILE_TYPE)
     by_name = {
         receiver_name(partner_id): (partner_id, version) for partner_id, version in run.prenotes
     }
@@ -65,11 +67,11 @@ def _asked(records: Records, run: FundingRun) -> list[Partner]:
 
 def _file(run: FundingRun, originator: ach.Originator, asked: list[Partner]) -> bytes:
     sequence = run_sequence(run.regular_date, run.programme)
-    first = ach.PLACES[ach.FileKind.PRENOTES].start + sequence // ach.BLOCK * _PLACES
+    first = ach.PLACES[ach.FileKind.PRENOTES].start + sequence // ach.BLOCK * MOST_QUESTIONS
     return ach.build_prenotes(
         originator,
         [asking(one) for one in asked],
-        created_at=run.approved_at or run.prepared_at,
+        created_at=run.dated_at,
         effective_on=run.funding_date,
         run=run.id,
         sequence=sequence % ach.BLOCK,

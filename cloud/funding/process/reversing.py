@@ -15,30 +15,26 @@ from cloud.funding.models import (
 )
 from cloud.funding.policy import D41
 from cloud.funding.process.booking import book, entry_change
-from cloud.funding.process.lines import file_of_day
-from cloud.funding.process.run import load_run
+from cloud.funding.process.lines import BANK_FILE_TYPE, file_of_day
+from cloud.funding.process.run import load_payment, load_run
+from cloud.funding.process.settlement import return_entry_id, returned_id
 from cloud.funding.schedule import run_sequence
 from cloud.kernel.calendar import DAY, eastern_day, next_banking_day
 from cloud.kernel.change import Change, Event, Letter, Message, Save
 from cloud.kernel.decision import Refused
 from cloud.kernel.ids import derived
 from cloud.kernel.money import Money, total
-from cloud.kernel.ports import Documents, Records, Stored, require
+from cloud.kernel.ports import Documents, Records
 from cloud.portfolio import process as portfolio
 from cloud.portfolio.proposals import Proposal
 
 REVERSE, ASSIGN = "reverse_payment", "assign_suspense"
-REVERSAL = "reversal_wanted"
+MAKE_REVERSAL = "reversal_wanted"
 """Topic of the message on which the file of a reversal is made."""
 REVERSED = "reversed"
 """Stands where a bank's return code would, for a payment that was called back."""
-_REVERSALS, _RUNS = 1_000, 1_000
 TO_PARTNER, TO_BANK = "partner", "bank"
 """Whose money in suspense turns out to be: owed to the partner, or paid twice by the bank."""
-
-
-def _line(records: Records, trace_number: str) -> Stored[PaymentTrace]:
-    return require(records.load(PaymentTrace, trace_number), "payment", trace_number)
 
 
 def propose_reversal(
@@ -48,7 +44,7 @@ def propose_reversal(
 
     Refused also where the network's days for it are over (D30).
     """
-    line = _line(records, trace_number).record
+    line = load_payment(records, trace_number).record
     run = load_run(records, line.run_id).record
     if line.return_code or line.reversal:
         because = f"payment {trace_number} came back or is called back already"
@@ -82,7 +78,7 @@ def agree_reversal(
     proposed = portfolio.proposal(records, proposal_id)
     if proposed.record.kind != REVERSE:
         return _another_kind(proposed.record, REVERSE)
-    stored = _line(records, proposed.record.subject)
+    stored = load_payment(records, proposed.record.subject)
     agreed = portfolio.agreeing(proposed, by=by, at=at)
     if isinstance(agreed, Refused):
         return agreed
@@ -111,7 +107,7 @@ def agree_reversal(
 
 def _wanted(line: PaymentTrace, by: str, at: datetime) -> Message:
     name = derived("REV", line.id, at.isoformat())
-    return Message(name, REVERSAL, {"trace_number": line.id, "by": by}, at)
+    return Message(name, MAKE_REVERSAL, {"trace_number": line.id, "by": by}, at)
 
 
 def _another_kind(proposal: Proposal, wanted: str) -> Refused:
@@ -138,12 +134,12 @@ def make_reversal(
 
     Made again it is the same file. What the bank was paid by is read from the file that it got.
     """
-    line = _line(records, trace_number).record
+    line = load_payment(records, trace_number).record
     run = load_run(records, line.run_id).record
     proposed = portfolio.proposal(records, line.reversal).record
     decided_at = proposed.decided_at or at
     reference = reversal_reference(trace_number)
-    place = ach.PLACES[ach.FileKind.REVERSALS].start + int(trace_number[-4:]) % _REVERSALS
+    places, number = ach.PLACES[ach.FileKind.REVERSALS], int(trace_number[-4:])
     content = ach.build_reversal(
         originator,
         ach.read(documents.get(run.file_reference)),
@@ -152,11 +148,11 @@ def make_reversal(
         settled_on=run.funding_date,
         created_at=decided_at,
         effective_on=_reverses_on(run, decided_at),
-        sequence=run_sequence(run.regular_date, run.programme) % _RUNS,
-        file_of_day=file_of_day(ach.FileKind.REVERSALS, 0, int(trace_number[-4:])),
-        first_place=place,
+        sequence=run_sequence(run.regular_date, run.programme) % ach.BLOCK,
+        file_of_day=file_of_day(ach.FileKind.REVERSALS, 0, number),
+        first_place=places[number % len(places)],
     )
-    documents.put(reference, content, "text/plain")
+    documents.put(reference, content, BANK_FILE_TYPE)
     letter = Letter(
         id=f"reversal-{trace_number}",
         to=operations,
@@ -181,15 +177,15 @@ def record_reversed(
 
     A wrong receiver's partner is still owed; what the bank paid twice is nobody's here (D41).
     """
-    line = _line(records, trace_number).record
+    line = load_payment(records, trace_number).record
     if not line.reversal:
         because = f"payment {trace_number} was not called back by two people"
         return Refused(D41.id, because, "conflict")
-    entry_id = derived("LE", "return", trace_number)
+    entry_id = return_entry_id(trace_number)
     says = f"the bank gave {line.amount} of payment {trace_number} back, as it was called back"
 
     def change() -> Change:
-        stored = _line(records, trace_number)
+        stored = load_payment(records, trace_number)
         source = ledger.BANK_CASH if stored.record.settled_at else ledger.ACH_IN_TRANSIT
         entry = entry_change(
             records,
@@ -206,12 +202,16 @@ def record_reversed(
         return entry + Change(saves=(back,), events=(event,))
 
     book(records, entry_id, change)
-    return _line(records, trace_number).record
+    return load_payment(records, trace_number).record
+
+
+def _assignment_entry_id(trace_number: str) -> str:
+    return derived("LE", "suspense", trace_number)
 
 
 def suspense_of(records: Records, trace_number: str) -> Money:
     """Give what of a returned payment waits in suspense."""
-    wanted = [derived("LE", "return", trace_number), derived("LE", "suspense", trace_number)]
+    wanted = [return_entry_id(trace_number), _assignment_entry_id(trace_number)]
     return total(
         -side.amount
         for entry in records.load_all(LedgerEntry, wanted).values()
@@ -243,7 +243,7 @@ def agree_assignment(
     proposed = portfolio.proposal(records, proposal_id)
     if proposed.record.kind != ASSIGN:
         return _another_kind(proposed.record, ASSIGN)
-    line = _line(records, proposed.record.subject).record
+    line = load_payment(records, proposed.record.subject).record
     agreed = portfolio.agreeing(proposed, by=by, at=at)
     if isinstance(agreed, Refused):
         return agreed
@@ -251,13 +251,13 @@ def agree_assignment(
     amount = suspense_of(records, line.id)
     if not amount:
         return line
-    entry_id = derived("LE", "suspense", line.id)
+    entry_id = _assignment_entry_id(line.id)
     is_partners = after.fact("whose") == TO_PARTNER
     says = f"{amount} of payment {line.id} is the {after.fact('whose')}'s: {after.because}"
     credited = ledger.PARTNER_PAYABLE if is_partners else ledger.BANK_CASH
     run = load_run(records, line.run_id).record
     payable = Payable(
-        id=derived("PAY", RETURNED, line.id),
+        id=returned_id(line.id),
         partner_id=line.partner_id,
         project_id="",
         work_order_id="",

@@ -9,11 +9,12 @@ from cloud.funding import clocks, views
 from cloud.funding.clawback import reduction_type, rule_of
 from cloud.funding.direct_pay import DirectPay
 from cloud.funding.extension import Extension, ExtensionRequest
-from cloud.funding.models import Deduction, DeductionState, Payable, PayableState
+from cloud.funding.models import Deduction, DeductionState, Payable
 from cloud.funding.netting import DeductionKind
 from cloud.funding.planning import ProjectFacts
 from cloud.funding.process.payouts import Holdings, account_names, holdings
 from cloud.funding.process.taking import running_limits
+from cloud.funding.standing import TAKEN
 from cloud.funding.views import RunningClock
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.money import ZERO, Money, total
@@ -23,7 +24,6 @@ from cloud.portfolio.models import Milestone, Project, milestone_id
 RUNNING, EXTENDED, PAUSED, OVERDUE = "running", "extended", "paused", "overdue"
 """How a clock stands; paused is what a granted extension postpones beyond the money clock (F13)."""
 _MATERIAL = frozenset({DeductionKind.EQUIPMENT, DeductionKind.MATERIAL})
-_TAKEN = frozenset({PayableState.PLANNED, PayableState.PAID})
 
 Extensions = Mapping[str, Sequence[Extension]]
 """Requests as they were decided, by the milestone (M1) that each is about."""
@@ -184,17 +184,16 @@ def running_clocks(
         return
     reached = dict(project.reached)
 
-    def clock(name: str, since: datetime, extra: int = 0) -> RunningClock:
-        return RunningClock(project.id, name, eastern_day(since), extra, project.programme)
-
     if Milestone.NTP in reached and Milestone.M1 not in reached:
-        yield clock("ntp_to_m1", reached[Milestone.NTP])
+        ntp_on = eastern_day(reached[Milestone.NTP])
+        yield RunningClock(project.id, "ntp_to_m1", ntp_on, 0, project.programme)
     for limit in running_limits(direct, project, at) if direct is not None else ():
         yield RunningClock(project.id, limit.clock, limit.started_on, 0, project.programme)
-    if Milestone.M1 in reached and Milestone.M2 not in reached:
+    m1_on = clocks.m1_on(project)
+    if m1_on is not None and Milestone.M2 not in reached:
         granted = extensions.get(_m1_of(project), ())
         extra = sum(one.days for one in granted if one.holds_at(at))
-        yield clock("m1_to_m2", reached[Milestone.M1], extra)
+        yield RunningClock(project.id, "m1_to_m2", m1_on, extra, project.programme)
 
 
 def reduction_rows(found: Holdings, *, at: datetime) -> list[ReductionRow]:
@@ -291,7 +290,7 @@ def _at_risk(
     taken = list(debts)
     if clock.clock in {"material_submit", "material_approve"}:
         return _material_left(facts.direct_pay, taken)
-    paid = [one for one in payables if one.state in _TAKEN]
+    paid = [one for one in payables if one.state in TAKEN]
     if clock.clock == "ntp_to_m1":
         back = total(one.recovered for one in taken if one.kind is DeductionKind.REVOCATION)
         return max(total(one.amount for one in paid) - back, ZERO)

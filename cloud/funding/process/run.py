@@ -44,6 +44,8 @@ CHUNK = 80
 RUN = "funding run"
 APPROVED = "run_approved"
 """Topic of the message on which an approved run is carried out."""
+OPEN = "run_open"
+"""Topic of the message on which the run of a cut-off is prepared by hand."""
 PREPARE = "run_prepare"
 """Topic of the message on which a run is prepared anew."""
 _PAID = frozenset(
@@ -81,6 +83,15 @@ def load_plans(records: Records, run: FundingRun) -> list[Stored[RunPlan]]:
         msg = f"run {run.id}: its plans are not the ones that were approved; nothing was written"
         raise BrokenInvariant(msg)
     return plans
+
+
+def load_payment(records: Records, trace_number: str) -> Stored[PaymentTrace]:
+    """Give a line of a bank file of ours with its version.
+
+    Raises:
+        NotFound: no payment left under that trace number.
+    """
+    return require(records.load(PaymentTrace, trace_number), "payment", trace_number)
 
 
 def references_of(run: FundingRun) -> tuple[str, ...]:
@@ -377,10 +388,6 @@ def order_carrying_out(
     event = Event(run_id, "carrying_out_ordered", at, by, "D01", says=f"{by} has {run_id} go on")
     records.commit(Change(events=(event,), messages=(message,)))
     return run
-
-
-OPEN = "run_open"
-"""Topic of the message on which the run of a cut-off is prepared by hand."""
 
 
 def order_opening(

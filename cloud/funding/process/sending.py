@@ -31,7 +31,7 @@ def order_sending(records: Records, *, run_id: str, by: str, at: datetime) -> Fu
         return run
     if run.state is not RunState.FILED or not references_of(run):
         return Refused("D40", f"run {run_id} is {run.state}: there is no file to send", "conflict")
-    refused = _another(run, by)
+    refused = refuse_own_run(run, by)
     if refused is not None:
         return refused
     event = Event(run_id, "sending_ordered", at, by, "D40", says=f"{by} sends the file of {run_id}")
@@ -153,7 +153,7 @@ def mark_sent(records: Records, *, run_id: str, by: str, at: datetime) -> Fundin
     if run.state not in {RunState.FILED, RunState.SENDING} or not references_of(run):
         msg = f"run {run_id} is {run.state}: there is no file that could be sent"
         raise BadInput(msg)
-    refused = _another(run, by)
+    refused = refuse_own_run(run, by)
     if refused is not None:
         return refused
     return _sent(records, stored, by=by, at=at, says=f"the bank has the file of {run_id}")
@@ -174,7 +174,7 @@ def mark_not_sent(
         return run
     if run.state not in {RunState.SENDING, RunState.SENT}:
         return Refused("D40", f"run {run_id} is {run.state}: it is not doubted", "conflict")
-    refused = _another(run, by)
+    refused = refuse_own_run(run, by)
     if refused is not None:
         return refused
     if not because.strip():
@@ -191,8 +191,8 @@ def mark_not_sent(
     return back
 
 
-def _another(run: FundingRun, by: str) -> Refused | None:
-    """Refuse who prepared or approved a run (D40)."""
+def refuse_own_run(run: FundingRun, by: str) -> Refused | None:
+    """Refuse what the bank did by the word of who prepared or approved the run (D40)."""
     if D40.on(eastern_day(run.cut_off_at)) > 1 and by in {run.approver, run.preparer}:
         because = f"{by} prepared or approved run {run.id}, so somebody else says what the bank did"
         return Refused(D40.id, because, "maker_is_checker")

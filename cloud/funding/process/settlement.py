@@ -21,19 +21,21 @@ from cloud.funding.process.run import (
     CHUNK,
     RUN,
     chunks,
+    load_payment,
     load_plans,
     load_run,
     references_of,
 )
+from cloud.funding.process.sending import refuse_own_run
 from cloud.funding.process.telling import tell_of_return
-from cloud.funding.returns import ReturnAction, ReturnVerdict, judge_return
+from cloud.funding.returns import NOT_SENT, ReturnAction, ReturnVerdict, judge_return
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.change import Change, Event, Save
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput
 from cloud.kernel.ids import derived
-from cloud.kernel.money import ZERO, Money
-from cloud.kernel.ports import Records, Stored, require
+from cloud.kernel.money import Money
+from cloud.kernel.ports import Records, require
 from cloud.portfolio.models import Partner
 
 BANK = "bank"
@@ -45,8 +47,8 @@ def settle(
     """Book what the bank has paid out, without what came back before; once for each partner.
 
     The amount on the bank's statement, where one is given, must be the net of the run. Whoever
-    approved the run does not say what the bank did (D40). A run that has no file, because
-    deductions took everything, is settled as it is.
+    prepared or approved the run does not say what the bank did (D40). A run that has no file,
+    because deductions took everything, is settled as it is.
 
     Raises:
         BadInput: the file was not sent yet, or the statement shows another amount.
@@ -58,9 +60,9 @@ def settle(
         raise BadInput(f"{msg} the bank which entry is missing")
     if run.state is RunState.SETTLED:
         return run
-    if by in {run.approver, run.preparer} and by != RUN:
-        because = f"{by} prepared or approved run {run_id}, so somebody else says what the bank did"
-        return Refused("D40", because, "maker_is_checker")
+    refused = refuse_own_run(run, by)
+    if refused is not None:
+        return refused
     is_without_file = run.state is RunState.FILED and not references_of(run)
     if run.state is not RunState.SENT and not is_without_file:
         msg = f"settling run {run_id}: it is {run.state}, its file was not sent"
@@ -79,7 +81,7 @@ def _settle_partner(records: Records, plan: RunPlan, at: datetime) -> None:
     entry_id = derived("LE", plan.run_id, plan.partner_id, "settled")
 
     def change() -> Change:
-        stored = _line(records, plan.trace_number)
+        stored = load_payment(records, plan.trace_number)
         if stored.record.return_code:
             return Change()
         entry = entry_change(
@@ -97,10 +99,6 @@ def _settle_partner(records: Records, plan: RunPlan, at: datetime) -> None:
     book(records, entry_id, change)
 
 
-def _line(records: Records, trace_number: str) -> Stored[PaymentTrace]:
-    return require(records.load(PaymentTrace, trace_number), "payment", trace_number)
-
-
 def _mark_paid(records: Records, plans: Sequence[RunPlan]) -> None:
     names = [planned.id for plan in plans for planned in plan.payables]
     runs = {plan.run_id for plan in plans}
@@ -113,13 +111,24 @@ def _mark_paid(records: Records, plans: Sequence[RunPlan]) -> None:
         records.commit(Change(saves=tuple(some)))
 
 
+def return_entry_id(trace_number: str) -> str:
+    """Name the entry of money that came back; a payment comes back once, returned or reversed."""
+    return derived("LE", "return", trace_number)
+
+
+def returned_id(trace_number: str) -> str:
+    """Name the payable of money that came back, and is owed to the partner again."""
+    return derived("PAY", RETURNED, trace_number)
+
+
 def return_payment(
     records: Records, *, trace_number: str, code: str, at: datetime, file_id: str = ""
 ) -> ReturnVerdict:
     """Take a payment back that the bank returned, or note a change of details (D04).
 
     Only what the bank has can come back: a return of a file that was not sent, or of one that
-    nobody knows of whether it was, moves nothing and goes to a person.
+    nobody knows of whether it was, moves nothing and goes to a person. A change is put on record
+    here, and applied by whoever has read what it says is right (`bank_files`).
 
     What is payable again opens as a new payable. Where the account is to blame it waits for new
     bank details, as all of the partner's money does; else a person looks at it first. The same
@@ -129,41 +138,56 @@ def return_payment(
         NotFound: we sent no payment of that trace number.
         BadInput: the code is not one of a return or a change.
     """
-    line = _line(records, trace_number).record
+    line = load_payment(records, trace_number).record
+    run = load_run(records, line.run_id).record
     code = code.strip().upper()
-    # What the same file did before it was interrupted is told again, and done no more.
+    # What the same file did before it was interrupted is told again, and done no more. A payment
+    # comes back once; its details may be corrected after that, and as often as the bank likes.
     is_same = bool(file_id) and line.returned_in == file_id
-    was_processed = bool(line.return_code) and not is_same
-    verdict = judge_return(code, line.amount, was_processed=was_processed, on=eastern_day(at))
-    if is_same and verdict.reversed:
+    was_processed = bool(line.return_code) and not is_same and not code.startswith("C")
+    verdict = judge_return(
+        code,
+        line.amount,
+        was_processed=was_processed,
+        on=eastern_day(at),
+        programme=run.programme,
+    )
+    if (is_same and verdict.reversed) or verdict.action is ReturnAction.DUPLICATE:
         return verdict
     says = f"payment {trace_number} of {line.amount} to {line.partner_id}: {code}, {verdict.action}"
     event = Event(trace_number, "payment_returned", at, BANK, "D04", (line.plan_id,), says)
     if not verdict.reversed:
-        if verdict.action is not ReturnAction.DUPLICATE:
-            what = "change_notified" if code.startswith("C") else "return_disputed"
-            records.commit(Change(events=(replace(event, what=what),)))
+        is_change = verdict.action is ReturnAction.APPLY_NOC
+        what = "change_notified" if is_change else "return_disputed"
+        records.commit(Change(events=(replace(event, what=what),)))
         return verdict
-    run = load_run(records, line.run_id).record
     if run.state not in {RunState.SENT, RunState.SETTLED}:
         says = f"payment {trace_number} came back, and run {run.id} is {run.state}: ask the bank"
         doubted = replace(event, what="return_doubted", says=says)
         records.commit(Change(events=(doubted,)))
-        return replace(
-            verdict,
-            reversed=ZERO,
-            payable=ZERO,
-            suspense=ZERO,
-            blocks_account=False,
-            action=ReturnAction.NOT_SENT,
-        )
+        return NOT_SENT
     if verdict.payable:
         # Before the books: interrupted here, the return comes again and finds all of it to do.
         tell_of_return(records, run, line, code=code, at=at)
-    entry_id = derived("LE", "return", trace_number)
+    _book_return(records, run, line, verdict, event, code=code, file_id=file_id)
+    return verdict
+
+
+def _book_return(
+    records: Records,
+    run: FundingRun,
+    line: PaymentTrace,
+    verdict: ReturnVerdict,
+    event: Event,
+    *,
+    code: str,
+    file_id: str,
+) -> None:
+    """Book the money where it left from, with what is payable again and the account's block."""
+    entry_id = return_entry_id(line.id)
 
     def change() -> Change:
-        stored = _line(records, trace_number)
+        stored = load_payment(records, line.id)
         source = ledger.BANK_CASH if stored.record.settled_at else ledger.ACH_IN_TRANSIT
         sides = (
             Posting(source, verdict.reversed),
@@ -175,22 +199,21 @@ def return_payment(
             line.partner_id,
             entry_id=entry_id,
             postings=tuple(side for side in sides if side.amount),
-            event_at=at,
-            recorded_at=at,
-            causes=(trace_number,),
-            says=says,
+            event_at=event.at,
+            recorded_at=event.at,
+            causes=(line.id,),
+            says=event.says,
         )
         return entry + Change(
             saves=(
                 stored.replaced_by(replace(stored.record, return_code=code, returned_in=file_id)),
-                *_payable_again(run, line, verdict, says, at),
+                *_payable_again(run, line, verdict, event.says, event.at),
                 *_account_blocked(records, line, verdict),
             ),
             events=(event,),
         )
 
     book(records, entry_id, change)
-    return verdict
 
 
 def _payable_again(
@@ -200,7 +223,7 @@ def _payable_again(
         return ()
     waits_for_details = verdict.action is ReturnAction.NEW_AUTHORIZATION
     payable = Payable(
-        id=derived("PAY", RETURNED, line.id),
+        id=returned_id(line.id),
         partner_id=line.partner_id,
         project_id="",
         work_order_id="",

@@ -32,8 +32,8 @@ from cloud.funding.models import (
 )
 from cloud.funding.netting import DeductionKind
 from cloud.funding.policy import F22
+from cloud.funding.process.booking import Chain
 from cloud.funding.process.opening import dropped, opened
-from cloud.funding.process.writing import Chain
 from cloud.funding.process.writing_off import written_off
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.change import Change, Event, Reliance, Timer

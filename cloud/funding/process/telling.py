@@ -14,6 +14,7 @@ from cloud.funding.models import (
     RunPlan,
 )
 from cloud.funding.netting import DeductionKind
+from cloud.funding.process.run import chunks
 from cloud.kernel.change import Change, Message
 from cloud.kernel.ids import derived
 from cloud.kernel.ports import Records, require
@@ -45,7 +46,7 @@ def tell_of_return(
             topic="payment_returned",
             at=at,
             body={
-                **_body(payable, run.id, line.id, decided_at(run)),
+                **_body(payable, run.id, line.id, run.dated_at),
                 "returned_at": at.astimezone(UTC).isoformat(),
                 "code": code,
             },
@@ -55,18 +56,13 @@ def tell_of_return(
     _send(records, told)
 
 
-def decided_at(run: FundingRun) -> datetime:
-    """Give the instant that a run's payments are dated by, the same however often it is filed."""
-    return run.approved_at or run.prepared_at
-
-
 def _paid(records: Records, run: FundingRun, plan: RunPlan, at: datetime) -> Iterator[Message]:
     for payable in _service_payables(records, plan):
         yield Message(
             id=derived("PAID", payable.causes[0], run.id),
             topic="paid",
             at=at,
-            body=_body(payable, run.id, plan.trace_number, decided_at(run)),
+            body=_body(payable, run.id, plan.trace_number, run.dated_at),
         )
 
 
@@ -118,5 +114,5 @@ def _service_payables(records: Records, plan: RunPlan) -> Iterator[Payable]:
 
 
 def _send(records: Records, told: list[Message]) -> None:
-    for start in range(0, len(told), MESSAGES):
-        records.commit(Change(messages=tuple(told[start : start + MESSAGES])))
+    for some in chunks(told, MESSAGES):
+        records.commit(Change(messages=tuple(some)))

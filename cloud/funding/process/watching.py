@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from cloud.funding import clocks
+from cloud.funding.extension import last_day
 from cloud.funding.models import Payable
 from cloud.funding.overdue import OverdueFile, OverdueState, overdue_letter
-from cloud.funding.policy import F06, F07, F08
+from cloud.funding.policy import F06
 from cloud.funding.process.clawing import (
-    BY_CLOCK,
     CLAWBACK_DUE,
     assess_clawback,
     clawback_timer,
@@ -17,7 +17,8 @@ from cloud.funding.process.clawing import (
 )
 from cloud.funding.process.debts import assess_debts
 from cloud.funding.process.ending import CANCELLATION_DUE, take_back_cancelled
-from cloud.funding.process.opening import DEBT_DUE, project_as_it_is
+from cloud.funding.process.opening import BY_CLOCK, DEBT_DUE, project_as_it_is
+from cloud.funding.process.run import chunks
 from cloud.kernel.calendar import DAY, eastern_day
 from cloud.kernel.change import Change, Event, Save, Timer
 from cloud.kernel.errors import BadInput
@@ -58,17 +59,15 @@ def _ntp_timer(project: Project, at: datetime) -> Timer | None:
 
 
 def _m1_timer(project: Project, at: datetime) -> Timer | None:
-    m1_at = project.reached_at(Milestone.M1)
-    if m1_at is None or project.reached_at(Milestone.M2) is not None:
+    """Wake at the first instant at which M1 money is clawed back, extensions apart (F07, F08)."""
+    m1_on = clocks.m1_on(project)
+    if m1_on is None or project.reached_at(Milestone.M2) is not None:
         return None
-    return clawback_timer(project.id, max(_missed_at(m1_at, project.programme), at))
+    return clawback_timer(project.id, max(_missed_at(m1_on, project.programme), at))
 
 
-def _missed_at(m1_at: datetime, programme: str) -> datetime:
-    """Give the first instant at which M1 money is clawed back, extensions apart (F07, F08)."""
-    m1_on = eastern_day(m1_at)
-    days = F07.on(m1_on, programme) + F08.on(m1_on, programme)
-    return first_instant(m1_on + timedelta(days) + DAY)
+def _missed_at(m1_on: date, programme: str) -> datetime:
+    return first_instant(last_day(m1_on, 0, programme) + DAY)
 
 
 def watch_paid(records: Records, payables: Iterable[Payable], *, at: datetime) -> None:
@@ -77,13 +76,13 @@ def watch_paid(records: Records, payables: Iterable[Payable], *, at: datetime) -
     An M1 that was paid late may be clawed back as soon as it is paid. Telling again of the same
     payables sets the same timers.
     """
-    timers = [
-        clawback_timer(one.project_id, max(_missed_at(one.accrued_at, one.programme), at))
-        for one in payables
-        if one.milestone == Milestone.M1
-    ]
-    for start in range(0, len(timers), TIMERS):
-        records.commit(Change(timers=tuple(timers[start : start + TIMERS])))
+    timers = []
+    for one in payables:
+        if one.milestone == Milestone.M1:
+            missed_at = _missed_at(eastern_day(one.accrued_at), one.programme)
+            timers.append(clawback_timer(one.project_id, max(missed_at, at)))
+    for some in chunks(timers, TIMERS):
+        records.commit(Change(timers=tuple(some)))
 
 
 # --- a file without installation ---------------------------------------------------------------

@@ -322,6 +322,14 @@ class _Seconds:
         """Give unix seconds, UTC."""
         return self.clock.now().timestamp()
 
+    def monotonic(self) -> float:
+        """Give the same: simulated time jumps forward only, and what waits has waited as long."""
+        return self.now()
+
+    def is_synced(self) -> bool:
+        """Give yes: there is no other time here."""
+        return True
+
 
 class _Jumped:
     """How far the homes were read and have sent in a jump that is under way.

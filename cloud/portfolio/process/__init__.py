@@ -24,7 +24,6 @@ from cloud.portfolio.process.compliance import (
 )
 from cloud.portfolio.process.contacts import (
     confirm_contact,
-    contacts_of,
     record_contact_bounce,
     request_contact_change,
 )
@@ -124,7 +123,6 @@ __all__ = [
     "close_compliance_case",
     "close_stip",
     "confirm_contact",
-    "contacts_of",
     "decide_opt_in",
     "document",
     "equipment_of",

@@ -113,11 +113,6 @@ def record_contact_bounce(
     return after
 
 
-def contacts_of(partner: Partner) -> frozenset[str]:
-    """Give the addresses that speak for a partner in service matters now (M-74)."""
-    return frozenset({partner.service_email.strip().casefold()})
-
-
 def _stored(records: Records, partner_id: str) -> Stored[ServiceContact]:
     return records.load(ServiceContact, partner_id) or Stored(ServiceContact(partner_id), 0)
 

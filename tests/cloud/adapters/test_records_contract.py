@@ -273,6 +273,7 @@ def test_a_timer_that_is_cancelled_and_set_in_one_change_is_set(kept):
 # ---------------------------------------------------------------------- every record
 ELSEWHERE = {
     "telemetry.LateWindows": "late",
+    "telemetry.GatewayConfiguration": "configuring",
     "portfolio.Technician": "organisation",
     "portfolio.Proposal": "proposals",
     "portfolio.PartnerDocument": "papers",

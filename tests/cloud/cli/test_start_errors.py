@@ -139,22 +139,32 @@ def test_every_damaged_database_is_named(started: Path, capsys: pytest.CaptureFi
     assert main(["clock", "--folder", str(started)]) == 0
 
 
-@pytest.mark.parametrize("name", ["mqtt.sqlite", "homes/gw-ash.sqlite"])
-def test_a_database_that_is_opened_late_is_named_and_the_process_ends(
-    started: Path, name: str
-) -> None:
-    path = started / "data" / name
-    path.write_bytes(b"no database" * 1000)
-    done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "cloud.cli", "clock", "--folder", str(started)],
+def clock_of(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "cloud.cli", "clock", "--folder", str(folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
+
+
+def test_a_database_that_is_opened_late_is_named_and_the_process_ends(started: Path) -> None:
+    path = started / "data" / "mqtt.sqlite"
+    path.write_bytes(b"no database" * 1000)
+    done = clock_of(started)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert str(path) in done.stderr
+
+
+def test_the_queue_of_a_home_that_cannot_be_read_is_set_aside_as_a_gateway_does(
+    started: Path,
+) -> None:
+    path = started / "data" / "homes" / "gw-ash.sqlite"
+    path.write_bytes(b"no database" * 1000)
+    assert clock_of(started).returncode == 0
+    assert path.with_name("gw-ash.sqlite.corrupt-1").read_bytes() == b"no database" * 1000
 
 
 @pytest.mark.parametrize("days", ["inf", "nan", "0", "-1", "1e300", "3661", "many"])

@@ -216,7 +216,7 @@ def test_when_an_issue_is_due(issue, lasted, more, due):
 
 def event_of(serial: str = "SN-1", **change) -> Event:
     body = {"v": 1, "gw": "gw-1", "boot": "5f", "at": 1782064800, "sn": serial, **change}
-    return decode_event(json.dumps(body).encode())[1]
+    return decode_event(json.dumps(body).encode(), SINCE)[1]
 
 
 @pytest.mark.rule("D-80")
@@ -254,6 +254,13 @@ def test_a_serial_number_that_reads_like_an_event_stays_one(serial):
     assert hazards_in(quiet, on=quiet.at.date()) == ()
     bad = event_of(serial, kind="alarm", col="Evt1", **{"from": 0, "to": 1})
     assert [one.serial for one in hazards_in(bad, on=bad.at.date())] == [serial]
+
+
+@pytest.mark.rule("D-80")
+def test_a_hazard_is_told_also_by_a_gateway_whose_clock_was_not_set():
+    """It is of the instant at which it came in, which is the best that is known."""
+    event = event_of(kind="alarm", col="Evt1", clk=0, **{"from": 0, "to": 1})
+    assert hazards_in(event, on=DAY) == (Danger(ISSUES["GROUND_FAULT"], "SN-1", SINCE),)
 
 
 def test_an_event_of_another_kind_tells_no_hazard():

@@ -13,7 +13,7 @@ from cloud.portfolio.models import Site
 from cloud.service import process as service
 from cloud.service.models import Case, WorkOrder
 from cloud.telemetry.ports import StoredChunk
-from edge_agent.reading import event_text
+from edge_agent.reading import Event, event_text
 from tests.cloud.detection.detection_street import Street, at, next_sweep, running
 
 __all__ = ["BehindDoors", "Street", "at", "behind_doors", "running"]
@@ -84,16 +84,8 @@ class BehindDoors(Street):
         came_at: datetime | None = None,
     ) -> Any:
         """Have a gateway tell at once that bits of a device changed, by its own clock."""
-        text = event_text(
-            gateway=f"gw-{home}",
-            boot="5f",
-            at=int(at.timestamp()),
-            serial=f"SN-{home}",
-            kind="alarm",
-            before=before,
-            after=after,
-            column=column,
-        )
+        told = Event(int(at.timestamp()), f"SN-{home}", "alarm", before, after, column)
+        text = event_text(told, gateway=f"gw-{home}", boot="5f")
         return an_arrival(text.encode(), "event", f"gw-{home}", came_at or at)
 
     def cases(self, home: int | None = None) -> list[Case]:

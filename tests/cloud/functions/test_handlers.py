@@ -19,7 +19,7 @@ from cloud.portfolio.process import register
 from cloud.service.models import Case, Mail, MailState, WorkOrderState
 from cloud.service.process.sending import outgoing_id
 from cloud.telemetry.ports import StoredChunk
-from edge_agent.reading import Reading, Window, event_text, seal
+from edge_agent.reading import Event, Reading, Window, event_text, seal
 
 HOUR = 3600
 T0 = int(datetime(2026, 6, 8, 12, 0, tzinfo=UTC).timestamp())
@@ -32,9 +32,7 @@ def chunk(gateway="gw-1", sequence=1) -> bytes:
 
 
 def event(gateway="gw-1") -> bytes:
-    return event_text(
-        gateway=gateway, boot="0", at=T0, serial="SN-1", kind="state", before=0, after=1
-    ).encode()
+    return event_text(Event(T0, "SN-1", "state", 0, 1), gateway=gateway, boot="0").encode()
 
 
 def arrival(payload: bytes, kind="chunk", gateway="gw-1"):

@@ -78,6 +78,9 @@ GET /ops/funding_calendar | accounting accounting_admin treasury auditor
 GET /ops/funding_days | accounting accounting_admin treasury auditor
 POST /ops/funding_days | accounting_admin
 POST /ops/funding_days/withdraw | accounting_admin
+GET /ops/gateways/{gateway_id} | spc ams auditor
+POST /ops/gateways/{gateway_id}/configure | ams
+GET /ops/gateways/{gateway_id}/log | spc ams auditor
 GET /ops/help_requests | ams auditor
 POST /ops/help_requests/{request_id}/dismiss | ams
 POST /ops/help_requests/{request_id}/link | ams

@@ -86,7 +86,6 @@ def test_returned_prenotes_and_reversals():
 def test_a_code_is_kept_whether_known_or_not(code):
     (entry,) = read(returns_for(PAID, {FIRST: code})).entries
     assert entry.code == code
-    assert entry.is_disputed is (code in {"R61", "R73"})
 
 
 def test_a_dispute_has_other_dates_where_the_date_of_death_stands():
@@ -115,7 +114,7 @@ def test_what_banks_do_differently(written):
 
 
 def test_no_account_number_is_printed():
-    shown = repr(read()) + repr(returns.Judged(read().entries[1], NOTHING))
+    shown = repr(read()) + repr(read().entries[1])
     for secret in ("000000001", "000000002", "55-66", "091000019"):
         assert secret not in shown
     broken = files.put(ANSWER, 7, 30, "000000000x")
@@ -392,9 +391,9 @@ def test_a_code_that_is_none(code):
 @pytest.mark.parametrize(
     ("code", "blocks", "action"),
     [
-        ("R03", True, "new_bank_authorization_required"),
-        ("R23", True, "new_bank_authorization_required"),
-        ("R99", True, "new_bank_authorization_required"),
+        ("R03", True, "prenote_returned_account_blocked"),
+        ("R23", True, "prenote_returned_account_blocked"),
+        ("R99", True, "prenote_returned_account_blocked"),
         ("C01", False, "apply_noc_before_next_entry"),
         ("C04", False, "apply_noc_before_next_entry"),
         ("R71", False, "manual_review"),
@@ -405,63 +404,37 @@ def test_an_answer_to_a_prenote(code, blocks, action):
     assert (found.reversed, found.blocks_account, found.action) == (ZERO, blocks, action)
 
 
-def judged(content: bytes = ANSWER, **changes) -> dict[str, returns.Judged]:
-    payouts = {one.trace_number: one.credit.amount for one in ach.read(PAID).entries}
-    found = returns.judge_returns(
-        ach.read_returns(content).entries, **{"payouts": payouts, "on": DAY} | changes
-    )
-    return {one.entry.original_trace: one for one in found}
-
-
 @pytest.mark.rule("D04")
-@pytest.mark.rule("P-86")
-def test_a_whole_answer_is_judged():
-    found = judged()
-    assert (found[FIRST].verdict.payable, found[FIRST].verdict.blocks_account) == (
-        Money(1_250_001),
-        True,
-    )
-    assert found[THIRD].verdict.action is returns.ReturnAction.UNEXPECTED
-    assert found[SECOND].correction == ach.Correction("091000019", Secret("55-66"))
-    assert found[SECOND].verdict.action is returns.ReturnAction.APPLY_NOC
-
-
-def test_the_same_answer_again_gives_nothing_back():
-    found = judged(returned=[FIRST, THIRD])
-    assert {one.verdict.reversed for one in found.values()} == {ZERO}
-    assert found[FIRST].verdict.action is returns.ReturnAction.DUPLICATE
-
-
-def test_of_two_returns_of_one_payment_the_first_counts():
-    entries = [read().returns[1], replace(read().returns[1], code="R02")]
-    found = list(returns.judge_returns(entries, payouts={FIRST: Money(1_250_001)}, on=DAY))
-    assert [one.verdict.reversed for one in found] == [Money(1_250_001), ZERO]
-    assert found[1].verdict.action is returns.ReturnAction.DUPLICATE
-
-
 @pytest.mark.parametrize(
-    ("changes", "action"),
+    ("trace", "sent", "changes", "why"),
     [
-        pytest.param({"payouts": {}}, "unknown_trace_manual_review", id="not our payment"),
+        pytest.param(FIRST, 1_250_001, {}, None, id="what we sent"),
+        pytest.param(FIRST, None, {}, "unknown_trace_manual_review", id="not our line"),
+        pytest.param(FIRST, 1_250_000, {}, "other_amount_manual_review", id="a cent less was sent"),
+        pytest.param(FIRST, 1_250_002, {}, "other_amount_manual_review", id="a cent more was sent"),
         pytest.param(
-            {"payouts": dict.fromkeys((FIRST, SECOND, THIRD), Money(1_250_000))},
-            "amount_differs_manual_review", id="a cent less than came back",
+            FIRST, 1_250_001, {"is_debit": True}, "unknown_trace_manual_review", id="a debit"
         ),
+        pytest.param(
+            FIRST, 1_250_000, {"code": "R61"}, "other_amount_manual_review", id="a dispute"
+        ),
+        pytest.param(SECOND, 7, {}, None, id="a change brings nothing back"),
+        pytest.param(SECOND, None, {}, "unknown_trace_manual_review", id="a change of no line"),
     ],
-)  # fmt: skip
-def test_what_does_not_fit_moves_nothing(changes, action):
-    found = judged(**changes)
-    assert found[FIRST].verdict.action == action
-    assert {one.verdict.reversed for one in found.values()} == {ZERO}
+)
+def test_what_does_not_fit_is_not_judged(trace, sent, changes, why):
+    entry = replace(by_trace(read())[trace], **changes)
+    assert returns.misfit(entry, sent=None if sent is None else Money(sent)) == why
 
 
 def test_a_returned_reversal_is_no_returned_payment():
     back = files.reversal(traces=[FIRST])
-    content = returns_for(back, {"021000022019000": "R09"})
-    found = judged(content, payouts={"021000022019000": Money(1_250_001)})
-    assert found["021000022019000"].verdict.action is returns.ReturnAction.UNKNOWN_TRACE
+    (entry,) = read(returns_for(back, {"021000022019000": "R09"})).entries
+    found = returns.misfit(entry, sent=Money(1_250_001))
+    assert found is returns.ReturnAction.UNKNOWN_TRACE
 
 
-def test_a_correction_that_cannot_be_read_goes_to_a_person():
-    found = judged(returns_for(PAID, {}, {SECOND: ("C02", "091000018")}))
-    assert (found[SECOND].correction, found[SECOND].verdict) == (None, NOTHING)
+def test_every_action_that_says_so_is_for_a_person():
+    assert {one for one in returns.ReturnAction if one.endswith("manual_review")} == set(
+        returns.FOR_PERSONS
+    )

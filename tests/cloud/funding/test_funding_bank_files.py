@@ -114,6 +114,55 @@ def test_what_is_not_ours_or_of_another_amount_moves_nothing():
     assert not world.records.load(Partner, "P-A").record.bank_account_blocked
 
 
+@pytest.mark.rule("D04")
+def test_of_two_returns_of_one_payment_the_first_counts():
+    world = paid("P-A")
+    (trace,) = traces(world).values()
+    take(world, returns_for(sent_file(world), {trace: "R06"}))
+    (entry,) = take(world, returns_for(sent_file(world), {trace: "R03"})).done
+    assert entry.action == "duplicate_ignored"
+    (back,) = world.records.find(Payable, by="state", value="open")
+    assert back.record.hold == "manual_review"
+    assert not world.records.load(Partner, "P-A").record.bank_account_blocked
+    (entry,) = take(world, returns_for(sent_file(world), {}, {trace: ("C01", "998877")})).done
+    assert entry.action == "details_corrected", "a change is no second return"
+    assert world.records.load(Partner, "P-A").record.account_number.value == "998877"
+
+
+@pytest.mark.rule("D04")
+def test_a_debit_that_names_a_payment_moves_nothing():
+    world = paid("P-A")
+    (trace,) = traces(world).values()
+    good = returns_for(sent_file(world), {trace: "R03"}).decode().split("\n")
+    taken = []
+    for line in good:
+        debit = line
+        if line.startswith("5"):
+            debit = "5225" + line[4:]
+        elif line.startswith("6"):
+            debit = "626" + line[3:]
+        elif line.startswith("8"):
+            debit = "8225" + line[4:20] + line[32:44] + line[20:32] + line[44:]
+        elif line.startswith("9") and set(line) != {"9"}:
+            debit = line[:31] + line[43:55] + line[31:43] + line[55:]
+        taken.append(debit)
+    (entry,) = take(world, "\n".join(taken).encode()).done
+    assert entry.action == "unknown_trace_manual_review"
+    assert not world.records.find(Payable, by="state", value="open")
+
+
+@pytest.mark.rule("D04")
+def test_what_the_bank_tells_of_a_payment_stands_in_its_log():
+    world = paid("P-A", "P-B")
+    numbers = traces(world)
+    told = {numbers["P-B"]: "R61"}
+    content = returns_for(sent_file(world), told, {numbers["P-A"]: ("C01", "998877")})
+    done = {one.trace_number: one.action for one in take(world, content).done}
+    assert done == {numbers["P-A"]: "details_corrected", numbers["P-B"]: "manual_review"}
+    said = {name: [one.what for one in world.records.history(name)] for name in done}
+    assert said == {numbers["P-A"]: ["change_notified"], numbers["P-B"]: ["return_disputed"]}
+
+
 def test_a_damaged_file_is_refused_and_nothing_of_it_kept():
     world = paid("P-A")
     (trace,) = traces(world).values()
@@ -160,6 +209,28 @@ def test_an_account_that_the_bank_says_no_to_is_not_paid():
     assert entry.action == "prenote_returned_account_blocked"
     assert world.records.load(Partner, "P-NEW").record.bank_account_blocked
     assert world.records.load(PrenoteTrace, line.record.id).record.return_code == "R04"
+
+
+@pytest.mark.rule("D11")
+@pytest.mark.parametrize(
+    ("code", "amount", "action"),
+    [
+        pytest.param("R73", 0, "manual_review", id="a dispute of the banks says nothing of it"),
+        pytest.param("R04", 7, "other_amount_manual_review", id="a question carries no money"),
+    ],
+)
+def test_what_says_nothing_of_an_account_blocks_none(code, amount, action):
+    world = World([partner("P-A"), partner("P-NEW", prenote=Prenote.DUE)])
+    world.service("INV-1", 100_00)
+    run = world.run()
+    sent(world)
+    (line,) = world.records.find(PrenoteTrace, by="run_id", value=RUN_ID)
+    asked = world.documents.get(run.prenote_reference)
+    asked = asked.replace(b"0000000000P-NEW", f"{amount:010d}P-NEW".encode())
+    (entry,) = take(world, returns_for(asked, {line.record.id: code})).done
+    assert entry.action == action
+    assert not world.records.load(Partner, "P-NEW").record.bank_account_blocked
+    assert not world.records.load(PrenoteTrace, line.record.id).record.return_code
 
 
 @pytest.mark.rule("D11")

@@ -14,9 +14,9 @@ from cloud.funding.books import problems_of
 from cloud.funding.direct_pay import DirectPay, Vendor, invoice_id
 from cloud.funding.models import DeductionState, LedgerEntry, RunPlan
 from cloud.funding.process import direct_pay
+from cloud.funding.process.booking import ATTEMPTS
 from cloud.funding.process.equipment import APPROVE_DUE, SUBMIT_DUE
 from cloud.funding.process.verifying import partner_books
-from cloud.funding.process.writing import ATTEMPTS
 from cloud.kernel.change import Change, Timer
 from cloud.kernel.errors import BadInput, Conflict, NotFound
 from cloud.kernel.money import ZERO, Money

@@ -359,9 +359,8 @@ def test_granted_ones_add_up(street):
     second = street.grant(street.ask(reason="customer_escalation"))
     assert second.until == M1_ON + timedelta(120 + 30 + 14)
     assert street.exposed() == [("PRJ-1", M1_MONEY.cents, second.until)], "its money counts once"
-    projects = [street.records.load(type(project("x")), "PRJ-1").record]
-    many = process.extensions_of_projects(street.records, "P-A", projects)
-    assert sorted(one.days for one in many["PRJ-1"]) == [14, 30]
+    granted = process.extensions_of(street.records, "PRJ-1")
+    assert sorted(one.days for one in granted) == [14, 30]
 
 
 @pytest.mark.rule("D21")

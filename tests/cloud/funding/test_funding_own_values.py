@@ -25,7 +25,6 @@ from cloud.funding import (
     views,
     warranty,
 )
-from cloud.funding.ach.returning import ReturnedEntry
 from cloud.funding.models import Deduction, Payable
 from cloud.funding.netting import Credit, Debit, DeductionKind, run_netting
 from cloud.funding.policy import (
@@ -79,8 +78,7 @@ from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput, BrokenInvariant
 from cloud.kernel.money import ZERO, Money
 from cloud.kernel.policy import COMFORT, Rule
-from cloud.kernel.secret import Secret
-from cloud.portfolio.models import AccountKind, Milestone, PlanShare
+from cloud.portfolio.models import Milestone, PlanShare
 
 ET, TOKYO = ZoneInfo("America/New_York"), ZoneInfo("Asia/Tokyo")
 DAY = date(2026, 11, 2)
@@ -200,26 +198,6 @@ def sent_back(programme: str) -> list[bool]:
         returns.judge_return("R01", Money(5), **given).blocks_account,
         returns.judge_return("R02", Money(5), **given).blocks_account,
     ]
-
-
-def from_the_bank(programme: str) -> list[bool]:
-    entry = ReturnedEntry(
-        line=3,
-        original_trace="021000022010001",
-        code="R01",
-        amount=Money(5),
-        identification="P-A",
-        name="Partner P-A",
-        receiving_dfi="01140153",
-        trace_number="011401530010001",
-        account_kind=AccountKind.CHECKING,
-        is_debit=False,
-        account_number=Secret("123"),
-    )
-    alone = returns.judge_entry(entry, payout=Money(5), on=DAY, programme=programme)
-    payouts = {entry.original_trace: Money(5)}
-    (of_file,) = returns.judge_returns([entry], payouts=payouts, on=DAY, programme=programme)
-    return [alone.verdict.blocks_account, of_file.verdict.blocks_account]
 
 
 def reviewed(programme: str, **changes: object) -> extension.Review:
@@ -405,9 +383,6 @@ OTHER_WARRANTY = WarrantyOffset(F23.on(DAY).part_number, Money(7))
         ),
         pytest.param(
             D04, frozenset({"R01"}), sent_back, [False, True], [True, False], id="D04"
-        ),
-        pytest.param(
-            D04, frozenset({"R01"}), from_the_bank, [False] * 2, [True] * 2, id="D04 of a file"
         ),
         pytest.param(
             F30, False, choosing, (True, ("opt_in",), "owner"), (False, ("opt_in",), "epc"),

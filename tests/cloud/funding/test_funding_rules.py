@@ -27,7 +27,7 @@ from cloud.funding.netting import DeductionKind
 from cloud.funding.policy import F09, F35, RULES
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import ZERO, Money
-from cloud.portfolio.models import Milestone, PlanShare
+from cloud.portfolio.models import Milestone, PlanShare, Project
 
 ET = ZoneInfo("America/New_York")
 DAY = date(2026, 11, 1)
@@ -336,6 +336,31 @@ def test_m1_milestone_date(basis, day):
     at = datetime(2026, 3, 3, 4, 30, tzinfo=UTC)
     found = clocks.m1_milestone_date(basis, install_submitted_at=at, install_approved_at=None)
     assert found == day
+
+
+@pytest.mark.rule("F09")
+@pytest.mark.parametrize(
+    ("basis", "reached", "day"),
+    [
+        ("install_submitted", {"NTP": 1}, None),
+        ("install_submitted", {"install_submitted": 2, "M1": 2, "install_approved": 9}, 2),
+        ("install_approved", {"install_submitted": 2}, None),
+        ("install_approved", {"install_submitted": 2, "install_approved": 9, "M1": 9}, 9),
+        ("install_approved", {"M1": 5}, 5),
+    ],
+    ids=["before M1", "by submission", "only submitted", "by approval", "M1 alone on record"],
+)
+def test_the_day_from_which_m1_counts(basis, reached, day):
+    project = Project(
+        id="J",
+        site_id="S",
+        partner_id="P",
+        value=Money(1),
+        plan=(PlanShare(Milestone.M1, 10_000),),
+        m1_basis=Milestone(basis),
+        reached=tuple((Milestone(one), et(f"2026-03-0{n}T23:30")) for one, n in reached.items()),
+    )
+    assert clocks.m1_on(project) == (day and date(2026, 3, day))
 
 
 def test_m1_milestone_date_wants_a_known_basis():

@@ -156,7 +156,7 @@ def test_a_lost_race_for_the_books_is_tried_again():
     world.service("INV-1", 100)
     assert books(world)["partner_payable"] == -100
     rival[0] = 99
-    with pytest.raises(Conflict, match="others wrote to the same books 5 times"):
+    with pytest.raises(Conflict, match="others wrote to the same things 5 times"):
         world.service("INV-2", 100)
 
 

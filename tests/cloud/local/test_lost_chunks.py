@@ -12,6 +12,7 @@ from cloud.adapters.downlink import IotDownlink
 from cloud.kernel.errors import BrokenInvariant, Unavailable
 from cloud.local.dynamodb import hook
 from cloud.telemetry.asking import ask_again
+from cloud.telemetry.chunk import decode
 from edge_agent.agent import Agent
 from edge_agent.reading import Reading
 from edge_agent.settings import BrokerSettings, DeviceSettings, Settings
@@ -25,13 +26,19 @@ HOUR = timedelta(hours=1)
 
 
 class Seconds:
-    """The stack's clock as the agent wants it."""
+    """The stack's clock as the agent wants it; it is put forward by hand, and never jumps."""
 
     def __init__(self, clock) -> None:
         self._clock = clock
 
     def now(self) -> float:
         return self._clock.now().timestamp()
+
+    def monotonic(self) -> float:
+        return self.now()
+
+    def is_synced(self) -> bool:
+        return True
 
 
 class Field:
@@ -169,7 +176,9 @@ def test_a_stack_that_was_stopped_forgets_no_request(opened, tmp_path):
         again.agent.close()
 
 
-def test_what_is_gone_from_the_gateway_is_asked_for_three_times_a_day(field):
+@pytest.mark.rule("T-26")
+def test_what_is_gone_from_the_gateway_is_asked_for_three_times_and_no_more(field):
+    """Two days pass, of which each would allow three requests; the gateway is heard after each."""
     field.hours(30)
     field.hours(2)
     field.lose(7)
@@ -178,9 +187,28 @@ def test_what_is_gone_from_the_gateway_is_asked_for_three_times_a_day(field):
     for _ in range(10):
         asked.append(field.ask())
         field.hours(4)
-    assert asked == [1, 1, 1, 0, 0, 0, 1, 1, 1, 0]
-    field.agent.publish(1.0)
-    assert field.agent._health(0)["gone"] == 6
+    assert asked == [1, 1, 1, 0, 0, 0, 0, 0, 0, 0]
+    assert decode(field.chunks()[-1].payload).health["gone"] == 3
+    field.lose(40, 41)
+    assert field.ask() == 2, "what is missing now is asked for all the same"
+    until_back(field, {40, 41})
+
+
+@pytest.mark.rule("T-26")
+def test_requests_to_a_gateway_that_is_away_give_up_nothing(field):
+    """They wait for it together; what is found when it comes back is asked for no more."""
+    field.hours(30)
+    field.hours(2)
+    whole = payloads(field)
+    field.lose(7)
+    field.agent.close()
+    for _ in range(4):
+        assert field.ask() == 1
+        field.runtime.clock.move_to(field.runtime.clock.now() + 9 * HOUR)
+    field.agent = field.new_agent()
+    until_back(field, {7})
+    assert payloads(field)[: len(whole)] == whole
+    assert field.ask() == 0
 
 
 @pytest.mark.parametrize("name", ["gw-1/chunk", "+", "#", "", "gw 1", "$aws", "a" * 129])

@@ -42,6 +42,16 @@ def counters(samples) -> list[tuple[int, int | None]]:
             [chunk(1, [5]), chunk(2, [9], clock=0)], [(0, 5)], id="a clock that was not set"
         ),
         pytest.param([chunk(2, [9], clock=0)], [(0, 9)], id="nothing better is known"),
+        pytest.param(
+            [chunk(7, [5, 6], clock=0), chunk(3, [None, 8])],
+            [(0, 5), (1, 8)],
+            id="where the clock was set stands, the rest is all that is known",
+        ),
+        pytest.param(
+            [chunk(1, [5, 6, 7, 8]), chunk(9, [5, None, None, None])],
+            [(0, 5), (1, 6), (2, 7), (3, 8)],
+            id="thinned, after the whole one had arrived",
+        ),
         pytest.param([chunk(1, [None, 6])], [(1, 6)], id="no reading for a row"),
         pytest.param([chunk(1, [])], [], id="an empty window"),
     ],

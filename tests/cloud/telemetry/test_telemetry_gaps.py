@@ -293,12 +293,14 @@ class Field:
     def __init__(self) -> None:
         self.chunks, self.records, self.down = MemoryChunks(), MemoryRecords(), Down()
 
-    def arrive(self, *seqs: int, gateway: str = "gw-1", clock: int = 1) -> None:
+    def arrive(
+        self, *seqs: int, gateway: str = "gw-1", clock: int = 1, boot: str = "5f", hours: int = 0
+    ) -> None:
         for seq in seqs:
-            t0 = int((START + (seq - 1) * HOUR).timestamp()) if clock else 0
+            t0 = int((START + (hours + seq - 1) * HOUR).timestamp()) if clock else 0
             readings = [Reading("SN-1", t0, 0, "1.103", {"W": seq})]
-            payload = seal(Window(gateway, "5f", seq, t0, 900, 4, clock), readings)
-            at = START + seq * HOUR
+            payload = seal(Window(gateway, boot, seq, t0, 900, 4, clock), readings)
+            at = START + (hours + seq) * HOUR
             start = datetime.fromtimestamp(t0, UTC)
             self.chunks.put([StoredChunk(gateway, start, seq, payload, at)])
 
@@ -379,3 +381,83 @@ def test_a_chunk_from_before_the_clock_was_set_has_come_in():
     field.arrive(1, 3)
     field.arrive(2, clock=0)
     assert field.ask() == 0
+
+
+# ---------------------------------------------------------------------- asked for in vain
+@pytest.mark.rule("T-26")
+def test_what_a_gateway_does_not_keep_any_more_is_not_asked_for_ever():
+    """It answers by counting what is gone, and goes on sending what is new."""
+    field = Field()
+    field.arrive(1, 4)
+    asked = []
+    for number in range(5, 40, 8):
+        field.arrive(*range(number, number + 8))
+        asked.append(field.ask(START + (number + 8) * HOUR))
+    assert asked == [2, 2, 2, 0, 0]
+    field.arrive(*range(46, 50))
+    assert field.ask(START + 52 * HOUR) == 1
+    assert parse(field.down.sent[-1][1]).ranges == ((45, 45),), "what is missing now"
+
+
+@pytest.mark.rule("T-26")
+def test_a_number_of_a_new_queue_was_never_asked_for():
+    """The gateway lost its queue and counts from 1 again; the numbers name other chunks now."""
+    field = Field()
+    field.arrive(1, 4)
+    for number in range(5, 29, 8):
+        field.arrive(*range(number, number + 8))
+        assert field.ask(START + (number + 8) * HOUR) == 2
+    field.arrive(*range(29, 37))
+    assert field.ask(START + 62 * HOUR) == 0
+    field.arrive(1, 4, 5, 6, boot="60", hours=60)
+    assert field.ask(START + 70 * HOUR) == 2
+    assert parse(field.down.sent[-1][1]).ranges == ((2, 3),)
+
+
+@pytest.mark.rule("T-26")
+def test_a_gateway_that_is_away_may_be_asked_again_when_it_is_back():
+    """Requests wait for it at the broker; nothing was answered yet."""
+    field = Field()
+    field.arrive(1, 4)
+    for hours in (0, 8, 16, 30, 38):
+        assert field.ask(NOW + hours * HOUR) == 2
+    back = NOW + 46 * HOUR
+    field.chunks.put([_late_chunk(5, back - timedelta(minutes=30))])
+    assert field.ask(back) == 2, "the last request may still be on its way"
+
+
+def _late_chunk(seq: int, received_at: datetime) -> StoredChunk:
+    start = received_at.replace(minute=0, second=0, microsecond=0) - HOUR
+    t0 = int(start.timestamp())
+    payload = seal(Window("gw-1", "5f", seq, t0, 900, 4, 1), [Reading("SN-1", t0, 0, "1.103", {})])
+    return StoredChunk("gw-1", start, seq, payload, received_at)
+
+
+@pytest.mark.rule("T-26")
+def test_what_is_given_up_leaves_room_for_what_is_not():
+    chunks = [chunk(1), chunk(300, start=NOW - 3 * HOUR, is_clock_believed=False)]
+    newest = missing(chunks, at=NOW)
+    assert newest == ((100, 299),)
+    given_up = frozenset(range(100, 300)) - {150}
+    assert missing(chunks, at=NOW, given_up=given_up) == ((2, 99), (150, 150))
+    assert missing(chunks, at=NOW, given_up=frozenset(range(1, 301))) == ()
+
+
+@pytest.mark.rule("T-26")
+@given(
+    st.sets(st.integers(1, 60), min_size=2, max_size=12),
+    st.sets(st.integers(1, 60), max_size=30),
+)
+def test_nothing_that_is_given_up_and_nothing_that_came_is_asked_for(came, given_up):
+    chunks = some(*came)
+    ranges = missing(chunks, at=NOW, given_up=frozenset(given_up))
+    asked = {n for first, last in ranges for n in range(first, last + 1)}
+    assert asked == set(range(min(came), max(came))) - came - given_up
+    assert all(before < first for (_, before), (first, _) in pairwise(ranges))
+
+
+def test_a_thinned_chunk_under_a_new_number_is_asked_for_by_none():
+    """Its window lies far back: the windows of its neighbours close up."""
+    again = replace(chunk(3), seq=9, received_at=chunk(9).received_at)
+    chunks = some(*range(1, 9))
+    assert missing([*chunks, again, replace(chunk(9), seq=10)], at=NOW) == ()

@@ -21,7 +21,7 @@ MIDNIGHT = 1782025200
 OFFSET = -7
 DAY = datetime.fromtimestamp(MIDNIGHT + OFFSET * 3600, UTC).date()
 HOUR, LENGTH = 3600, 86_400
-AC, INPUTS, PORTS, POWER, BATTERY = PvEnergySource
+AC, INPUTS, PORTS, MODULES, POWER, BATTERY = PvEnergySource
 
 
 def home(**spec) -> House:
@@ -342,7 +342,8 @@ def test_lost_chunks_never_change_the_energy_but_to_unknown(lost):
 
 values = st.none() | st.integers(-(2**63), 2**63 - 1)
 COLUMN_NAMES = """W WH St InvSt Evt1 DCW TmpCab SoC BatW ThrotSrc LimEna LimPct DCW_1 DCWH_1 DCW_2
-DCEvt_1 PrtTyp_1 PrtW_1 PrtWH_1 PrtTyp_2 PrtWHAbs_2 PrtWH_2 DCW_x PrtTyp_ Zz_9"""
+DCEvt_1 PrtTyp_1 PrtW_1 PrtWH_1 PrtTyp_2 PrtWHAbs_2 PrtWH_2 DCW_x PrtTyp_ Zz_9 PvW PvWH
+BatChgW BatWHIn BatWHOut MtrWHExp"""
 names = st.sampled_from(COLUMN_NAMES.split())
 odd_rows = st.lists(
     st.tuples(st.integers(-9, 105), st.integers(0, 5), st.dictionaries(names, values)),
@@ -352,7 +353,11 @@ odd_rows = st.lists(
 
 
 @settings(max_examples=150, deadline=None)
-@given(odd_rows, st.booleans(), st.sampled_from(["1.103.160", "1.701.714", "1.802", "x..", ""]))
+@given(
+    odd_rows,
+    st.booleans(),
+    st.sampled_from(["1.103.160", "1.701.714", "1.802", "goodwe_et", "x..", ""]),
+)
 def test_whatever_a_device_says_a_day_is_made_of_it(rows, is_known, layout):
     start = datetime.fromtimestamp(MIDNIGHT, UTC)
     samples = [

@@ -11,7 +11,7 @@ from cloud.telemetry.chunk import LATEST, MalformedChunk
 from cloud.telemetry.device_event import MOST_EVENT_BYTES, decode_event
 from cloud.telemetry.ports import StoredChunk, chunk_id
 from cloud.telemetry.process import Arrival, Quarantined, Taken, check, ingest
-from edge_agent.reading import Reading, Window, event_text, seal
+from edge_agent.reading import Event, Reading, Window, event_text, seal
 
 NOW = datetime(2026, 6, 21, 19, 5, tzinfo=UTC)
 EARLIEST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC)
@@ -55,7 +55,7 @@ def arrival(content: bytes, kind: str = "chunk", gateway: str = "gw-1") -> Arriv
     ],
 )
 def test_event_is_an_entry_of_the_log(message, what, says):
-    gateway, event = decode_event(wire(message))
+    gateway, event = decode_event(wire(message), NOW)
     assert gateway == "gw-1"
     assert (event.subject, event.what, event.by) == ("DEVICE-gw-1-SN-1", what, "gw-1")
     assert event.at == datetime.fromtimestamp(T0, UTC)
@@ -65,17 +65,28 @@ def test_event_is_an_entry_of_the_log(message, what, says):
 @pytest.mark.parametrize("kind", ["state", "alarm"])
 def test_event_is_read_as_the_gateway_writes_it(kind):
     column = "Evt1" if kind == "alarm" else None
-    text = event_text(
-        gateway="gw-1",
-        boot="5f",
-        at=T0,
-        serial="SN-1",
-        kind=kind,
-        before=None,
-        after=4,
-        column=column,
-    )
-    assert decode_event(text.encode())[1].what == f"device_{kind}"
+    text = event_text(Event(T0, "SN-1", kind, None, 4, column), gateway="gw-1", boot="5f")
+    assert decode_event(text.encode(), NOW)[1].what == f"device_{kind}"
+
+
+@pytest.mark.parametrize("kind", ["state", "alarm"])
+def test_an_event_of_a_clock_that_was_not_set_is_of_its_arrival(kind):
+    column = "Evt1" if kind == "alarm" else None
+    told = Event(77, "SN-1", kind, 0, 4, column)
+    text = event_text(told, gateway="gw-1", boot="5f", clock=0)
+    found = check(arrival(text.encode(), "event"))
+    assert found.at == NOW
+    assert found.says.endswith("; its gateway's clock was not set, so this is when it came in")
+    set_again = event_text(told, gateway="gw-1", boot="5f", clock=1)
+    believed = check(arrival(set_again.encode(), "event"))
+    assert believed.at == datetime.fromtimestamp(77, UTC)
+    assert "clock" not in believed.says
+
+
+@pytest.mark.parametrize("clock", [2, -1, True, "0", None, 0.0])
+def test_an_event_of_another_clock_is_refused(clock):
+    with pytest.raises(MalformedChunk, match="clk"):
+        decode_event(wire(STATE | {"clk": clock}), NOW)
 
 
 REFUSED = {
@@ -109,7 +120,7 @@ REFUSED = {
 @pytest.mark.parametrize(("content", "says"), REFUSED.values(), ids=REFUSED.keys())
 def test_event_is_refused(content, says):
     with pytest.raises(MalformedChunk, match=says):
-        decode_event(content)
+        decode_event(content, NOW)
 
 
 json_values = st.recursive(
@@ -123,7 +134,7 @@ json_values = st.recursive(
 @given(st.sampled_from(sorted(ALARM)), json_values)
 def test_only_malformed_chunk_comes_out_of_a_wrong_event(key, value):
     with suppress(MalformedChunk):
-        decode_event(wire(ALARM | {key: value}))
+        decode_event(wire(ALARM | {key: value}), NOW)
 
 
 @settings(max_examples=120, deadline=None)
@@ -132,7 +143,7 @@ def test_only_malformed_chunk_comes_out_of_damage(damage, place):
     text = wire(STATE)
     for content in (damage, text[:place] + damage + text[place + len(damage) :]):
         with suppress(MalformedChunk):
-            decode_event(content)
+            decode_event(content, NOW)
 
 
 @pytest.mark.parametrize(
