@@ -107,7 +107,12 @@ class Life(World):
         run = self.prepare(cutoff=cutoff, at=self.now)
         if run.unusual:
             process.release(
-                self.records, run_id=run.id, because="it is right", by="cleo", at=self.now
+                self.records,
+                run_id=run.id,
+                plans_hash=run.plans_hash,
+                because="it is right",
+                by="cleo",
+                at=self.now,
             )
         self.approve(run, at=self.now)
         return run
