@@ -26,9 +26,15 @@ from cloud.adapters.records import DynamoRecords
 from cloud.adapters.sealing import Sealer
 from cloud.adapters.signatures import KmsSignatures
 from cloud.adapters.tables import MoneyRow, OperationsRow, SitesRow, bind
+from cloud.adapters.tellings import DynamoTellings
 from cloud.kernel.clock import Clock
 
 if TYPE_CHECKING:
+    from cloud.adapters.buckets import DynamoBuckets
+    from cloud.adapters.sessions import DynamoSessions
+    from cloud.adapters.sign_in import SignIn
+    from cloud.adapters.staff import CognitoStaff
+    from cloud.adapters.webhooks import HttpsPoster
     from cloud.funding.ports import Bank
     from cloud.service.uploads import Outside
 
@@ -115,10 +121,56 @@ def outbox(environment: Environment) -> DynamoOutbox:
     return DynamoOutbox()
 
 
+def tellings(environment: Environment) -> DynamoTellings:
+    """Give the entries of the log that partners are still to be told of."""
+    bind(OperationsRow, environment["OPERATIONS_TABLE"], _connection())
+    return DynamoTellings()
+
+
+def webhook_sealer(environment: Environment) -> Sealer:
+    """Give what seals the secrets that webhooks are signed with; it opens none."""
+    return Sealer(_Later("kms"), environment["WEBHOOK_SEALING_KEY"], clock=clock())
+
+
+def webhook_secrets(environment: Environment) -> Seals:
+    """Give what opens the secrets that webhooks are signed with, and nothing else."""
+    from cloud.adapters.vault import Vault  # noqa: PLC0415 - only who signs needs its library
+
+    return Vault(_Later("kms"), environment["WEBHOOK_KEY"], clock=clock())
+
+
+def to_loopback(environment: Environment) -> bool:
+    """Tell whether webhooks may go to programs on this machine; on AWS the template says no."""
+    return environment["WEBHOOKS_TO_LOOPBACK"] == "yes"
+
+
+def poster(environment: Environment) -> "HttpsPoster":
+    """Give the way to partners' endpoints."""
+    from cloud.adapters.webhooks import HttpsPoster  # noqa: PLC0415 - for the one who delivers
+
+    return HttpsPoster(clock=clock(), to_loopback=to_loopback(environment))
+
+
 def chunks(environment: Environment) -> DynamoChunks:
     """Give the chunks of telemetry."""
     # pynamodb has a client already, and a second one takes as long to make as the first.
     return DynamoChunks(_connection().client, environment["TELEMETRY_TABLE"])
+
+
+def buckets(environment: Environment) -> "DynamoBuckets":
+    """Give the counts of what programs call."""
+    # Only what programs call needs it, and the rules about them with it.
+    from cloud.adapters.buckets import DynamoBuckets  # noqa: PLC0415
+
+    return DynamoBuckets(_connection().client, environment["IDEMPOTENCY_TABLE"])
+
+
+def staff(environment: Environment) -> "CognitoStaff":
+    """Give who the owner's people are, as the user pool knows them."""
+    # Only what is sent in a person's name asks for it.
+    from cloud.adapters.staff import CognitoStaff  # noqa: PLC0415
+
+    return CognitoStaff(_Later("cognito-idp"), environment["PEOPLE_POOL"])
 
 
 def downlink() -> IotDownlink:
@@ -195,8 +247,29 @@ TOPICS = {
     "reversal_wanted": "RUNS_QUEUE_URL",
     "bank_change_due": "RUNS_QUEUE_URL",
     "export_wanted": "EXPORTS_QUEUE_URL",
+    "webhook_due": "WEBHOOKS_QUEUE_URL",
+    "report_due": "REPORTS_QUEUE_URL",
 }
 """Topic of a message -> the variable that names its queue."""
+
+
+def sessions(environment: Environment) -> "DynamoSessions":
+    """Give who is signed in to our pages."""
+    # Only pages have sessions; their client is the one that the records have anyway.
+    from cloud.adapters.sessions import DynamoSessions  # noqa: PLC0415
+
+    return DynamoSessions(_connection().client, environment["SESSIONS_TABLE"])
+
+
+def sign_in(environment: Environment) -> "SignIn":
+    """Give the pool's pages, where people sign in."""
+    from cloud.adapters.sign_in import SignIn  # noqa: PLC0415
+    from cloud.adapters.tokens import Tokens  # noqa: PLC0415
+
+    tokens = Tokens(environment["TOKEN_ISSUER"], clock())
+    # On this machine the pool's pages have another address, as the document store has.
+    base = environment.get("SIGN_IN_ENDPOINT") or environment["SIGN_IN_URL"]
+    return SignIn(base, environment["SIGN_IN_CLIENT"], tokens)
 
 
 def queues(environment: Environment) -> SqsQueues:

@@ -5,6 +5,7 @@ import logging
 import secrets
 import socket
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -93,7 +94,13 @@ class Door:
         return as_json(404, {"message": "Not Found"})
 
     def _api(self, request: Request, route: Route) -> Response:
+        """Answer as an HTTP API does, which names each request in a header of its own."""
         event = as_event(request, route, self._runtime.clock.now())
+        answer = self._integrated(request, route, event)
+        name = {"apigw-requestid": event["requestContext"]["requestId"]}
+        return replace(answer, headers={**answer.headers, **name})
+
+    def _integrated(self, request: Request, route: Route, event: dict[str, Any]) -> Response:
         if route.authorizer is not None:
             caller = self._caller(request, route, route.authorizer, event)
             if isinstance(caller, Response):
@@ -223,6 +230,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in response.headers.items():
             if name.lower() != "content-length":
                 self.send_header(name, value)
+        for cookie in response.cookies:
+            self.send_header("set-cookie", cookie)
         self.send_header("content-length", str(len(response.body)))
         self.end_headers()
         if self.command != "HEAD":
@@ -241,6 +250,9 @@ def as_event(request: Request, route: Route, now: datetime) -> dict[str, Any]:
     for name, value in parse_qsl(request.query, keep_blank_values=True):
         query[name] = f"{query[name]},{value}" if name in query else value
     proxy = {} if route.is_exact else {"proxy": request.path.removeprefix(route.prefix)}
+    # A browser sends one header of cookies with semicolons; the event has a list, and no header.
+    sent = request.headers.get("cookie", "")
+    cookies = [one.strip() for one in sent.split(";") if one.strip()]
     there = {"queryStringParameters": query, "pathParameters": proxy, "body": body}
     key = f"ANY {route.path}"
     return {
@@ -248,7 +260,8 @@ def as_event(request: Request, route: Route, now: datetime) -> dict[str, Any]:
         "routeKey": key,
         "rawPath": request.path,
         "rawQueryString": request.query,
-        "headers": dict(request.headers),
+        "headers": {name: value for name, value in request.headers.items() if name != "cookie"},
+        **({"cookies": cookies} if cookies else {}),
         "requestContext": {
             "accountId": "000000000000",
             "apiId": "local",
@@ -277,7 +290,8 @@ def from_answer(answer: Mapping[str, Any]) -> Response:
     body = base64.b64decode(text) if answer.get("isBase64Encoded") else text.encode()
     headers = {name.lower(): str(value) for name, value in (answer.get("headers") or {}).items()}
     headers.pop("content-length", None)
-    return Response(int(answer.get("statusCode", 200)), body, headers)
+    cookies = tuple(str(one) for one in answer.get("cookies") or ())
+    return Response(int(answer.get("statusCode", 200)), body, headers, cookies)
 
 
 def _is_text(body: bytes) -> bool:

@@ -12,7 +12,7 @@ import os
 import secrets
 import threading
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from jwt.algorithms import RSAAlgorithm
 
 from cloud.kernel.clock import Clock
 from cloud.kernel.errors import BadInput
+from cloud.local.people import Person
+from cloud.local.sign_in_page import AUTHORIZE_PATH, SignInPages
 from cloud.local.web import Request, Response, as_json
 
 LIFETIME = timedelta(hours=1)
@@ -39,7 +41,14 @@ class Issuer:
     """Signs access tokens for people and for partners' programs (JWS with RS256, RFC 7515)."""
 
     def __init__(
-        self, folder: Path, *, pools: Mapping[str, str], scopes: Collection[str], clock: Clock
+        self,
+        folder: Path,
+        *,
+        pools: Mapping[str, str],
+        scopes: Collection[str],
+        clock: Clock,
+        people: Sequence[Person] = (),
+        address: str = "",
     ) -> None:
         """Read the signing key and the clients' secrets, or make them.
 
@@ -48,7 +57,11 @@ class Issuer:
             pools: user pools of the stack, each with its issuer's URL; tokens are of the first.
             scopes: what a program may ask its token to allow.
             clock: tells when a token begins and ends.
+            people: who may sign in; the page lists them, and asks for no password.
+            address: where this runtime answers; people are sent back to it and nowhere else.
         """
+        self._people = {person.username: person for person in people}
+        self._pages = SignInPages(people, address, clock)
         self._scopes = frozenset(scopes)
         self._pools = pools
         self._issuer = next(iter(pools.values()), "")
@@ -61,12 +74,12 @@ class Issuer:
         """Give the token that a program gets for its credentials; it names no audience."""
         return self._signed({"sub": client_id, "client_id": client_id, "scope": scope})
 
-    def person_token(self, username: str, *roles: str) -> str:
+    def person_token(self, username: str, *roles: str, client_id: str = "console") -> str:
         """Give the token that a person has after signing in, with these groups."""
         return self._signed(
             {
                 "sub": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._issuer}/{username}")),
-                "client_id": "console",
+                "client_id": client_id,
                 "username": username,
                 "cognito:groups": list(roles),
                 "scope": "openid",
@@ -99,6 +112,9 @@ class Issuer:
         """
         if request.path == TOKEN_PATH:
             return self._token(request)
+        page = self._pages.answer(request)
+        if page is not None:
+            return page
         for pool, url in self._pools.items():
             if request.path == f"/{pool}/.well-known/jwks.json":
                 return as_json(200, self.jwks())
@@ -107,6 +123,7 @@ class Issuer:
                 described = {
                     "issuer": url,
                     "jwks_uri": f"{url}/.well-known/jwks.json",
+                    "authorization_endpoint": base + AUTHORIZE_PATH,
                     "token_endpoint": base + TOKEN_PATH,
                     "token_endpoint_auth_methods_supported": ["client_secret_basic"],
                     "id_token_signing_alg_values_supported": ["RS256"],
@@ -126,6 +143,8 @@ class Issuer:
         if request.method != "POST":
             return as_json(405, {"error": "invalid_request"})
         form = parse_qs(request.body.decode("latin-1"))
+        if form.get("grant_type") == ["authorization_code"]:
+            return self._token_for_code(form)
         if form.get("grant_type") != ["client_credentials"]:
             return as_json(400, {"error": "unsupported_grant_type"})
         client = _credentials(request.headers.get("authorization", ""))
@@ -140,6 +159,18 @@ class Issuer:
             return as_json(400, {"error": "invalid_scope"})
         seconds = int(LIFETIME.total_seconds())
         token = self.client_token(client[0], scope)
+        return as_json(200, {"access_token": token, "expires_in": seconds, "token_type": "Bearer"})
+
+    def _token_for_code(self, form: Mapping[str, list[str]]) -> Response:
+        """Give a token for a code that the sign-in page gave (RFC 6749, section 4.1.3)."""
+        named = ("code", "client_id", "redirect_uri", "code_verifier")
+        code, client_id, back_to, verifier = (form.get(name, [""])[0] for name in named)
+        username = self._pages.redeem(code, client_id=client_id, back_to=back_to, verifier=verifier)
+        person = self._people.get(username)
+        if person is None:
+            return as_json(400, {"error": "invalid_grant"})
+        token = self.person_token(username, *sorted(person.roles), client_id=client_id)
+        seconds = int(LIFETIME.total_seconds())
         return as_json(200, {"access_token": token, "expires_in": seconds, "token_type": "Bearer"})
 
 

@@ -16,7 +16,7 @@ from cloud.adapters import clock as clock_in_use
 from cloud.adapters import wiring
 from cloud.adapters.clock import SystemClock
 from cloud.kernel.errors import BadInput
-from cloud.local import borrowed_time, iot
+from cloud.local import borrowed_time, iot, staff
 from cloud.local.authority import Authority
 from cloud.local.clock import SimulatedClock
 from cloud.local.dynamodb import hook
@@ -34,6 +34,7 @@ from cloud.local.mailbox import Mailbox
 from cloud.local.mqtt.listener import Listener
 from cloud.local.mqtt.message import Publish
 from cloud.local.mqtt.policy import Policy
+from cloud.local.people import PEOPLE
 from cloud.local.post_office import Arrived, BounceAction, Decided, PostOffice, S3Action
 from cloud.local.queues import Outgoing, QueueError, Queues
 from cloud.local.s3.buckets import Buckets
@@ -177,6 +178,7 @@ class Runtime:
         hook.register("sesv2", self.mailbox.call)
         hook.register("kms", self.keys.call)
         hook.register("eventbridge", self.buses.call)
+        hook.register(staff.SERVICE, staff.Staff(PEOPLE).call)
         self._create_resources()
         self.buckets.announce()
         self.issuer = Issuer(
@@ -184,6 +186,8 @@ class Runtime:
             pools=self.stack.user_pools,
             scopes=self.stack.scopes - {OF_PEOPLE},
             clock=self.clock,
+            people=PEOPLE,
+            address=self.address,
         )
         self.authority = Authority(folder / "ca", clock=self.clock)
         marks = Marks(folder / "streams.sqlite")
@@ -191,8 +195,9 @@ class Runtime:
         self._expire_from = self.clock.now()
         self.log = FunctionLog(folder / "functions.jsonl", self.clock)
         undo.callback(self.log.close)
-        # What presigns a URL must presign one that leads here, in a function or beside it.
-        environment = {"AWS_ENDPOINT_URL_S3": self.address}
+        # What presigns a URL must presign one that leads here, in a function or beside it; and
+        # people sign in at our own stand-in for the pool's pages.
+        environment = {"AWS_ENDPOINT_URL_S3": self.address, "SIGN_IN_ENDPOINT": self.address}
         os.environ.update(environment)
         wiring.forget()  # clients that were made for another stack lead there
         self.functions = Functions(self.stack.functions, self.log, self.clock, beside=environment)

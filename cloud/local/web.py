@@ -25,11 +25,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What goes back; the door adds the length."""
+    """What goes back; the door adds the length.
+
+    Attributes:
+        cookies: each a header ``set-cookie`` of its own.
+    """
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: tuple[str, ...] = ()
 
 
 def as_json(status: int, value: Mapping[str, Any]) -> Response:

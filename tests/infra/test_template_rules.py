@@ -176,10 +176,14 @@ def read_by(path: Path) -> set[str]:
     """Give the variables that a handler and the modules beside it read when they are imported."""
     found = set()
     trees = [ast.parse(one.read_text()) for one in sorted(path.parent.glob("*.py"))]
+    if "from cloud.portal.opening import house" in path.read_text():  # what both doors' pages read
+        trees.append(ast.parse((ROOT / "cloud/portal/opening.py").read_text()))
     for node in (node for tree in trees for node in ast.walk(tree)):
         text = ast.unparse(node)
-        if isinstance(node, ast.Subscript) and text.startswith("os.environ["):
+        if isinstance(node, ast.Subscript) and text.startswith(("os.environ[", "environment[")):
             found.add(ast.literal_eval(node.slice))
+        if isinstance(node, ast.Call) and text.startswith("environment.get("):
+            found.add(ast.literal_eval(node.args[0]))
         if isinstance(node, ast.Call) and text.startswith(("wiring.", "bank.")):
             found |= wired(text.partition(".")[0], node.func.attr)
     return found
@@ -191,6 +195,8 @@ def test_the_environment_is_what_the_module_reads(name):
     given = set(function["Environment"]["Variables"]) - OURS
     # Of the records: which tables are in reach, and whether secrets can be opened or sealed.
     optional = {"SITES_TABLE", "MONEY_TABLE", "SECRETS_KEY", "SEALING_KEY"}
+    # Of the pages: whether readings are in reach, and the pool's stand-in of a stack without AWS.
+    optional |= {"TELEMETRY_TABLE", "SIGN_IN_ENDPOINT"}
     read = read_by(module_of(function))
     assert read - optional <= given, "the module would not be imported"
     assert given - read <= {"DOCUMENTS_BUCKET"}, "a variable that nobody reads"
@@ -224,7 +230,11 @@ def test_every_folder_of_functions_is_deployed():
 def test_the_due_index_of_a_sweeper_is_an_index_of_its_table(tmp_path):
     stack = load(TEMPLATE, cache=tmp_path)
     sweepers = [function for function in stack.functions.values() if function.due_index]
-    assert {sweeper.name for sweeper in sweepers} == {"TimersFunction", "SendOutboxFunction"}
+    assert {sweeper.name for sweeper in sweepers} == {
+        "TimersFunction",
+        "SendOutboxFunction",
+        "TellPartnersFunction",
+    }
     for sweeper in sweepers:
         table = stack.tables[sweeper.due_index["Table"]]
         index = next(

@@ -4,6 +4,8 @@ HONOURED: dict[str, frozenset[str]] = {
     "AWS::ApiGatewayV2::Api": frozenset({"Body"}),
     "AWS::ApiGatewayV2::Stage": frozenset({"ApiId", "StageName", "AutoDeploy"}),
     "AWS::Cognito::UserPool": frozenset({"UserPoolName"}),
+    "AWS::Cognito::UserPoolClient": frozenset({"UserPoolId"}),
+    "AWS::Cognito::UserPoolDomain": frozenset({"UserPoolId", "Domain"}),
     "AWS::Cognito::UserPoolResourceServer": frozenset({"UserPoolId", "Identifier", "Scopes"}),
     "AWS::DynamoDB::Table": frozenset(
         {
@@ -90,6 +92,23 @@ WITHOUT_EFFECT: dict[str, frozenset[str]] = {
     "AWS::ApiGatewayV2::Stage": frozenset({"Tags"}),
     "AWS::Cognito::UserPool": frozenset(
         {"AdminCreateUserConfig", "MfaConfiguration", "EnabledMfas"}
+    ),
+    # The stack's own pool knows one kind of sign-in, and sends people back to this machine only.
+    "AWS::Cognito::UserPoolClient": frozenset(
+        {
+            "AccessTokenValidity",
+            "AllowedOAuthFlows",
+            "AllowedOAuthFlowsUserPoolClient",
+            "AllowedOAuthScopes",
+            "CallbackURLs",
+            "ClientName",
+            "EnableTokenRevocation",
+            "ExplicitAuthFlows",
+            "GenerateSecret",
+            "LogoutURLs",
+            "PreventUserExistenceErrors",
+            "SupportedIdentityProviders",
+        }
     ),
     "AWS::Cognito::UserPoolResourceServer": frozenset({"Name"}),
     "AWS::DynamoDB::Table": frozenset(

@@ -1,0 +1,1 @@
+"""Server-rendered pages for partners and for the owner's people."""

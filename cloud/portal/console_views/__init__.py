@@ -1,0 +1,1 @@
+"""Pages that the owner's people see, a module for each subject."""

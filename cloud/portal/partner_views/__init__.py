@@ -1,0 +1,1 @@
+"""Pages that partners' people see, a module for each subject."""
