@@ -552,6 +552,16 @@ D41 = Rule(
     values={FIRST_DAY: 2},
 )
 
+D44 = Rule(
+    id="D44",
+    unit="days before the funding date on which a run may be settled",
+    source=_DESIGN,
+    says="a run is paid out on its funding date or later; nobody says so before",
+    values={FIRST_DAY: 0},
+    note="The Effective Entry Date of its batches (Nacha Operating Rules, Appendix Three). A run "
+    "without a file, because deductions took everything, waits for no bank.",
+)
+
 D12 = Rule(
     id="D12",
     unit="days without money in a run, and between one letter and the next",

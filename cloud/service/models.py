@@ -509,6 +509,7 @@ class WorkOrder:
         open_questions: ids of the partner's questions that nobody has answered.
         closed_because: why it was cancelled.
         customer_hidden_at: its case was closed; from here on no partner sees the customer in it.
+        visit_moves: how often the visit that lies ahead was moved (S-21c).
     """
 
     id: str
@@ -551,6 +552,7 @@ class WorkOrder:
     open_questions: tuple[str, ...] = ()
     closed_because: str = ""
     customer_hidden_at: datetime | None = None
+    visit_moves: int = 0
 
     @property
     def assignment(self) -> Assignment | None:

@@ -296,6 +296,35 @@ SCHEDULE_DAYS: Final = Rule(
     "a booking.",
 )
 
+VISIT_HOURS: Final = Rule(
+    id="S-21a",
+    unit="hours from the first to the last moment of an agreed visit",
+    source=_READINGS,
+    says="a visit is agreed for a part of a day, so that the homeowner can wait for it",
+    values={FIRST_DAY: 12},
+    note="Our extension: a window of weeks would stop no clock by itself, but is no appointment.",
+)
+
+VISIT_AHEAD: Final = Rule(
+    id="S-21b",
+    unit="days from the booking to the first moment of a visit",
+    source=_READINGS,
+    says="a visit begins by the day the work is due, or within sixty days where that is later",
+    values={FIRST_DAY: 60},
+    note="Our extension. Between two visits the clocks stand, so that one booked for next year "
+    "would stop them for a year.",
+)
+
+VISIT_MOVES: Final = Rule(
+    id="S-21c",
+    unit="times that one agreed visit may be moved",
+    source=_READINGS,
+    says="a visit is moved five times, then somebody of the owner's asks what is wrong",
+    values={FIRST_DAY: 5},
+    note="Our extension: each move is a letter to the homeowner. A visit that was made, or another "
+    "technician for the same hours, is no move.",
+)
+
 COMPLETE_DAYS: Final = Rule(
     id="S-22",
     unit="business days",
@@ -689,6 +718,44 @@ TENANT_STATUS: Final = Rule(
     source=Source(DESIGN, "0014 Readings of the articles, Partner interface"),
     says="what belongs to another partner or mode does not exist for the caller",
     values={FIRST_DAY: (404, 403, 409)},
+)
+
+_PROGRAMS = Source(DESIGN, "0014 Readings of the articles, Partner interface")
+
+VERSION_NOTICE: Final = Rule(
+    id="API-01",
+    unit="months from the day on which its end was told",
+    source=_PROGRAMS,
+    says="a version of the partner API goes on for a year after its end was told",
+    values={FIRST_DAY: 12},
+    note="The last day is included. Whoever is late hears of it in every answer until then.",
+)
+
+PROGRAM_PACE: Final = Rule(
+    id="API-02",
+    unit="requests a second of one program, and how many may come at once",
+    source=_PROGRAMS,
+    says="a program may call ten times a second, and fifty times at once after a rest",
+    values={FIRST_DAY: (10, 50)},
+    note="Each program for itself: one that calls too often harms no other of its partner's.",
+)
+
+PROGRAM_VERSION: Final = Rule(
+    id="API-03",
+    unit="what names the version of an answer; the first that there is",
+    source=_PROGRAMS,
+    says="a program is answered in the version of its first call, unless a call asks for another",
+    values={FIRST_DAY: ("asked", "own", "newest")},
+    note="Asking counts for one call. The version of the first answer becomes the program's own.",
+)
+
+PROGRAM_STANDING: Final = Rule(
+    id="API-04",
+    unit="HTTP status",
+    source=_PROGRAMS,
+    says="neither a program that was stopped nor one of an inactive partner may call",
+    values={FIRST_DAY: 403},
+    note="What such a partner is still owed it hears by mail.",
 )
 
 FIRST_TALKS_TO: Final = Rule(

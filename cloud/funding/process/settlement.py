@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cloud.funding import ledger
 from cloud.funding.models import (
@@ -15,6 +15,7 @@ from cloud.funding.models import (
     RunPlan,
     RunState,
 )
+from cloud.funding.policy import D44
 from cloud.funding.process.booking import book, entry_change
 from cloud.funding.process.filing import paid_plans
 from cloud.funding.process.run import (
@@ -47,7 +48,8 @@ def settle(
     """Book what the bank has paid out, without what came back before; once for each partner.
 
     The amount on the bank's statement, where one is given, must be the net of the run. Whoever
-    prepared or approved the run does not say what the bank did (D40). A run that has no file,
+    prepared or approved the run does not say what the bank did (D40), and nobody says it before
+    the funding date (D44). A run that has no file,
     because deductions took everything, is settled as it is.
 
     Raises:
@@ -64,6 +66,10 @@ def settle(
     if refused is not None:
         return refused
     is_without_file = run.state is RunState.FILED and not references_of(run)
+    day, first = eastern_day(at), run.funding_date - timedelta(days=D44.on(run.funding_date))
+    if day < first and not is_without_file:
+        because = f"{run_id} is paid out on {run.funding_date}: say so on that day or later"
+        return Refused(D44.id, because, "too_early")
     if run.state is not RunState.SENT and not is_without_file:
         msg = f"settling run {run_id}: it is {run.state}, its file was not sent"
         raise BadInput(msg)

@@ -12,7 +12,7 @@ from cloud.portfolio import fitness
 from cloud.portfolio.models import Partner, Site
 from cloud.portfolio.organisation import Technician
 from cloud.portfolio.process import technicians_of
-from cloud.service import customer_letters, letters, pausing
+from cloud.service import booking, customer_letters, letters, pausing
 from cloud.service.models import (
     AWAITING_OWNER,
     Cause,
@@ -73,7 +73,7 @@ def schedule_visit(
     """Note a visit that was agreed with the homeowner, and confirm it to the customer (S-21, Q-78).
 
     Who agreed on a visit has reached the homeowner, so that a booking is an attempt as well. One
-    that nobody made yet is moved. After a visit that did not finish the work the clocks stand until
+    that nobody made yet is moved, five times at most (S-21a to S-21c). After a visit that did not finish the work the clocks stand until
     the one that is booked now.
     """
     stored = load_own(records, work_order_id=work_order_id, partner_id=partner_id)
@@ -87,19 +87,22 @@ def schedule_visit(
     ahead = _ahead(order)
     if ahead and (ahead.since, ahead.until, ahead.technician) == (since, until, technician):
         return order
-    if not at <= since < until:
-        return Refused("S-21", "a visit lies ahead and ends after it begins", "invalid_window")
+    moves = booking.moves_after(order, ahead, since=since, until=until)
+    refused = booking.refuse_window(order, since, until, at) or booking.refuse_move(order, moves)
+    if refused is not None:
+        return refused
     sent = _sent(records, order, Visit(since, until, technician, partner_id), moment=since)
     if isinstance(sent, Refused):
         return sent
     visit, relied = sent
-    booked = ContactAttempt(at, "booking", "agreed on a visit")
+    agreed = ContactAttempt(at, "booking", "agreed on a visit")
     after = pausing.between_visits(order, next_at=since, now=at, by=by)
     after = replace(
         after,
         visits=(*_made(order), visit),
-        contact_attempts=order.contact_attempts or (booked,),
+        contact_attempts=order.contact_attempts or (agreed,),
         state=WorkOrderState.SCHEDULED,
+        visit_moves=moves,
         task=order.task or waits_for(after),
     )
     site = require(records.load(Site, order.site_id), "site", order.site_id).record

@@ -14,6 +14,8 @@ from cloud.portfolio.models import Milestone, Partner, PlanShare, Project, Site
 CUTOFF = datetime(2026, 12, 2, 7, 31, tzinfo=UTC)
 """Wednesday 02:31 Eastern: the window that is paid on Thursday, 3 December 2026."""
 AT = datetime(2026, 12, 2, 14, 0, tzinfo=UTC)
+PAID_AT = datetime(2026, 12, 3, 14, 0, tzinfo=UTC)
+"""The funding date of the run: nobody settles it before (D44)."""
 REACHED = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
 RUN_ID = "comfort-2026-12-03"
 BANK = Originator(

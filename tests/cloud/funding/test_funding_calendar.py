@@ -383,3 +383,21 @@ def test_the_time_that_is_shown(first, last, shown):
     since, until = shown_time(*asked, today=date(2026, 11, 22))
     assert (since.isoformat(), until.isoformat()) == shown
     assert funding_calendar(since, until)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        pytest.param("", "0001-01-01", id="until the first day that there is"),
+        pytest.param("0001-01-01", "", id="from the first day that there is"),
+        pytest.param("9999-12-31", "", id="from the last day that there is"),
+        pytest.param("9999-12-01", "9999-12-31", id="the last month that there is"),
+        pytest.param("", "9999-12-31", id="until the last day that there is"),
+        pytest.param("0001-01-01", "0001-01-02", id="long before the rules"),
+    ],
+)
+def test_a_time_at_the_ends_of_the_calendar_is_told_to_be_none(first, last):
+    asked = [date.fromisoformat(one) if one else None for one in (first, last)]
+    since, until = shown_time(*asked, today=date(2026, 11, 22))
+    with pytest.raises(BadInput, match="ask for up to 800 days"):
+        funding_calendar(since, until)

@@ -9,7 +9,7 @@ a run that was never interrupted, and the bank must have the file once.
 from datetime import timedelta
 
 import pytest
-from funding_world import AT, RUN_ID, FragileDocuments, FragileRecords, World, partner
+from funding_world import AT, PAID_AT, RUN_ID, FragileDocuments, FragileRecords, World, partner
 
 from cloud.adapters.memory import MemoryBank
 from cloud.funding import books, process
@@ -120,7 +120,7 @@ def whole(world, bank, *, at):
         words = {} if bank.delivered else {"because": "they have nothing of today"}
         answer(world.records, run_id=RUN_ID, by="tess", at=at, **words)
         send()
-    process.settle(world.records, run_id=RUN_ID, by="tess", at=at)
+    process.settle(world.records, run_id=RUN_ID, by="tess", at=max(at, PAID_AT))
 
 
 def seen(world, bank):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from funding_world import AT, BANK, RUN_ID, World
+from funding_world import AT, BANK, PAID_AT, RUN_ID, World
 
 from cloud.adapters.memory import MemoryBank
 from cloud.funding import ach, process
@@ -102,7 +102,7 @@ def test_two_people_call_a_payment_back_and_it_is_owed_again():
 @pytest.mark.rule("D41")
 def test_what_the_bank_paid_twice_is_nobodys_here():
     world, trace = sent()
-    process.settle(world.records, run_id=RUN_ID, at=AT)
+    process.settle(world.records, run_id=RUN_ID, at=PAID_AT)
     process.return_payment(world.records, trace_number=trace, code="R24", at=AT)
     assigned(world, trace, "bank")
     assert balances(world) == {"service_cost": 480_00, "bank_cash": -480_00}

@@ -9,6 +9,7 @@ from funding_world import (
     AT,
     BANK,
     CUTOFF,
+    PAID_AT,
     REACHED,
     RUN_ID,
     Killed,
@@ -343,7 +344,7 @@ def test_steps_cannot_be_left_out():
     with pytest.raises(BadInput, match="there is no file"):
         process.mark_sent(world.records, run_id=run.id, by="ana", at=AT)
     with pytest.raises(BadInput, match="its file was not sent"):
-        process.settle(world.records, run_id=run.id, at=AT)
+        process.settle(world.records, run_id=run.id, at=PAID_AT)
     with pytest.raises(NotFound, match="funding run comfort-2026-12-08"):
         process.commit(world.records, run_id="comfort-2026-12-08", at=AT)
 
@@ -634,12 +635,26 @@ def settled_world() -> World:
 def test_settling_once_and_again():
     world = settled_world()
     for _ in range(2):
-        run = process.settle(world.records, run_id=RUN_ID, at=AT)
+        run = process.settle(world.records, run_id=RUN_ID, at=PAID_AT)
         assert run.state is RunState.SETTLED
         assert process.mark_sent(world.records, run_id=RUN_ID, by="bank", at=AT) == run
     assert books(world)["bank_cash"] == -22_955_50
     assert "ach_in_transit" not in books(world)
     assert len(world.records.find(Payable, by="state", value="paid")) == 4
+
+
+@pytest.mark.rule("D44")
+@pytest.mark.parametrize(
+    ("at", "settles"),
+    [
+        pytest.param(AT, False, id="the day before"),
+        pytest.param(datetime(2026, 12, 3, 4, 59, tzinfo=UTC), False, id="a minute too early"),
+        pytest.param(datetime(2026, 12, 3, 5, 0, tzinfo=UTC), True, id="the bank's midnight"),
+    ],
+)
+def test_a_run_is_settled_on_its_funding_date_or_later(at, settles):
+    answer = process.settle(settled_world().records, run_id=RUN_ID, at=at)
+    assert (answer.state is RunState.SETTLED) if settles else (answer.code == "too_early")
 
 
 @pytest.mark.parametrize("writes", range(1, 6))
@@ -648,7 +663,7 @@ def test_killed_while_settling(writes):
     world.fuse(writes)
     for _ in range(2):
         try:
-            process.settle(world.records, run_id=RUN_ID, at=AT)
+            process.settle(world.records, run_id=RUN_ID, at=PAID_AT)
             break
         except Killed:
             continue
@@ -686,7 +701,7 @@ def test_a_payment_that_came_back_is_payable_again_and_held():
             world.records, trace_number=TRACE_1, code="r03", at=AT + timedelta(days=1)
         )
         assert str(verdict.action) == expected
-    process.settle(world.records, run_id=RUN_ID, at=AT + timedelta(days=2))
+    process.settle(world.records, run_id=RUN_ID, at=PAID_AT + timedelta(days=2))
     balance = books(world)
     assert (balance["partner_payable"], balance["bank_cash"]) == (-22_880_00, -75_50)
     (again,) = world.records.find(Payable, by="state", value="open")
@@ -719,10 +734,10 @@ def test_a_return_between_two_settlements_of_one_run_is_booked_where_the_money_i
     world = settled_world()
     world.fuse(1)
     with pytest.raises(Killed):
-        process.settle(world.records, run_id=RUN_ID, at=AT)
+        process.settle(world.records, run_id=RUN_ID, at=PAID_AT)
     world.fuse(-1)
     process.return_payment(world.records, trace_number=TRACE_1, code="R03", at=AT)
-    process.settle(world.records, run_id=RUN_ID, at=AT)
+    process.settle(world.records, run_id=RUN_ID, at=PAID_AT)
     balance = books(world)
     assert "ach_in_transit" not in balance
     assert (balance["partner_payable"], balance["bank_cash"]) == (-22_880_00, -75_50)
@@ -731,7 +746,7 @@ def test_a_return_between_two_settlements_of_one_run_is_booked_where_the_money_i
 @pytest.mark.rule("D04")
 def test_a_duplicate_entry_goes_to_suspense_after_settling():
     world = settled_world()
-    process.settle(world.records, run_id=RUN_ID, at=AT)
+    process.settle(world.records, run_id=RUN_ID, at=PAID_AT)
     process.return_payment(world.records, trace_number=TRACE_1, code="R24", at=AT)
     balance = books(world)
     assert (balance["suspense_returns"], balance["bank_cash"]) == (-22_880_00, -75_50)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from funding_world import AT, RUN_ID, Killed, World, partner
+from funding_world import AT, PAID_AT, RUN_ID, Killed, World, partner
 
 from cloud.adapters.memory import MemoryBank
 from cloud.funding import process
@@ -125,7 +125,7 @@ def test_what_the_bank_never_got_is_sent_again_once_somebody_else_says_so():
     better = MemoryBank()
     assert send(world, better).state is RunState.SENT
     assert better.delivered == [f"{RUN_ID}.ach"]
-    process.settle(world.records, run_id=RUN_ID, at=AT, by="tess")
+    process.settle(world.records, run_id=RUN_ID, at=PAID_AT, by="tess")
     assert isinstance(say("tess", "again"), Refused)
 
 
@@ -163,7 +163,10 @@ def test_who_approved_does_not_say_what_the_bank_did():
         said = process.mark_sent(world.records, run_id=RUN_ID, by=by, at=AT)
         assert said.code == "maker_is_checker"
     send(world, MemoryBank())
-    assert process.settle(world.records, run_id=RUN_ID, at=AT, by="bob").code == "maker_is_checker"
+    assert (
+        process.settle(world.records, run_id=RUN_ID, at=PAID_AT, by="bob").code
+        == "maker_is_checker"
+    )
 
 
 @pytest.mark.rule("D37")
@@ -188,7 +191,9 @@ def test_a_run_is_settled_with_what_it_paid_without_those_that_were_left_out():
     world.records.commit(Change(saves=(stored.replaced_by(blocked),)))
     world.finish()
     send(world, MemoryBank())
-    run = process.settle(world.records, run_id=RUN_ID, at=AT, by="tess", statement=Money(480_00))
+    run = process.settle(
+        world.records, run_id=RUN_ID, at=PAID_AT, by="tess", statement=Money(480_00)
+    )
     assert (run.net, run.left_out) == (Money(480_00), ("P-B",))
 
 
@@ -235,6 +240,8 @@ def test_a_statement_of_another_amount_settles_nothing():
     world = filed()
     send(world, MemoryBank())
     with pytest.raises(BadInput, match=r"shows \$1\.00, its file \$555\.50"):
-        process.settle(world.records, run_id=RUN_ID, at=AT, by="tess", statement=Money(1_00))
-    run = process.settle(world.records, run_id=RUN_ID, at=AT, by="tess", statement=Money(555_50))
-    assert (run.state, run.settled_at) == (RunState.SETTLED, AT)
+        process.settle(world.records, run_id=RUN_ID, at=PAID_AT, by="tess", statement=Money(1_00))
+    run = process.settle(
+        world.records, run_id=RUN_ID, at=PAID_AT, by="tess", statement=Money(555_50)
+    )
+    assert (run.state, run.settled_at) == (RunState.SETTLED, PAID_AT)

@@ -747,6 +747,59 @@ def test_a_visit_that_nobody_made_is_moved_and_the_customer_told(records):
     assert len(subjects(records, "was moved")) == 1
 
 
+def window(records, since, until, when=MONDAY):
+    return command(
+        records, "schedule_visit", when, **own(since=since, until=until, technician="Jo")
+    )
+
+
+@pytest.mark.rule("S-21a")
+@pytest.mark.rule("S-21b")
+@pytest.mark.parametrize(
+    ("since", "until", "rule"),
+    [
+        pytest.param("2026-06-10T08:00", "2026-06-10T20:00", None, id="twelve hours"),
+        pytest.param("2026-06-10T08:00", "2026-06-10T20:01", "S-21a", id="a minute more"),
+        pytest.param("2026-06-10T08:00", "2026-06-20T08:00", "S-21a", id="ten days"),
+        pytest.param("2026-06-10T08:00", "2026-06-10T08:00", "S-21", id="no time at all"),
+        pytest.param("2026-05-10T08:00", "2026-05-10T10:00", "S-21", id="the past"),
+        pytest.param("2026-08-06T08:00", "2026-08-06T10:00", None, id="within sixty days"),
+        pytest.param("2026-08-08T08:00", "2026-08-08T10:00", "S-21b", id="beyond sixty days"),
+        pytest.param("2027-06-10T08:00", "2027-06-10T10:00", "S-21b", id="next year"),
+    ],
+)
+def test_a_visit_is_part_of_a_day_that_is_not_far(records, since, until, rule):
+    offered(records)
+    accept(records)
+    answer = window(records, at(since), at(until))
+    assert (answer.rule if rule else len(answer.visits)) == (rule or 1)
+
+
+@pytest.mark.rule("S-21b")
+def test_a_visit_may_lie_as_late_as_the_work_is_due(records):
+    """A pause that is allowed moves the deadline, and the last day of a visit with it."""
+    offered(records)
+    accept(records)
+    order = the_order(records)
+    long = Pause("equipment_shipping_delay", MONDAY, at("2026-10-01T08:00"), "order 7", "jo")
+    stored = records.load(WorkOrder, order.id)
+    records.commit(Change(saves=(stored.replaced_by(replace(order, pauses=(long,))),)))
+    assert window(records, at("2026-10-05T08:00"), at("2026-10-05T10:00")).visits
+    assert window(records, at("2026-12-05T08:00"), at("2026-12-05T10:00")).rule == "S-21b"
+
+
+@pytest.mark.rule("S-21c")
+def test_a_visit_is_moved_five_times_and_no_more(records):
+    offered(records)
+    accept(records)
+    for day in range(10, 16):
+        assert schedule(records, "Jo", day=f"2026-06-{day}").visit_moves == day - 10
+    assert schedule(records, "Ann", day="2026-06-15").visit_moves == 5
+    refused = schedule(records, "Jo", day="2026-06-17")
+    assert (refused.rule, refused.code) == ("S-21c", "too_many_moves")
+    assert the_order(records).visits[0].since == at("2026-06-15T09:00")
+
+
 @pytest.mark.rule("S-22")
 def test_a_visit_from_arrival_to_departure(records):
     offered(records)
