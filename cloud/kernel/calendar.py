@@ -11,6 +11,9 @@ from cloud.kernel.errors import BadInput
 EASTERN = ZoneInfo("America/New_York")
 SATURDAY, SUNDAY = 5, 6
 DAY = timedelta(days=1)
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+"""Years of instants that are taken from outside: what lies beyond is a slip of the keyboard, and
+sums of days would run out of what a date can hold."""
 
 US_BANK = "us_bank"
 """Federal Reserve: a Saturday holiday is not moved, a Sunday one is kept on Monday."""

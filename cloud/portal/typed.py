@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
-from cloud.kernel.calendar import wall_time
+from cloud.kernel.calendar import FIRST_YEAR, LAST_YEAR, wall_time
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import Money
 from cloud.portal.asking import Form
@@ -78,7 +78,7 @@ class Typed:
             found = date.fromisoformat(said)
         except ValueError:
             found = date.min
-        if not date(2000, 1, 1) <= found <= date(2199, 12, 31):
+        if not FIRST_YEAR <= found.year <= LAST_YEAR:
             self._wrong[name] = "This is no day: choose it in the calendar, or write 2026-06-08."
             return None
         return found
@@ -94,7 +94,7 @@ class Typed:
             found = datetime.fromisoformat(said)
         except ValueError:
             found = datetime.min  # noqa: DTZ901 - stands for none
-        if found.tzinfo is not None or not 2000 <= found.year <= 2199:
+        if found.tzinfo is not None or not FIRST_YEAR <= found.year <= LAST_YEAR:
             self._wrong[name] = "This is no day and time: choose it, or write 2026-06-08 14:30."
             return None
         at = time(found.hour, found.minute)
@@ -129,7 +129,7 @@ def instant(text: str) -> datetime:
         found = datetime.fromisoformat(text)
     except ValueError:
         found = None
-    if found is None or found.tzinfo is None or not 1970 <= found.year <= 2199:
+    if found is None or found.tzinfo is None or not FIRST_YEAR <= found.year <= LAST_YEAR:
         msg = f"reading the moment {text[:40]!r}: it is none; use the links of the page"
         raise BadInput(msg)
     return found
