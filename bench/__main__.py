@@ -11,6 +11,7 @@ NAMES = (
     "imports",
     "boot",
     "handlers",
+    "pages",
     "dynamodb",
     "gateway",
     "jump",
