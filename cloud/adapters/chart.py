@@ -66,7 +66,7 @@ CHART: Chart = {
     "funding.PaymentTrace": (MoneyRow, ("run_id", "partner_id")),
     "funding.ExportOrder": (MoneyRow, ("partner_id",)),
     "funding.PrenoteTrace": (MoneyRow, ("run_id",)),
-    "funding.BankFileTaken": (MoneyRow, ()),
+    "funding.BankFileTaken": (MoneyRow, ("state",)),
     "funding.BooksCheck": (MoneyRow, ("by",)),
     "funding.DirectPay": (MoneyRow, ("partner_id", "vendor_id")),
     "funding.Vendor": (MoneyRow, ("is_active",)),
@@ -77,8 +77,19 @@ CHART: Chart = {
     "funding.ExtensionExposure": (MoneyRow, ()),
     "funding.PublishedDay": (MoneyRow, ("programme",)),
     "funding.Ticket": (OperationsRow, ("state", "partner_id")),
+    "reporting.ReportSchedule": (OperationsRow, ("made_by", "state")),
+    "reporting.ToldEvent": (OperationsRow, ()),
+    "reporting.FeedHead": (OperationsRow, ()),
+    "reporting.Telling": (OperationsRow, ()),
+    "reporting.WebhookBook": (OperationsRow, ()),
+    "reporting.WebhookEndpoint": (OperationsRow, ()),
+    "reporting.EndpointHealth": (OperationsRow, ()),
+    "reporting.Delivery": (OperationsRow, ("failed_of",)),
 }
 """Everything that is kept. Findings by an index may lag; by id they never do."""
+
+EXPIRING = frozenset({"reporting.ToldEvent", "reporting.Telling", "reporting.Delivery"})
+"""Kinds that DynamoDB deletes some time after their `expires_at`; all others stay for good."""
 
 
 def charted(kind: type[Any]) -> str:

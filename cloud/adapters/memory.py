@@ -1,7 +1,7 @@
 """The ports in memory: for tests of stages, and for rehearsing what a change would do."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar, cast
 
 from cloud.adapters.chart import CHART, charted
@@ -10,6 +10,7 @@ from cloud.adapters.tables import Chart
 from cloud.kernel.change import Change, Event, Letter, Message, Timer
 from cloud.kernel.errors import BrokenInvariant, Conflict, NotFound
 from cloud.kernel.ports import Stored
+from cloud.service.programs import Allowance, Pace, allowance, instant_ms
 from cloud.telemetry.ports import StoredChunk
 
 R = TypeVar("R")
@@ -95,6 +96,12 @@ class MemoryRecords:
         of_month = (one for one in found if f"{one.at.astimezone(UTC):%Y-%m}" == month)
         return sorted((one for one in of_month if one.what == what), key=lambda one: one.at)
 
+    def events_of(self, day: date) -> Sequence[Event]:
+        """See `cloud.reporting.audit.DailyRecords.events_of`."""
+        found = (event for log in self._history.values() for event in log)
+        of_day = (one for one in found if one.at.astimezone(UTC).date() == day)
+        return sorted(of_day, key=lambda one: one.at)
+
 
 def _lookup(record: Any, by: str) -> str | None:
     """Give what a record is found by; an attribute that is empty leads to nothing."""
@@ -167,3 +174,18 @@ class MemoryBank:
     def holds(self, name: str, content: bytes) -> bool:
         """See `Bank.holds`."""
         return self.files.get(name) == content
+
+
+class MemoryBuckets:
+    """How much each program has called; see `cloud.adapters.buckets`."""
+
+    def __init__(self) -> None:
+        self._ahead_until_ms: dict[str, int] = {}
+
+    def draw(self, program_id: str, pace: Pace, at: datetime) -> Allowance:
+        """Take one request of a program's (API-02)."""
+        now_ms, before_ms = instant_ms(at), self._ahead_until_ms.get(program_id, 0)
+        met = allowance(pace, before_ms=before_ms, now_ms=now_ms)
+        if met.is_within:
+            self._ahead_until_ms[program_id] = max(before_ms, now_ms) + pace.step_ms
+        return met

@@ -384,6 +384,13 @@ class BankFileTaken:
     done: tuple[BankEntry, ...] = ()
     needs_person: bool = False
 
+    @property
+    def state(self) -> str:
+        """How far it has come: waiting for a second person, agreed to, or done."""
+        if self.done or not self.count:
+            return "done"
+        return "agreed" if self.agreed_by else "waiting"
+
 
 @dataclass(frozen=True, slots=True)
 class BooksCheck:

@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from cloud.adapters import codec, wiring
 from cloud.adapters.api import Forbidden, allowed
 from cloud.functions.operations_api.shapes import Listed, One
+from cloud.reporting import roles
 from cloud.service.cases import Desks
 
 CLOCK = wiring.clock()
@@ -23,9 +24,9 @@ DESKS = Desks(
     aftermarket=os.environ["OPERATIONS_MAIL"],
 )
 
-SPC, RM, AMS = "spc", "relationship_manager", "ams"
-ACCOUNTING, PROJECTS, AUDITOR, ADMIN = "accounting_admin", "projects", "auditor", "admin"
-ACCOUNTANT, TREASURY = "accounting", "treasury"
+SPC, RM, AMS = roles.SPC, roles.RM, roles.AMS
+ACCOUNTING, PROJECTS, AUDITOR, ADMIN = roles.ACCOUNTING, roles.PROJECTS, roles.AUDITOR, roles.ADMIN
+ACCOUNTANT, TREASURY = roles.ACCOUNTANT, roles.TREASURY
 """Who prepares, proposes and imports; who deals with the bank. `ACCOUNTING` approves."""
 
 
@@ -55,15 +56,15 @@ def ask_as(found: Person) -> None:
     _PERSON.set(found)
 
 
-def may(*roles: str) -> Callable[[APIGatewayHttpResolver, Next], Response[str]]:
+def may(*wanted: str) -> Callable[[APIGatewayHttpResolver, Next], Response[str]]:
     """Give what stands before a route and lets only people with one of these roles pass.
 
     It is asked before the body is looked at.
     """
 
     def let_pass(app: APIGatewayHttpResolver, next_middleware: Next) -> Response[str]:
-        if not person().name or not person().roles & set(roles):
-            msg = f"this is for {' or '.join(roles)}; ask an administrator for the role"
+        if not person().name or not person().roles & set(wanted):
+            msg = f"this is for {' or '.join(wanted)}; ask an administrator for the role"
             raise Forbidden(msg)
         return next_middleware(app)
 

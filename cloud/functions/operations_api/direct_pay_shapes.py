@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from cloud.adapters.instants import Instant
 from cloud.functions.operations_api.shapes import In, Reason
 
 Id = Annotated[str, Field(min_length=1, max_length=200)]
@@ -32,14 +33,14 @@ class OrderIn(In):
 
     vendor_id: Id
     order_number: Number
-    ordered_at: AwareDatetime
+    ordered_at: Instant
 
 
 class ShipmentIn(In):
     """A shipment, by the vendor's date."""
 
     vendor_id: Id
-    shipped_at: AwareDatetime
+    shipped_at: Instant
 
 
 class VendorInvoiceIn(In):

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from pydantic import AwareDatetime
 
 from cloud.adapters import codec
 from cloud.adapters.api import answers
+from cloud.adapters.instants import Instant
 from cloud.functions.operations_api.desk import (
     ACCOUNTANT,
     ACCOUNTING,
@@ -352,7 +352,7 @@ def ledger_of(partner_id: str) -> Listed:
 
 @router.get("/ops/trial_balance", responses=answers(), tags=TAGS, middlewares=[may(*READERS)])
 def trial_balance(
-    as_of: Annotated[AwareDatetime | None, Query()] = None, seen: Seen = Seen.RECORDED
+    as_of: Annotated[Instant | None, Query()] = None, seen: Seen = Seen.RECORDED
 ) -> One:
     """Give the balance of each account as of an instant: as it was known, or as it had become."""
     at = as_of or CLOCK.now()
@@ -362,7 +362,7 @@ def trial_balance(
 
 
 @router.get("/ops/replay", responses=answers(), tags=TAGS, middlewares=[may(*READERS)])
-def replay(programme: str, as_of: Annotated[AwareDatetime | None, Query()] = None) -> Listed:
+def replay(programme: str, as_of: Annotated[Instant | None, Query()] = None) -> Listed:
     """List what the rules of another programme would have changed; nothing is written."""
     found = funding.replay(
         RECORDS,

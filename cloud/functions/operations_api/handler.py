@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from cloud.adapters.api import claims_of, groups_of, resolved, resolver
+from cloud.adapters.api import claims_of, groups_of, reported, resolved, resolver
 from cloud.functions.operations_api import (
     cases,
     detection,
@@ -53,6 +53,10 @@ for part in (
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request of the owner's people."""
+    return reported(_answered, event, context, log=logger)
+
+
+def _answered(event: dict[str, Any], context: Any) -> dict[str, Any]:
     claims = claims_of(event)
     ask_as(Person(claims.get("username", ""), groups_of(claims)))
     return resolved(app, event, context)

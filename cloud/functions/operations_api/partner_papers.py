@@ -215,6 +215,28 @@ def list_programs(partner_id: str) -> Listed:
 
 
 @router.post(
+    "/ops/programs/<program_id>/stop",
+    responses=answers(),
+    tags=PEOPLE,
+    middlewares=[may(RM, ADMIN)],
+)
+def stop_program(program_id: str) -> One:
+    """Stop a program of a partner or a vendor: its next call is a 403 (API-04)."""
+    return shown(portfolio.stop_program(RECORDS, program_id=program_id, **acting()))
+
+
+@router.post(
+    "/ops/programs/<program_id>/resume",
+    responses=answers(),
+    tags=PEOPLE,
+    middlewares=[may(RM, ADMIN)],
+)
+def let_program_call(program_id: str) -> One:
+    """Let a stopped program call again (API-04)."""
+    return shown(portfolio.let_program_call(RECORDS, program_id=program_id, **acting()))
+
+
+@router.post(
     "/ops/partners/<partner_id>/people",
     responses=answers(),
     tags=PEOPLE,

@@ -8,7 +8,6 @@ from cloud.functions.operations_api.desk import (
     ACCOUNTING,
     ADMIN,
     AUDITOR,
-    CLOCK,
     DOCUMENTS,
     PROJECTS,
     RECORDS,
@@ -29,14 +28,13 @@ from cloud.functions.operations_api.project_shapes import (
     plan_of,
 )
 from cloud.functions.operations_api.shapes import Listed, MilestoneIn, One, ReasonIn
-from cloud.funding.clocks import ntp_to_m1
-from cloud.kernel.calendar import eastern_day
+from cloud.funding import process as funding
 from cloud.kernel.decision import Refused
 from cloud.kernel.money import Money
 from cloud.kernel.ports import require
 from cloud.portfolio import process as portfolio
-from cloud.portfolio.models import Milestone, PaymentPlan, Project
-from cloud.portfolio.process import CANCEL_PROJECT, PREPAID_COMMISSION, CancellationReason
+from cloud.portfolio.models import PaymentPlan, Project
+from cloud.portfolio.process import CANCEL_PROJECT, PREPAID_COMMISSION
 from cloud.portfolio.proposals import Proposal
 
 router = Router()
@@ -293,15 +291,9 @@ def list_cancellations(state: str) -> Listed:
 )
 def propose_cancellation(project_id: str, body: CancellationIn) -> One:
     """Propose to end a project; for its lateness only once its 160 days are over (F06)."""
-    if body.reason is CancellationReason.NO_INSTALLATION_160:
-        allowed(_in_time(project_id))
     return shown(
-        portfolio.propose_cancellation(
-            RECORDS,
-            project_id=project_id,
-            reason=body.reason,
-            because=body.because,
-            **acting(),
+        funding.propose_cancellation(
+            RECORDS, project_id=project_id, reason=body.reason, because=body.because, **acting()
         )
     )
 
@@ -314,12 +306,7 @@ def propose_cancellation(project_id: str, body: CancellationIn) -> One:
 )
 def agree_cancellation(proposal_id: str) -> One:
     """End the project, as another person than who proposed it (D09)."""
-    wanted = portfolio.proposal(RECORDS, proposal_id).record
-    is_late = wanted.fact("reason") == CancellationReason.NO_INSTALLATION_160
-    project = RECORDS.load(Project, wanted.subject)
-    if is_late and project is not None and not project.record.cancelled:
-        allowed(_in_time(wanted.subject))
-    return shown(portfolio.agree_cancellation(RECORDS, proposal_id=proposal_id, **acting()))
+    return shown(funding.agree_cancellation(RECORDS, proposal_id=proposal_id, **acting()))
 
 
 @router.post(
@@ -330,24 +317,4 @@ def agree_cancellation(proposal_id: str) -> One:
 )
 def reject_cancellation(proposal_id: str) -> One:
     """Let the project go on (D09)."""
-    wanted = portfolio.proposal(RECORDS, proposal_id).record
-    if wanted.kind != CANCEL_PROJECT:
-        because = f"proposal {proposal_id} does not end a project"
-        allowed(Refused("D09", because, "other_proposal"))
-    return shown(portfolio.reject(RECORDS, proposal_id=proposal_id, **acting()))
-
-
-def _in_time(project_id: str) -> Refused | None:
-    """Refuse to end a project for its lateness while its days are not over (F06)."""
-    project = require(RECORDS.load(Project, project_id), "project", project_id).record
-    ntp_at = project.reached_at(Milestone.NTP)
-    if ntp_at is None:
-        because = f"project {project_id} has not reached NTP: its days have not begun"
-        return Refused("F06", because, "ntp_missing")
-    clock = ntp_to_m1(
-        eastern_day(ntp_at), project.reached_at(Milestone.M1), CLOCK.now(), project.programme
-    )
-    if clock.may_cancel:
-        return None
-    because = f"project {project_id} has until {clock.due_date} to be installed, or is"
-    return Refused("F06", because, "not_overdue")
+    return shown(funding.reject_cancellation(RECORDS, proposal_id=proposal_id, **acting()))

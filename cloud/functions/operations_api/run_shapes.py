@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from cloud.adapters.instants import Instant
 from cloud.functions.operations_api.shapes import In, Reason
 from cloud.funding.ach import ReversalReason
 from cloud.kernel.policy import COMFORT
@@ -12,7 +13,7 @@ from cloud.kernel.policy import COMFORT
 class OpeningIn(In):
     """A cut-off whose run the schedule missed."""
 
-    cut_off_at: AwareDatetime
+    cut_off_at: Instant
     programme: Annotated[str, Field(min_length=1, max_length=40)] = COMFORT
 
 

@@ -3,8 +3,9 @@
 from datetime import date
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from cloud.adapters.instants import Instant
 from cloud.functions.operations_api.shapes import In, Reason
 from cloud.portfolio.organisation import OptInState, WarrantyKind
 from cloud.service.models import CaseSource, EmergencyCategory, ReportedFamily
@@ -101,8 +102,8 @@ class PauseIn(In):
 
     reason: Id
     evidence: Reason
-    since: AwareDatetime
-    until: AwareDatetime | None = None
+    since: Instant
+    until: Instant | None = None
 
 
 class AnswerIn(In):

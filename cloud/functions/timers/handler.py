@@ -16,6 +16,7 @@ from cloud.invoicing import process as invoicing
 from cloud.kernel.change import Timer
 from cloud.kernel.errors import BrokenInvariant, SunreeveError
 from cloud.portfolio import process as portfolio
+from cloud.reporting import scheduling
 from cloud.service import process as service
 
 logger = Logger()
@@ -38,6 +39,7 @@ WAKES: Mapping[str, Wake] = {
     **dict.fromkeys(equipment.WAKES, equipment.wake),
     **dict.fromkeys(service.WAKES, service.wake),
     **dict.fromkeys(service.CASE_WAKES, service.wake_case),
+    scheduling.REPORT_DUE: scheduling.wake_schedule,
     service.SERIALS_DUE: partial(service.look_for_serials, chunks=CHUNKS),
 }
 

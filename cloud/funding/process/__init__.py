@@ -7,6 +7,11 @@ from cloud.funding.process.bank_files import (
     keep_bank_file,
     take_bank_file,
 )
+from cloud.funding.process.cancelling import (
+    agree_cancellation,
+    propose_cancellation,
+    reject_cancellation,
+)
 from cloud.funding.process.carrying_out import run_all_after_approval
 from cloud.funding.process.checking import books_check, check_books, order_check
 from cloud.funding.process.clawing import assess_clawback, clock_of, reinstate
@@ -21,12 +26,14 @@ from cloud.funding.process.ending import take_back_cancelled, take_back_revoked
 from cloud.funding.process.extensions import (
     EXTENSION_WAKES,
     ExposureStanding,
+    Outlook,
     Unfit,
     deny_extension,
     exposure_of,
     extensions_of,
     grant_extension,
     load_request,
+    outlook,
     own_request,
     proof_of,
     release_ended,
@@ -50,7 +57,7 @@ from cloud.funding.process.papers import (
     own_document,
     request_document,
 )
-from cloud.funding.process.proofs import complete_proof, request_proof
+from cloud.funding.process.proofs import complete_proof, request_proof, take_proof
 from cloud.funding.process.publishing import (
     PUBLISHING_WAKES,
     publish_funding_day,
@@ -81,6 +88,7 @@ from cloud.funding.process.run import (
     order_opening,
     order_preparing,
     prepare,
+    rehearse,
     release,
 )
 from cloud.funding.process.sending import mark_not_sent, mark_sent, order_sending, send
@@ -105,6 +113,7 @@ __all__ = [
     "WAKES",
     "AnnouncedDocument",
     "ExposureStanding",
+    "Outlook",
     "SentDocument",
     "TraceStep",
     "Unfit",
@@ -114,6 +123,7 @@ __all__ = [
     "accrue_service",
     "agree_assignment",
     "agree_bank_file",
+    "agree_cancellation",
     "agree_compliance_offset",
     "agree_reversal",
     "agree_settlement",
@@ -155,6 +165,7 @@ __all__ = [
     "order_opening",
     "order_preparing",
     "order_sending",
+    "outlook",
     "own_document",
     "own_request",
     "own_ticket",
@@ -163,13 +174,16 @@ __all__ = [
     "project_cancelled",
     "proof_of",
     "propose_assignment",
+    "propose_cancellation",
     "propose_compliance_offset",
     "propose_reversal",
     "propose_settlement",
     "publish_funding_day",
     "published",
     "record_reversed",
+    "rehearse",
     "reinstate",
+    "reject_cancellation",
     "release",
     "release_ended",
     "release_exposure",
@@ -186,6 +200,7 @@ __all__ = [
     "take_back_cancelled",
     "take_back_revoked",
     "take_bank_file",
+    "take_proof",
     "tickets_of",
     "trace",
     "trial_balance_at",

@@ -297,6 +297,14 @@ ELSEWHERE = {
     "funding.ExtensionExposure": "extension",
     "funding.PublishedDay": "published",
     "funding.Ticket": "tickets",
+    "reporting.ReportSchedule": "schedules",
+    "reporting.ToldEvent": "feed",
+    "reporting.FeedHead": "feed",
+    "reporting.Telling": "feed",
+    "reporting.WebhookBook": "webhooks",
+    "reporting.WebhookEndpoint": "webhooks",
+    "reporting.EndpointHealth": "webhooks",
+    "reporting.Delivery": "webhooks",
 }
 """Kinds that stand beside their own rules and not among the models of their stage."""
 

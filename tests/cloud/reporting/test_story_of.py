@@ -1,0 +1,315 @@
+"""The tree of causes: from a bank line to the readings, bounded, and nothing of it shown twice."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reporting_world import House, at, empty_house, story
+
+from cloud.adapters.memory import MemoryRecords
+from cloud.funding.models import (
+    BankFileTaken,
+    Deduction,
+    FundingRun,
+    LedgerEntry,
+    Payable,
+    PaymentTrace,
+    PlannedDeduction,
+    PlannedPayable,
+    Posting,
+    RunPlan,
+)
+from cloud.funding.netting import DeductionKind
+from cloud.funding.process.committing import payment_entry_id
+from cloud.invoicing.models import BackBill, CustomerCharge, Dispute
+from cloud.kernel.change import Change, Event, Save
+from cloud.kernel.errors import BadInput, NotFound
+from cloud.kernel.money import Money
+from cloud.portfolio.models import Project
+from cloud.portfolio.papers import BankChange
+from cloud.portfolio.proposals import Proposal
+from cloud.reporting.story import DEEPEST, MONEY, MOST_NODES, WIDEST, story_of
+from cloud.service.models import Report
+from tests.cloud.adapters.record_examples import example
+
+NOON = datetime(2026, 6, 26, 12, 0, tzinfo=UTC)
+TRACE = "091000010000001"
+RUN, PLAN = "comfort-2026-06-30", "comfort-2026-06-30.other.0123456789ab"
+
+
+def june():
+    """Give the house at the end of its June, with the money of site-2's invoice paid out."""
+    house = House(empty_house())
+    for _ in story(house):
+        pass
+    invoice = house.invoice("site-2")
+    pay = Payable(
+        "PAY-1", "other", "", invoice.work_order_id, "service", Money(85_000), NOON,
+        says="invoice A-1", causes=(invoice.id, invoice.work_order_id),
+    )  # fmt: skip
+    taken = Deduction(
+        "DED-1", DeductionKind.CLAWBACK_M1, "other", "PRJ-1", Money(5_000), NOON.date(), NOON,
+        says="M2 was late", causes=("MS-1",),
+    )  # fmt: skip
+    entry = replace(
+        example(LedgerEntry),
+        id=payment_entry_id(RUN, "other"),
+        partner_id="other",
+        postings=(Posting("payable", Money(80_000)), Posting("ach", Money(-80_000))),
+        causes=("PAY-1", "DED-1"),
+        recorded_at=NOON,
+        says="on its way",
+    )
+    plan = replace(
+        example(RunPlan),
+        id=PLAN,
+        run_id=RUN,
+        partner_id="other",
+        partner_name="Other",
+        gross=Money(85_000),
+        net=Money(80_000),
+        payables=(PlannedPayable("PAY-1", "", "service", Money(85_000), "invoice A-1"),),
+        held=(),
+        deductions=(
+            PlannedDeduction(
+                "DED-1", DeductionKind.CLAWBACK_M1, Money(5_000), Money(0), paused=False, says=""
+            ),
+            PlannedDeduction(
+                "DED-2", DeductionKind.CLAWBACK_M1, Money(0), Money(9), paused=True, says=""
+            ),
+        ),
+    )
+    run = replace(
+        example(FundingRun), id=RUN, plan_ids=(PLAN,), preparer="alan", approver="ada",
+        net=Money(80_000), prepared_at=NOON,
+    )  # fmt: skip
+    line = PaymentTrace(TRACE, RUN, "other", PLAN, Money(80_000))
+    saves = tuple(Save(one) for one in (pay, taken, entry, plan, run, line))
+    paid = Event(TRACE, "payment_sent", NOON, "treasury", "D40", says="it left")
+    house.records.commit(Change(saves=saves, events=(paid,)))
+    return house
+
+
+@pytest.fixture(scope="module")
+def house():
+    return june()
+
+
+def shown(root):
+    return [(depth, node.kind, node.id) for depth, node in root.walk()]
+
+
+@pytest.mark.rule("D01")
+def test_a_line_of_the_bank_file_leads_to_the_readings(house):
+    root = story_of(house.records, TRACE)
+    case, order, invoice = (getattr(house, one)("site-2") for one in ("case", "order", "invoice"))
+    assert (root.kind, root.cents, root.rule, root.at) == ("bank_line", 80_000, "D40", NOON)
+    places = {
+        node.id: (depth, node.kind) for depth, node in root.walk() if not node.is_shown_before
+    }
+    assert places[PLAN] == (1, "plan")
+    assert places["PAY-1"] == (2, "payable")
+    assert places["DED-1"] == (2, "deduction")
+    assert places[RUN] == (2, "run")
+    assert places[invoice.id][1] == "invoice"
+    assert places[order.id][1] == "work_order"
+    assert places[case.id][1] == "case"
+    assert places["F-2"][1] == "finding"
+    assert "DED-2" not in places  # the run took nothing of it
+    (work,) = (one for _, one in root.walk() if one.id == order.id and not one.is_shown_before)
+    assert (work.at, work.rule) == (order.issued_at, "A-81")
+    assert work.cents is None
+
+
+def test_each_thing_stands_once_with_its_causes_where_it_is_nearest(house):
+    root = story_of(house.records, TRACE)
+    whole = [node.id for _, node in root.walk() if not node.is_shown_before]
+    assert len(whole) == len(set(whole))
+    again = [node for _, node in root.walk() if node.is_shown_before]
+    assert {node.id for node in again} <= set(whole)
+    assert all(node.children == () for node in again)
+    assert {"PAY-1", "DED-1"} <= {node.id for node in again}  # the plan and its entry name both
+
+
+def test_the_tree_does_not_hang_on_who_comes_first(house):
+    assert story_of(house.records, f"  {TRACE} ") == story_of(house.records, TRACE)
+
+
+def test_money_is_hidden_from_who_does_not_deal_with_it(house):
+    with pytest.raises(NotFound, match="PAY-1 is not known"):
+        story_of(house.records, "PAY-1", hidden=MONEY)
+    invoice = house.invoice("site-2").id
+    paid = Event(invoice, "paid", NOON, "funding", "I-68", (RUN,), "paid")
+    house.records.commit(Change(events=(paid,)))
+    with_money = story_of(house.records, invoice)
+    without = story_of(house.records, invoice, hidden=MONEY)
+    assert RUN in {node.id for _, node in with_money.walk()}
+    assert RUN not in {node.id for _, node in without.walk()}
+    assert without.more == with_money.more + 1
+
+
+STARTS = [
+    pytest.param(lambda house: house.invoice("site-2").id, "invoice", id="an invoice"),
+    pytest.param(lambda house: house.order("site-2").id, "work_order", id="a work order"),
+    pytest.param(lambda house: house.case("site-2").id, "case", id="a case"),
+    pytest.param(lambda house: house.order("site-2").report_id, "report", id="a report"),
+    pytest.param(lambda _: "DED-1", "deduction", id="a deduction"),
+    pytest.param(lambda _: payment_entry_id(RUN, "other"), "ledger_entry", id="an entry"),
+    pytest.param(lambda _: RUN, "run", id="a run"),
+    pytest.param(lambda _: PLAN, "plan", id="a plan"),
+    pytest.param(lambda _: "site-1", "site", id="a site"),
+    pytest.param(lambda _: "other", "partner", id="a partner"),
+    pytest.param(lambda _: "gw-ash/2026-06-08T14:00Z/7", "reading", id="a chunk of readings"),
+]
+
+
+@pytest.mark.parametrize(("start", "kind"), STARTS)
+def test_a_story_begins_with_any_id(house, start, kind):
+    root = story_of(house.records, start(house))
+    assert (root.kind, root.id) == (kind, start(house))
+    assert root.says
+
+
+@pytest.mark.parametrize(
+    ("about", "error"),
+    [
+        pytest.param("", BadInput, id="nothing"),
+        pytest.param("   ", BadInput, id="blanks"),
+        pytest.param("WO-\x00", BadInput, id="a control character"),
+        pytest.param("x" * 201, BadInput, id="too long"),
+        pytest.param("WO-NOTHERE", NotFound, id="no such work order"),
+        pytest.param("F-NOTHERE", NotFound, id="no such finding"),
+        pytest.param("gw/2026-06-08T14:00/1", NotFound, id="a window without a zone"),
+        pytest.param("gw/yesterday/1", NotFound, id="a window that is no instant"),
+        pytest.param("1" * 15, NotFound, id="no such line"),
+    ],
+)
+def test_what_is_not_on_record_is_told_so(house, about, error):
+    with pytest.raises(error):
+        story_of(house.records, about)
+
+
+@given(st.text(max_size=220))
+def test_any_text_is_answered_in_one_of_two_ways(about):
+    records = MemoryRecords()
+    try:
+        root = story_of(records, about)
+    except BadInput:
+        return
+    assert root.kind == "reading"
+
+
+RECORDS = [
+    pytest.param(Dispute, "DSP-1", "dispute", {"subject_id", "work_order_id"}, id="a dispute"),
+    pytest.param(BackBill, "BB-1", "back_bill", {"work_order_id"}, id="a back-bill"),
+    pytest.param(CustomerCharge, "CC-1", "customer_charge", {"invoice_id"}, id="a charge"),
+    pytest.param(Report, "RPT-1", "report", {"work_order_id"}, id="a report of a visit"),
+    pytest.param(Proposal, "PRO-1", "proposal", set(), id="a proposal"),
+    pytest.param(BankChange, "BCH-1", "bank_change", set(), id="a change of bank details"),
+    pytest.param(BankFileTaken, "BF-1", "bank_file", set(), id="a file of the bank's"),
+    pytest.param(Project, "PRJ-1", "project", set(), id="a project"),
+]
+
+
+@pytest.mark.parametrize(("of", "name", "kind", "causes"), RECORDS)
+def test_every_kind_of_record_says_what_it_is_and_what_led_to_it(of, name, kind, causes):
+    made = replace(example(of), id=name)
+    named = {one: f"X-{one}" for one in causes}
+    extra = {"standings": (), "disputes": ()} if of is BackBill else {}
+    made = replace(made, **named, **extra)
+    records = MemoryRecords()
+    records.commit(Change(saves=(Save(made),)))
+    root = story_of(records, name)
+    assert (root.kind, root.id) == (kind, name)
+    assert root.says
+    assert {one.id for one in root.children} == set(named.values())
+
+
+def test_a_proposal_that_nobody_decided_says_only_what_is_proposed():
+    made = replace(example(Proposal), id="PRO-1", by="alan", decided_by="")
+    records = MemoryRecords()
+    records.commit(Change(saves=(Save(made),)))
+    assert ";" not in story_of(records, "PRO-1").says
+
+
+# ---------------------------------------------------------------------- bounds
+def chained(edges):
+    """Give records in whose log each subject names its causes."""
+    records = MemoryRecords()
+    for subject, causes in edges.items():
+        events = (Event(subject, "made", NOON, "x", "", tuple(causes), f"{subject} was made"),)
+        records.commit(Change(events=events))
+    return records
+
+
+def test_it_goes_so_deep_and_says_that_there_is_more():
+    records = chained({f"X-{n}": [f"X-{n + 1}"] for n in range(DEEPEST + 5)})
+    nodes = list(story_of(records, "X-0").walk())
+    assert max(depth for depth, _ in nodes) == DEEPEST
+    assert [node.more for _, node in nodes] == [0] * DEEPEST + [1]
+
+
+def test_it_goes_so_wide_and_says_how_many_more():
+    records = chained({"X-0": [f"Y-{n}" for n in range(WIDEST + 7)]})
+    root = story_of(records, "X-0")
+    assert len(root.children) == WIDEST
+    assert root.more == 7
+
+
+def test_it_never_shows_more_nodes_than_it_promises():
+    edges = {"X": [f"X.{n}" for n in range(WIDEST)]}
+    edges |= {f"X.{n}": [f"X.{n}.{m}" for m in range(WIDEST)] for n in range(WIDEST)}
+    nodes = list(story_of(chained(edges), "X").walk())
+    assert len(nodes) == MOST_NODES
+    left_out = sum(node.more for _, node in nodes)
+    assert left_out == WIDEST + WIDEST * WIDEST - (MOST_NODES - 1)
+
+
+def test_what_leads_to_itself_ends():
+    root = story_of(chained({"A": ["B", "A"], "B": ["A"]}), "A")
+    assert shown(root) == [(0, "other", "A"), (1, "other", "B"), (2, "other", "A")]
+    assert root.children[0].children[0].is_shown_before
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from("ABCDEFG"), st.lists(st.sampled_from("ABCDEFGHI"), max_size=9), min_size=1
+    )
+)
+def test_every_cause_is_shown_or_counted(edges):
+    root_id = sorted(edges)[0]
+    root = story_of(chained(edges), root_id)
+    for _, node in root.walk():
+        if not node.is_shown_before:
+            named = set(edges.get(node.id, ())) - {node.id}
+            assert len(node.children) + node.more == len(named)
+    reached, waiting = {root_id}, [root_id]
+    while waiting:
+        new = set(edges.get(waiting.pop(), ())) - reached
+        reached |= new
+        waiting += new
+    assert {node.id for _, node in root.walk()} == reached
+
+
+def test_a_level_asks_once_for_each_kind_of_record(house):
+    calls = []
+
+    class Counted:
+        def load_all(self, kind, ids):
+            calls.append(kind.__name__)
+            return house.records.load_all(kind, ids)
+
+        def history(self, subject):
+            return house.records.history(subject)
+
+    root = story_of(Counted(), TRACE)
+    assert len(calls) <= 40
+    assert len(list(root.walk())) > 10
+
+
+def test_a_case_is_told_from_its_first_sign(house):
+    root = story_of(house.records, house.case("site-1").id)
+    assert at("08T09:00") == root.at
+    assert [node.id for _, node in root.walk()][1] == "F-1"
