@@ -198,7 +198,7 @@ class World:
 def a_world() -> Iterator[World]:
     """Open a stack over a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        # The clock stands, so that nothing would be allowed again: requests are counted, not refused.
+        # The clock stands, and nothing would be allowed again: requests are counted, not refused.
         observed = {"RateLimits": "observed"}
         runtime = Runtime(Path(folder), TEMPLATE, starts_at=MONDAY, parameters=observed)
         try:

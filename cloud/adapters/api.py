@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, TypeVar
 
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError, ServiceError
+from aws_lambda_powertools.event_handler.openapi.exceptions import (
+    RequestUnsupportedContentType,
+    RequestValidationError,
+)
 from aws_lambda_powertools.utilities.idempotency import (
     DynamoDBPersistenceLayer,
     IdempotencyConfig,
@@ -16,12 +20,15 @@ from aws_lambda_powertools.utilities.idempotency import (
 )
 from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyAlreadyInProgressError,
+    IdempotencyPersistenceLayerError,
     IdempotencyValidationError,
 )
 from pydantic import BaseModel
 
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput, Conflict, NotFound, Unavailable
+
+logger = Logger(child=True)
 
 PROBLEM = "application/problem+json"
 MOST_ERRORS = 100
@@ -65,6 +72,7 @@ PROBLEMS: dict[int, Any] = {
         (415, "The body is of another type"),
         (422, "A rule says no"),
         (429, "Too many requests at once"),
+        (500, "It failed here"),
         (503, "It cannot be answered now"),
     )
 }
@@ -151,8 +159,8 @@ def resolver() -> APIGatewayHttpResolver:
         return answer
 
     @app.exception_handler(Unavailable)
-    def unavailable(_error: Unavailable) -> Response[str]:
-        return problem(503, "It cannot be answered now", "nothing was done: try again in a moment")
+    def unavailable(error: Unavailable) -> Response[str]:
+        return _unavailable(error)
 
     @app.exception_handler(RequestValidationError)
     def invalid(error: RequestValidationError) -> Response[str]:
@@ -166,11 +174,58 @@ def resolver() -> APIGatewayHttpResolver:
         ]
         return problem(400, "The request cannot be read", "see errors, each with its place", errors)
 
+    @app.exception_handler(RequestUnsupportedContentType)
+    def other_type(_error: RequestUnsupportedContentType) -> Response[str]:
+        return problem(415, "The body is of another type", "send the body as application/json")
+
+    @app.exception_handler(ServiceError)
+    def unfit(error: ServiceError) -> Response[str]:
+        return problem(error.status_code, "The request cannot be read", str(error.msg))
+
     @app.not_found
     def no_route(_error: NotFoundError) -> Response[str]:
         return problem(404, "There is no such thing for you", "no route of this API has that path")
 
     return app
+
+
+def _unavailable(error: Exception, detail: str = "nothing was done: try again") -> Response[str]:
+    logger.warning("unavailable", because=str(error))
+    answer = problem(503, "It cannot be answered now", f"{detail} in a moment, with the same key")
+    answer.headers[RETRY_AFTER] = "1"
+    return answer
+
+
+def reported(
+    answer: Callable[[Answer, Any], Answer], event: Answer, context: Any, *, log: Logger
+) -> Answer:
+    """Give the answer to a request, whatever happens: a fault of ours is a problem as well.
+
+    Each answer names its request, and so does each line of the log meanwhile: `request_id`. A fault
+    is logged once, with its trace; who called is told where it is found, and nothing of what it is.
+    """
+    log.thread_safe_clear_keys()  # what the request before it left
+    log.thread_safe_append_keys(request_id=_id_of(event))
+    try:
+        given = answer(event, context)
+    except Unavailable as failed:
+        given = _plain(_unavailable(failed))
+    except IdempotencyPersistenceLayerError as failed:
+        given = _plain(_unavailable(failed, "we cannot tell whether it was done: send it again"))
+    except Exception:  # the one place that reports: a request never ends without a problem
+        log.exception("failed")
+        detail = "the fault is ours: write to us and name the request; a command may be sent again"
+        given = _plain(problem(500, "It failed here", f"{detail} with the same key"))
+    named = given if REQUEST_ID in given.get("headers", {}) else _named(given, event)
+    http = event.get("requestContext", {}).get("http", {})
+    asked = {"method": http.get("method"), "path": event.get("rawPath")}
+    log.info("answered", status=named["statusCode"], **asked)
+    return named
+
+
+def _id_of(event: Mapping[str, Any]) -> str:
+    """Give the name of a request, as API Gateway gave it."""
+    return str(event.get("requestContext", {}).get("requestId", ""))
 
 
 def resolved(app: APIGatewayHttpResolver, event: Answer, context: Any) -> Answer:
@@ -198,7 +253,7 @@ def _named(answer: Answer, event: Mapping[str, Any]) -> Answer:
 
     An answer that is given again for its key keeps the id of the request that was answered first.
     """
-    request_id = event.get("requestContext", {}).get("requestId", "")
+    request_id = _id_of(event)
     headers = {**answer.get("headers", {}), REQUEST_ID: request_id}
     kinds = [value for name, value in headers.items() if name.lower() == "content-type"]
     if kinds != [PROBLEM]:
@@ -332,9 +387,10 @@ def _replayed(answer: Any, _record: Any) -> Any:
 
 
 def _plain(response: Response[str]) -> Answer:
+    others = {k: v for k, v in response.headers.items() if k.lower() != "content-type"}
     return {
         "statusCode": response.status_code,
-        "headers": {"content-type": PROBLEM},
+        "headers": {"content-type": PROBLEM, **others},
         "body": response.body,
         "isBase64Encoded": False,
         "cookies": [],

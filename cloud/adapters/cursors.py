@@ -69,6 +69,18 @@ class Cursors:
         more = len(ordered) > limit
         return given, self._made(place(given[-1]), about) if more else ""
 
+    def to(self, place: list[str], *, about: str) -> str:
+        """Give the cursor of a place, for lists that are read from where they lie."""
+        return self._made(place, about)
+
+    def place_of(self, cursor: str, *, about: str) -> list[str]:
+        """Give the place that a cursor of such a list leads to.
+
+        Raises:
+            BadInput: the cursor is not one of this list.
+        """
+        return self._opened(cursor, about)
+
     def _made(self, place: list[str], about: str) -> str:
         text = json.dumps(place, separators=(",", ":")).encode()
         mac = self._signatures.of(_signed(text, about))[:_MAC_BYTES]

@@ -12,13 +12,14 @@ from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
-from cloud.adapters.chart import charted
+from cloud.adapters.chart import EXPIRING, charted
 from cloud.adapters.codec import SHAPE, Codec
 from cloud.adapters.outside import reaching
 from cloud.adapters.tables import DUE_SHARDS, Chart, OperationsRow, Row
 from cloud.kernel.change import NEW, Change, Event, Letter, Message, Save, Timer
 from cloud.kernel.errors import BrokenInvariant, Conflict
 from cloud.kernel.ports import Stored
+from cloud.reporting.feed import TOLD
 
 R = TypeVar("R")
 
@@ -48,6 +49,11 @@ def sortable(instant: datetime) -> str:
 def shard_of(row_id: str, shards: int = DUE_SHARDS) -> str:
     """Give the partition of the due index that an id belongs to."""
     return f"due-{zlib.crc32(row_id.encode()) % shards}"
+
+
+def telling_shard(subject: str) -> str:
+    """Give the partition of the due index in which an entry of the log waits to be told."""
+    return f"told-{zlib.crc32(subject.encode()) % DUE_SHARDS}"
 
 
 class DynamoRecords:
@@ -205,6 +211,8 @@ class DynamoRecords:
             if getattr(save.record, attribute) not in {None, ""}
         }
         key = _key(kind, save.record.id)
+        if charted(kind) in EXPIRING:
+            lookups["ttl"] = int(save.record.expires_at.timestamp())
         return table(
             key,
             "-",
@@ -267,6 +275,10 @@ def _expects(save: Save) -> Condition:
 def _event_row(event: Event) -> OperationsRow:
     body = PLAIN.to_text(event)
     digest = hashlib.sha256(body.encode()).hexdigest()[:12]
+    # Partners are to be told: it is due until `cloud.adapters.tellings` says that they were.
+    to_tell: dict[str, Any] = {}
+    if event.what in TOLD:
+        to_tell = {"due_shard": telling_shard(event.subject), "due_at": sortable(event.at)}
     return OperationsRow(
         f"LOG#{event.subject}",
         f"{sortable(event.at)}#{digest}",
@@ -275,6 +287,7 @@ def _event_row(event: Event) -> OperationsRow:
         body=body,
         lookup_1=f"Event.day={event.at.astimezone(UTC).date().isoformat()}",
         lookup_2=f"Event.told={event.what}@{event.at.astimezone(UTC):%Y-%m}",
+        **to_tell,
     )
 
 

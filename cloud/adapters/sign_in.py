@@ -7,15 +7,17 @@ endpoint" and "Logout endpoint". The pool asks for password and second factor; w
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
-from cloud.adapters.tokens import Tokens
 from cloud.kernel.errors import Unavailable
+
+if TYPE_CHECKING:
+    from cloud.adapters.tokens import Tokens
 
 TIMEOUT_S = 8
 LONGEST_ANSWER = 64 * 1024
@@ -25,13 +27,14 @@ _OPENER = build_opener(ProxyHandler({}))
 class SignIn:
     """The pool's pages, as one of our doors uses them."""
 
-    def __init__(self, base: str, client_id: str, tokens: Tokens) -> None:
+    def __init__(self, base: str, client_id: str, tokens: "Callable[[], Tokens]") -> None:
         """Know the pool.
 
         Args:
             base: URL that its pages are below.
             client_id: what the pool calls our pages.
-            tokens: checks what it signs.
+            tokens: gives what checks what it signs; asked when the first person comes, as its
+                library takes long to import.
         """
         self._base = base.rstrip("/")
         self._client_id = client_id
@@ -73,7 +76,7 @@ class SignIn:
         ).encode()
         told = _asked(f"{self._base}/oauth2/token", body)
         token = told.get("access_token") if told is not None else None
-        return self._tokens.caller(f"Bearer {token}") if isinstance(token, str) else None
+        return self._tokens().caller(f"Bearer {token}") if isinstance(token, str) else None
 
 
 def challenge(verifier: str) -> str:

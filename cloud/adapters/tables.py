@@ -10,7 +10,8 @@
     money        runs, plans, ledger, payables, ...      KIND#id                 the chart below
 
 Each table has the same shape: the record as JSON in `body`, its `version` for conditional writes,
-up to three lookups, each a sparse index of its own, and a sparse index of what is due. The chunks
+up to three lookups, each a sparse index of its own, and a sparse index of what is due. Few kinds
+carry a `ttl`, after which DynamoDB deletes them (`cloud.adapters.chart.EXPIRING`). The chunks
 of telemetry have their own table (cloud/adapters/chunks.py), powertools has its own as well.
 """
 
@@ -43,6 +44,7 @@ class Row(Model):
     due_at = UnicodeAttribute(null=True)
     attempts = NumberAttribute(default=0)
     done_at = UnicodeAttribute(null=True)
+    ttl = NumberAttribute(null=True)
 
 
 class _Lookup1(GlobalSecondaryIndex[Row]):

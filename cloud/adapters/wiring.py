@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cloud.adapters.sessions import DynamoSessions
     from cloud.adapters.sign_in import SignIn
     from cloud.adapters.staff import CognitoStaff
+    from cloud.adapters.tokens import Tokens
     from cloud.adapters.webhooks import HttpsPoster
     from cloud.funding.ports import Bank
     from cloud.service.uploads import Outside
@@ -264,9 +265,15 @@ def sessions(environment: Environment) -> "DynamoSessions":
 def sign_in(environment: Environment) -> "SignIn":
     """Give the pool's pages, where people sign in."""
     from cloud.adapters.sign_in import SignIn  # noqa: PLC0415
-    from cloud.adapters.tokens import Tokens  # noqa: PLC0415
 
-    tokens = Tokens(environment["TOKEN_ISSUER"], clock())
+    issuer = environment["TOKEN_ISSUER"]
+
+    @cache
+    def tokens() -> "Tokens":
+        from cloud.adapters.tokens import Tokens  # noqa: PLC0415
+
+        return Tokens(issuer, clock())
+
     # On this machine the pool's pages have another address, as the document store has.
     base = environment.get("SIGN_IN_ENDPOINT") or environment["SIGN_IN_URL"]
     return SignIn(base, environment["SIGN_IN_CLIENT"], tokens)

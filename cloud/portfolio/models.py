@@ -365,6 +365,8 @@ class ApiClient:
         mode: its partner's; a token of the other mode is none of this program's (T-91).
         roles: what an Accounting Admin granted it, ``accounting_admin`` or nothing (F27).
         vendor_id: the dealer whose program it is, where it is no partner's; `partner_id` is empty.
+        version: the version of the API that it is answered in, a day; empty until its first call.
+        is_stopped: it may not call any more, whatever its token says.
     """
 
     id: str
@@ -372,6 +374,8 @@ class ApiClient:
     mode: str = LIVE
     roles: frozenset[str] = frozenset()
     vendor_id: str = ""
+    version: str = ""
+    is_stopped: bool = False
 
     def __post_init__(self) -> None:
         if self.partner_id and self.vendor_id:

@@ -7,6 +7,7 @@ from cloud.kernel.policy import DESIGN, SERVICE_ARTICLE, Rule, Source
 
 FIRST_DAY: Final = date(2025, 1, 1)
 _READINGS = Source(DESIGN, "0014 Readings of the articles, Service")
+_WEBHOOKS = Source(DESIGN, "0026 Webhooks without a client library")
 
 PRIOR: Final = Rule(
     id="OR-01",
@@ -76,4 +77,137 @@ CONFIDENCE_Z: Final = Rule(
     source=_READINGS,
     says="precision is told with the Wilson interval of 95 %",
     values={FIRST_DAY: 196},
+)
+SCHEDULE_OWNER: Final = Rule(
+    id="OR-10",
+    unit="who changes or ends a scheduled report",
+    source=_READINGS,
+    says="a report schedule belongs to its maker: only the maker or an administrator changes it",
+    values={FIRST_DAY: ("maker", "admin")},
+)
+SCHEDULE_ROLE: Final = Rule(
+    id="OR-11",
+    unit="whose role decides",
+    source=_READINGS,
+    says="a scheduled report stops when its maker lost the role that reads it; who got it is told",
+    values={FIRST_DAY: "maker"},
+    note="The user pool is asked at each sending, so that a role that is lost counts at once.",
+)
+SCHEDULE_ADDRESSES: Final = Rule(
+    id="OR-12",
+    unit="addresses of one schedule",
+    source=_READINGS,
+    says="scheduled reports go to mailboxes of the owner's own domain, ten of them at most",
+    values={FIRST_DAY: 10},
+)
+MOST_SCHEDULES: Final = Rule(
+    id="OR-13",
+    unit="running schedules of one person",
+    source=_READINGS,
+    says="a person has at most twenty scheduled reports",
+    values={FIRST_DAY: 20},
+)
+ATTACHMENT_BYTES: Final = Rule(
+    id="OR-14",
+    unit="bytes of a report that goes out with its mail",
+    source=_READINGS,
+    says="a report above six million bytes is not attached but linked to, behind the sign-in",
+    values={FIRST_DAY: 6_000_000},
+    note="Written for a mail it grows by a third; many mailboxes take no more than ten million.",
+)
+FEED_DAYS: Final = Rule(
+    id="WH-01",
+    unit="days from writing an event down",
+    source=_WEBHOOKS,
+    says="partners can read what they were told for 30 days",
+    values={FIRST_DAY: 30},
+)
+RETRY_SECONDS: Final = Rule(
+    id="WH-02",
+    unit="seconds from a failed try to the next, one for each try after the first",
+    source=_WEBHOOKS,
+    says="a webhook is tried eight times within 27.6 hours, then it waits to be asked for",
+    values={FIRST_DAY: (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)},
+    note="What is due is looked for each minute, so that the shortest pause may take one.",
+)
+ATTEMPT_LIMITS: Final = Rule(
+    id="WH-03",
+    unit="seconds until an answer must be there, and bytes of it that are read",
+    source=_WEBHOOKS,
+    says="only an answer 2xx within ten seconds counts; of it 64 KiB are read and none is kept",
+    values={FIRST_DAY: (10, 65_536)},
+)
+MOST_ENDPOINTS: Final = Rule(
+    id="WH-04",
+    unit="webhook endpoints of one organisation",
+    source=_WEBHOOKS,
+    says="an organisation has at most ten webhook endpoints",
+    values={FIRST_DAY: 10},
+)
+ROTATION_HOURS: Final = Rule(
+    id="WH-05",
+    unit="hours from a rotation",
+    source=_WEBHOOKS,
+    says="a secret that was replaced still signs beside the new one for 24 hours",
+    values={FIRST_DAY: 24},
+)
+DEAD_AFTER_DAYS: Final = Rule(
+    id="WH-06",
+    unit="days in which nothing but failures came",
+    source=_WEBHOOKS,
+    says="an endpoint that only failed for five days is switched off; so is one that answers 410",
+    values={FIRST_DAY: 5},
+    note="The service contact is written to. Events go on into the feed.",
+)
+CLOSED_NETWORKS: Final = Rule(
+    id="WH-07",
+    unit="networks, as the IANA registries of special-purpose addresses name them",
+    source=_WEBHOOKS,
+    says="nothing is sent to an address that is not plainly public",
+    values={
+        FIRST_DAY: (
+            "0.0.0.0/8",
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "168.63.129.16/32",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.0.0.0/24",
+            "192.0.2.0/24",
+            "192.31.196.0/24",
+            "192.52.193.0/24",
+            "192.88.99.0/24",
+            "192.168.0.0/16",
+            "192.175.48.0/24",
+            "198.18.0.0/15",
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            "224.0.0.0/4",
+            "240.0.0.0/4",
+            "::/3",
+            "2001::/23",
+            "2001:db8::/32",
+            "2002::/16",
+            "2620:4f:8000::/48",
+            "3fff::/20",
+            "4000::/2",
+            "8000::/1",
+        )
+    },
+    note=(
+        "Of IPv6 only 2000::/3 is left, without Teredo and 6to4. ::/3 holds mapped and NAT64 "
+        "addresses: what is reached through them is not looked at, it is refused."
+    ),
+)
+REST_SECONDS: Final = Rule(
+    id="WH-08",
+    unit="seconds after a try that got no answer in time",
+    source=_WEBHOOKS,
+    says="an endpoint that does not answer is left alone for a minute, whatever waits for it",
+    values={FIRST_DAY: 60},
+    note=(
+        "So a slow one takes no time from others. Waiting does not count as a try. When the minute "
+        "is over, one try finds out, and the others wait for that."
+    ),
 )

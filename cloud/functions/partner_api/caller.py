@@ -28,6 +28,8 @@ RESOURCES = (
     "organisation",
     "scorecard",
     "funding",
+    "event",
+    "webhook",
 )
 """What a partner's program may be let to; each with a scope to read and one to write."""
 EVERY_SCOPE = frozenset(f"{name}:{verb}" for name in RESOURCES for verb in ("read", "write"))
@@ -43,6 +45,8 @@ class Caller:
     Attributes:
         roles: what an Accounting Admin granted it (F27).
         vendor_id: the vendor whose program it is, where it is no partner's.
+        version: the version of the API that it stays with, empty before its first call.
+        is_stopped: it may not call any more (API-04).
     """
 
     partner_id: str
@@ -50,6 +54,8 @@ class Caller:
     principal: Principal
     roles: frozenset[str] = frozenset()
     vendor_id: str = ""
+    version: str = ""
+    is_stopped: bool = False
 
 
 _CALLER: ContextVar[Caller] = ContextVar("caller")
@@ -84,14 +90,28 @@ def known(claims: Mapping[str, str], records: Records) -> Caller | None:
         return None
     partner_id = client.record.partner_id
     principal = Principal(partner_id, is_partner=True, mode=mode, scopes=scopes)
-    return Caller(partner_id, client.record.id, principal, client.record.roles)
+    return Caller(
+        partner_id,
+        client.record.id,
+        principal,
+        client.record.roles,
+        version=client.record.version,
+        is_stopped=client.record.is_stopped,
+    )
 
 
 def _vendors(client: ApiClient, scopes: frozenset[str]) -> Caller:
     """Give a vendor's program as caller; the name in the partner's place is no partner's."""
     nobody = f"vendor {client.vendor_id}"
     principal = Principal(nobody, is_partner=True, mode=client.mode, scopes=scopes)
-    return Caller(nobody, client.id, principal, vendor_id=client.vendor_id)
+    return Caller(
+        nobody,
+        client.id,
+        principal,
+        vendor_id=client.vendor_id,
+        version=client.version,
+        is_stopped=client.is_stopped,
+    )
 
 
 def call_as(found: Caller) -> None:

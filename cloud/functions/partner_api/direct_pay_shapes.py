@@ -3,8 +3,9 @@
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
+from cloud.adapters.instants import Instant
 from cloud.functions.partner_api.shapes import In
 from cloud.funding.direct_pay import DirectPay, EquipmentInvoice, Vendor
 from cloud.funding.materials import MaterialVerdict
@@ -26,14 +27,14 @@ class OrderIn(In):
 
     project_id: Id
     order_number: Number
-    ordered_at: AwareDatetime
+    ordered_at: Instant
 
 
 class ShipmentIn(In):
     """A shipment to a project, by the vendor's date."""
 
     project_id: Id
-    shipped_at: AwareDatetime
+    shipped_at: Instant
 
 
 class VendorInvoiceIn(In):

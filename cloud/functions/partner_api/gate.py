@@ -24,6 +24,7 @@ from cloud.kernel.calendar import eastern_day
 from cloud.kernel.clock import Clock
 from cloud.kernel.ports import Records, Stored
 from cloud.portfolio.models import Project
+from cloud.reporting.webhooks import WebhookEndpoint
 from cloud.service.access import OK, Principal, Resource, status_of
 from cloud.service.models import WorkOrder
 from cloud.service.uploads import Upload
@@ -47,6 +48,8 @@ TYPES = {
     "tickets": "funding",
     "funding_calendar": "funding",
     "funding_calendar.ics": "funding",
+    "events": "event",
+    "webhook_endpoints": "webhook",
 }
 """First part of a path behind ``/v1/`` -> the resource that a scope names."""
 
@@ -71,6 +74,7 @@ KINDS: Mapping[str, type[Any]] = {
     "exports": ExportOrder,
     "extension_requests": ExtensionRequest,
     "tickets": Ticket,
+    "webhook_endpoints": WebhookEndpoint,
 }
 """Collections whose second part of the path is the id of a record, and what that is."""
 OWN = frozenset({"exports"})

@@ -17,8 +17,10 @@ from cloud.functions.partner_api.money_shapes import (
     InvoicesOut,
 )
 from cloud.functions.partner_api.shapes import InvoiceIn
+from cloud.funding.approval import is_allowed
 from cloud.invoicing import process
 from cloud.invoicing.models import Invoice, Rejected
+from cloud.kernel.calendar import eastern_day
 from cloud.kernel.decision import Refused
 
 router = Router()
@@ -38,7 +40,7 @@ def list_invoices(
         limit=limit,
         cursor=cursor,
     )
-    shown = [InvoiceOut.of(one) for one in wanted]
+    shown = [_shown(one) for one in wanted]
     return InvoicesOut(invoices=shown, has_more=bool(following), next_cursor=following)
 
 
@@ -80,24 +82,31 @@ def discard_draft(draft_id: str) -> DraftOut:
 def get_invoice(invoice_id: str) -> InvoiceOut:  # noqa: ARG001 - the gate loaded it
     """Give one invoice of the partner's, as it stands (I-68)."""
     invoice: Invoice = here()
-    return InvoiceOut.of(invoice)
+    return _shown(invoice)
 
 
 @router.post("/v1/invoices/<invoice_id>/escalate", responses=answers(), tags=TAGS)
 def escalate_invoice(invoice_id: str) -> InvoiceOut:
     """Take a late decision to the relationship manager (I-69)."""
     answer = process.escalate(RECORDS, invoice_id=invoice_id, **common(CLOCK.now()))
-    return InvoiceOut.of(allowed(answer))
+    return _shown(allowed(answer))
 
 
 @router.post("/v1/invoices/<invoice_id>/withdraw", responses=answers(), tags=TAGS)
 def withdraw_invoice(invoice_id: str) -> InvoiceOut:
     """Take an undecided invoice back; its number stays used (I-64)."""
     answer = process.withdraw_invoice(RECORDS, invoice_id=invoice_id, **common(CLOCK.now()))
-    return InvoiceOut.of(allowed(answer))
+    return _shown(allowed(answer))
 
 
 def _taken(answer: Invoice | Rejected | Refused) -> InvoiceOut:
     if isinstance(answer, Rejected):
         raise No(Refused(answer.rule, answer.because, answer.code), answer.errors)
-    return InvoiceOut.of(allowed(answer))
+    return _shown(allowed(answer))
+
+
+def _shown(invoice: Invoice) -> InvoiceOut:
+    """Give an invoice; what was paid for it only to an Accounting Admin's program (F27)."""
+    today = eastern_day(CLOCK.now())
+    shows = is_allowed(caller().roles, "view_payouts", same_organisation=True, on=today)
+    return InvoiceOut.of(invoice, shows_money=shows)

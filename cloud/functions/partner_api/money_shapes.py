@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
+from cloud.adapters.instants import Instant
 from cloud.functions.partner_api.shapes import In, InvoiceIn, Short
 from cloud.invoicing.completeness import Completeness
 from cloud.invoicing.models import BackBill, Dispute, Invoice, SavedDraft, Subject
@@ -21,15 +22,18 @@ class InvoiceOut(BaseModel):
     work_order_number: str
     state: str
     total_cents: int
-    paid_cents: int
+    paid_cents: int | None
     submitted_at: datetime
     decided_at: datetime | None
     reason: str
     warnings: list[str]
 
     @classmethod
-    def of(cls, invoice: Invoice) -> "InvoiceOut":
-        """Give the invoice as its partner may see it (I-68)."""
+    def of(cls, invoice: Invoice, *, shows_money: bool) -> "InvoiceOut":
+        """Give the invoice as its partner may see it (I-68).
+
+        What was paid is money's: without the role of an Accounting Admin it is null (F27).
+        """
         returned = [one.reason for one in invoice.returned if one.until is None]
         return cls(
             invoice_id=invoice.id,
@@ -37,7 +41,7 @@ class InvoiceOut(BaseModel):
             work_order_number=invoice.work_order_id,
             state=invoice.state,
             total_cents=invoice.content.total.cents,
-            paid_cents=invoice.paid.cents,
+            paid_cents=invoice.paid.cents if shows_money else None,
             submitted_at=invoice.submitted_at,
             decided_at=invoice.decided_at,
             reason=invoice.reason or "".join(returned),
@@ -162,7 +166,7 @@ class StepOut(BaseModel):
     """A level that a dispute came to."""
 
     level: str
-    since: AwareDatetime
+    since: Instant
 
 
 class DisputeOut(BaseModel):

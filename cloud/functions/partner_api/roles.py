@@ -14,6 +14,7 @@ from cloud.functions.partner_api.shapes import In
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import NotFound
 from cloud.portfolio import process
+from cloud.portfolio.models import ApiClient
 from cloud.portfolio.papers import PartnerRole
 from cloud.portfolio.process.people import Holder
 
@@ -46,7 +47,7 @@ class HolderOut(BaseModel):
             organisation=one.partner_id,
             name=getattr(one, "name", one.id),
             is_accounting_admin=ROLE in one.roles,
-            is_active=getattr(one, "is_active", True),
+            is_active=not one.is_stopped if isinstance(one, ApiClient) else one.is_active,
         )
 
 

@@ -3,8 +3,9 @@
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from cloud.adapters.instants import Instant
 from cloud.invoicing.completeness import DraftLine, InvoiceDraft
 from cloud.portfolio.models import Site
 from cloud.service.clocks import clock_of
@@ -45,8 +46,8 @@ class ContactIn(In):
 class ScheduleIn(In):
     """A visit that was agreed with the homeowner."""
 
-    since: AwareDatetime
-    until: AwareDatetime
+    since: Instant
+    until: Instant
     technician: Short
 
 
@@ -61,7 +62,7 @@ class PauseIn(In):
 
     reason: Short
     evidence: Text
-    since: AwareDatetime
+    since: Instant
 
 
 class ResumeIn(In):
@@ -73,14 +74,14 @@ class ResumeIn(In):
 class ArrivalIn(In):
     """Somebody came to the site."""
 
-    arrived_at: AwareDatetime
+    arrived_at: Instant
     technician: Short = ""
 
 
 class DepartureIn(In):
     """Somebody left the site; is_finished says whether anything is left to be done."""
 
-    departed_at: AwareDatetime
+    departed_at: Instant
     is_finished: bool
 
 
@@ -124,7 +125,7 @@ class ReportIn(In):
     rma: RmaIn | None = None
     papers: Annotated[list[Short], Field(max_length=60)] = []
     link: Annotated[str, Field(max_length=500)] = ""
-    departed_at: AwareDatetime
+    departed_at: Instant
 
     def content(self) -> VisitReport:
         """Give what the rules judge."""
@@ -151,7 +152,7 @@ class LineIn(In):
     category: Short
     description: Text = ""
     amount_cents: int
-    performed_at: AwareDatetime
+    performed_at: Instant
 
 
 class InvoiceIn(In):

@@ -94,7 +94,12 @@ def staged(
         folder,
         TEMPLATE,
         starts_at=cast.STARTS_AT,
-        parameters={"Coordinator": cast.COORDINATOR.id},
+        # While a simulated clock stands, who was refused a request would be refused for ever.
+        parameters={
+            "Coordinator": cast.COORDINATOR.id,
+            "WebhooksToLoopback": "yes",
+            "RateLimits": "observed",
+        },
         http_port=ports.http,
         mqtt_port=ports.mqtt,
         smtp_port=ports.smtp,

@@ -59,6 +59,7 @@ from cloud.portfolio.process.people import (
     revoke_role_as_owner,
     set_parent,
 )
+from cloud.portfolio.process.programs import keep_version, let_program_call, stop_program
 from cloud.portfolio.process.projects import (
     CANCEL_PROJECT,
     PREPAID_COMMISSION,
@@ -131,6 +132,8 @@ __all__ = [
     "grant_warranty",
     "holder",
     "install_equipment",
+    "keep_version",
+    "let_program_call",
     "mark_prenote_sent",
     "open_compliance_case",
     "open_stip",
@@ -165,6 +168,7 @@ __all__ = [
     "revoke_role_as_owner",
     "set_certifications",
     "set_parent",
+    "stop_program",
     "technicians_of",
     "tell_bank_change_due",
     "void_warranty",

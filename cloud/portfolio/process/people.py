@@ -243,11 +243,13 @@ def _may_decide(records: Records, granter: Holder, of: Holder, at: datetime) -> 
 
 
 def _is_active(one: Holder) -> bool:
-    """Tell whether somebody may act; a program is until its token's issuer says otherwise."""
-    return isinstance(one, ApiClient) or one.is_active
+    """Tell whether somebody may act: a person who is there, a program that was not stopped."""
+    return not one.is_stopped if isinstance(one, ApiClient) else one.is_active
 
 
 def _gone(one: Holder) -> Refused:
+    if isinstance(one, ApiClient):
+        return Refused(ROLE_GRANTED_BY.id, f"program {one.id} was stopped", "program_stopped")
     return Refused(ROLE_GRANTED_BY.id, f"person {one.id} is gone", "person_gone")
 
 

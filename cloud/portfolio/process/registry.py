@@ -1,5 +1,6 @@
 """Putting homes, partners and projects on record, as they are given."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from cloud.kernel.change import NEW, Change, Event, Save
@@ -15,6 +16,8 @@ Registered = Site | Partner | Project | ApiClient | Technician | RelationshipMan
 def register(records: Records, record: Registered, *, at: datetime, by: str) -> None:
     """Put a new thing on record; the same one again changes nothing.
 
+    A program that called since then is the same one, and keeps the version of its first call.
+
     Raises:
         Conflict: another one is on record under that id.
         BadInput: the site's gateway speaks for another site already, a program is not of its
@@ -22,7 +25,7 @@ def register(records: Records, record: Registered, *, at: datetime, by: str) -> 
     """
     kind = type(record)
     known = records.load(kind, record.id)
-    if known is not None and known.record == record:
+    if known is not None and _as_given(known.record, record) == record:
         return
     if isinstance(record, Site):
         spoken_for = records.find(Site, by="gateway_id", value=record.gateway_id)
@@ -57,6 +60,13 @@ def register(records: Records, record: Registered, *, at: datetime, by: str) -> 
         says=f"{kind.__name__} {record.id} is on record",
     )
     records.commit(Change(saves=(Save(record, NEW),), events=(event,)))
+
+
+def _as_given(known: Registered, record: Registered) -> Registered:
+    """Give what is on record as it was given, before its first call said its version."""
+    if isinstance(known, ApiClient) and isinstance(record, ApiClient) and not record.version:
+        return replace(known, version="")
+    return known
 
 
 def all_partners(records: Records) -> list[Partner]:

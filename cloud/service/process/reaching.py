@@ -18,10 +18,11 @@ _UNANSWERED = {WorkOrderState.OFFERED, WorkOrderState.REASSIGNABLE}
 
 
 def record_delivery(
-    records: Records, *, thread: str, letter_id: str, delivered_at: datetime
+    records: Records, *, thread: str, letter_id: str, delivered_at: datetime, by: str = BY_MAIL
 ) -> WorkOrder | None:
     """Start the accept clock when the letter that offers the work was delivered (S-20, S-20a).
 
+    The news of the offer may have come another way first, by webhook: then `by` says so.
     None for a letter that offers no work, and for one whose offer is past. What came back was not
     delivered, in whichever order the news arrives.
     """
@@ -33,7 +34,7 @@ def record_delivery(
         return stored.record
     after = with_offer(stored.record, replace(current, delivered_at=delivered_at))
     says = f"the offer of work order {thread} reached partner {current.partner_id}"
-    event = Event(thread, "delivered", delivered_at, BY_MAIL, "S-20", (letter_id,), says)
+    event = Event(thread, "delivered", delivered_at, by, "S-20", (letter_id,), says)
     return settle(records, stored, after, at=delivered_at, events=(event,))
 
 

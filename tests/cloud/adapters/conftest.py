@@ -15,7 +15,7 @@ from sftp_bank import SSHD, BankServer, openssh
 
 from cloud.adapters import wiring
 from cloud.adapters.bank_sftp import SftpDrop
-from cloud.adapters.memory import MemoryBank, MemoryDocuments, MemoryRecords
+from cloud.adapters.memory import MemoryBank, MemoryBuckets, MemoryDocuments, MemoryRecords
 from cloud.adapters.tables import OperationsRow
 from cloud.funding.ports import Bank
 from cloud.kernel.ports import Documents, Records
@@ -35,6 +35,7 @@ ENVIRONMENT = {
     "SITES_TABLE": "SitesTable",
     "MONEY_TABLE": "MoneyTable",
     "TELEMETRY_TABLE": "TelemetryTable",
+    "IDEMPOTENCY_TABLE": "IdempotencyTable",
     "DOCUMENTS_BUCKET": "DocumentsBucket",
     "SECRETS_KEY": "alias/secrets",
 }
@@ -153,6 +154,16 @@ def dynamo(request, stack, tmp_path):
     """Tables and a bucket, on our engine and on moto."""
     with aws(request.param, stack, tmp_path):
         yield ENVIRONMENT
+
+
+@pytest.fixture(params=["memory", "engine", "moto"])
+def buckets(request, stack, tmp_path):
+    """What counts requests, on each of its three stand-ins."""
+    if request.param == "memory":
+        yield MemoryBuckets()
+        return
+    with aws(request.param, stack, tmp_path):
+        yield wiring.buckets(ENVIRONMENT)
 
 
 @pytest.fixture(params=["memory", "buckets", "moto"])

@@ -1,6 +1,7 @@
 """A whole stack on a folder, without its MQTT door: every handler runs as the template wires it."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -178,8 +179,12 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("template")
 
 
-def a_world(folder, cache, starts_at=MONDAY):
-    runtime = Runtime(folder, TEMPLATE, starts_at=starts_at, cache=cache)
+OBSERVED = {"RateLimits": "observed"}
+"""While the clock stands, a program that was refused a request would be refused for ever."""
+
+
+def a_world(folder, cache, starts_at=MONDAY, parameters=OBSERVED):
+    runtime = Runtime(folder, TEMPLATE, starts_at=starts_at, cache=cache, parameters=parameters)
     world = World(runtime)
     yield world
     world.door.stop()
@@ -190,6 +195,16 @@ def a_world(folder, cache, starts_at=MONDAY):
 def world(tmp_path, cache):
     """A stack of this test alone."""
     yield from a_world(tmp_path, cache)
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory, cache):
+    """A stack for all tests of a module that refuses a request too many, with a log of its own.
+
+    The library has one logger a process, which goes on writing to the stack that was first.
+    """
+    logging.Logger.manager.loggerDict.pop("sunreeve", None)
+    yield from a_world(tmp_path_factory.mktemp("strict"), cache, parameters={})
 
 
 @pytest.fixture(scope="module")

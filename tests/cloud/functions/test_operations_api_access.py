@@ -93,6 +93,7 @@ POST /ops/invoices/{invoice_id}/line_causes | spc
 POST /ops/invoices/{invoice_id}/reject | spc
 POST /ops/invoices/{invoice_id}/return | spc
 POST /ops/invoices/{invoice_id}/void | accounting_admin
+GET /ops/log | auditor
 GET /ops/mails | spc ams auditor
 POST /ops/mails/{mail_id}/discard | spc ams
 POST /ops/mails/{mail_id}/release | spc
@@ -135,6 +136,8 @@ GET /ops/prepaid_commissions | accounting accounting_admin auditor
 POST /ops/prepaid_commissions/{proposal_id}/agree | accounting_admin
 POST /ops/prepaid_commissions/{proposal_id}/reject | accounting_admin
 GET /ops/projects | projects relationship_manager accounting accounting_admin auditor
+POST /ops/programs/{program_id}/resume | relationship_manager admin
+POST /ops/programs/{program_id}/stop | relationship_manager admin
 POST /ops/projects | projects
 GET /ops/projects/{project_id} | projects relationship_manager accounting accounting_admin auditor
 POST /ops/projects/{project_id}/cancellation | projects
@@ -161,6 +164,10 @@ POST /ops/proposals/{proposal_id}/withdraw | accounting projects
 POST /ops/regions/{region}/weather/{day} | projects
 POST /ops/relationship_managers | admin
 GET /ops/replay | accounting accounting_admin treasury auditor
+GET /ops/report_schedules | spc relationship_manager ams accounting_admin auditor admin
+POST /ops/report_schedules | spc relationship_manager ams accounting_admin
+POST /ops/report_schedules/{schedule_id} | spc relationship_manager ams accounting_admin admin
+POST /ops/report_schedules/{schedule_id}/end | spc relationship_manager ams accounting_admin admin
 GET /ops/reports | spc relationship_manager ams accounting_admin auditor
 GET /ops/reports/{name} | spc relationship_manager ams accounting_admin auditor
 GET /ops/reports_to_check | spc auditor
@@ -188,6 +195,7 @@ POST /ops/sites/{site_id}/installer | relationship_manager admin
 GET /ops/sites/{site_id}/warranties | spc ams relationship_manager auditor
 POST /ops/sites/{site_id}/warranties | admin
 POST /ops/sites/{site_id}/warranties/void | ams admin
+GET /ops/story | spc relationship_manager ams accounting accounting_admin treasury projects auditor admin
 GET /ops/sweep_holds | spc auditor
 POST /ops/sweep_holds/{region}/discard | spc
 POST /ops/sweep_holds/{region}/release | spc
@@ -205,6 +213,7 @@ POST /ops/vendors | admin
 GET /ops/warranty_prices | accounting accounting_admin auditor
 POST /ops/warranty_prices | accounting
 GET /ops/watch_list | spc auditor
+GET /ops/work | spc relationship_manager ams accounting accounting_admin treasury projects auditor admin
 GET /ops/work_orders | spc ams auditor
 GET /ops/work_orders/{number} | spc ams auditor
 POST /ops/work_orders/{number}/assign | spc

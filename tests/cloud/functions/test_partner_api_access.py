@@ -25,8 +25,10 @@ from cloud.kernel.change import Change
 from cloud.kernel.errors import BadInput
 from cloud.kernel.ids import derived
 from cloud.kernel.money import ZERO, Money
+from cloud.kernel.secret import Sealed
 from cloud.portfolio.models import TEST, ApiClient, Milestone, Partner, PlanShare, Project
 from cloud.portfolio.process import register
+from cloud.reporting.webhooks import SigningSecret, WebhookBook, WebhookEndpoint
 from cloud.service.uploads import Purpose, Upload, UploadState
 
 PROBLEM = "application/problem+json"
@@ -109,7 +111,17 @@ def things(shared, order):
         at,
         "x",
     )
-    shared.save(invoice, bill, dispute, upload, *money_of(shared, order))
+    endpoint = WebhookEndpoint(
+        derived("WHE", order.id),
+        partner_id,
+        "x",
+        "https://hooks.partner.example/",
+        (),
+        (SigningSecret(Sealed("", "", "last")),),
+        at,
+    )
+    shared.save(invoice, bill, dispute, upload, endpoint, *money_of(shared, order))
+    shared.save(WebhookBook(partner_id, (endpoint.id,)))
     return {
         **{name: f"{name}-{order.id}" for name in MONEY_THINGS},
         "work_orders": order.id,
@@ -117,6 +129,7 @@ def things(shared, order):
         "back_bills": bill.id,
         "disputes": dispute.id,
         "uploads": upload.id,
+        "webhook_endpoints": endpoint.id,
     }
 
 

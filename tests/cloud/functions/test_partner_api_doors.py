@@ -6,6 +6,7 @@ from datetime import timedelta
 import jsonschema
 import pytest
 
+from cloud.functions.partner_api.examples import EXAMPLES
 from cloud.service.models import WorkOrder
 
 PROBLEM = "application/problem+json"
@@ -248,7 +249,8 @@ def test_it_describes_itself_as_openapi(shared, theirs):
         jsonschema.Draft202012Validator.check_schema(schema)
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
-            assert {"400", "403", "404", "409", "422"} <= set(operation["responses"]), path
+            statuses = {"400", "401", "403", "404", "409", "422", "429", "500"}
+            assert statuses <= set(operation["responses"]), path
             named = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
             assert named == {part.strip("{}") for part in path.split("/") if part[:1] == "{"}
             assert method in {"get", "post"}
@@ -256,6 +258,26 @@ def test_it_describes_itself_as_openapi(shared, theirs):
         found = spec
         for part in reference.removeprefix("#/").split("/"):
             found = found[part]
+
+
+def test_every_route_tells_of_versions_paces_and_its_body(shared, theirs):
+    spec = shown(shared.call("GET", "/v1/openapi.json", token=theirs))
+    exampled = set()
+    for path, operations in spec["paths"].items():
+        for method, operation in operations.items():
+            versions = [p for p in operation["parameters"] if p["name"] == "Service-Version"]
+            assert [one["schema"]["enum"] for one in versions] == [["2026-06-01"]], path
+            for status, response in operation["responses"].items():
+                named = set(response.get("headers", {}))
+                wanted = {"Request-Id", "Service-Version", "RateLimit-Remaining"}
+                assert (wanted <= named) == (status != "401"), (path, status)
+                assert ("Retry-After" in named) == (status in {"429", "503"}), (path, status)
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                assert "example" in content, f"{method.upper()} {path}: put one into examples.py"
+                schema = {**content["schema"], "components": spec["components"]}
+                jsonschema.validate(content["example"], schema)
+                exampled.add(f"{method.upper()} {path}")
+    assert exampled == set(EXAMPLES)
 
 
 def references(value):

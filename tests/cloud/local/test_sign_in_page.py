@@ -58,7 +58,8 @@ class Served:
             address=self.base,
         )
         self.back_to = f"{self.base}/portal/signed_in"
-        self.sign_in = SignIn(self.base, "PagesClient", Tokens(f"{self.base}/Pool", clock))
+        tokens = Tokens(f"{self.base}/Pool", clock)
+        self.sign_in = SignIn(self.base, "PagesClient", lambda: tokens)
         self.thread = Thread(target=self.server.serve_forever)
         self.thread.start()
 
@@ -159,7 +160,7 @@ def test_leaving_goes_back_to_this_machine_only(served):
 
 
 def test_a_pool_that_is_not_reached_is_named(clock):
-    nobody = SignIn("http://127.0.0.1:9", "PagesClient", Tokens("http://127.0.0.1:9/P", clock))
+    nobody = SignIn("http://127.0.0.1:9", "PagesClient", lambda: None)
     with pytest.raises(Unavailable, match=r"signing in at http://127\.0\.0\.1:9"):
         nobody.person(code="c", verifier=VERIFIER, back_to="x")
 

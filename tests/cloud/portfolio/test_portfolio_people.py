@@ -218,6 +218,29 @@ def test_people_come_without_a_role_and_go_without_one(records):
 
 
 @pytest.mark.rule("P-80")
+def test_a_stopped_program_is_made_nothing_until_it_may_call_again(records):
+    known = {"program_id": "whole-program", "at": NOW, "by": "adm"}
+    first(records, "whole-1")
+    assert process.stop_program(records, **known).is_stopped
+    assert first(records, "whole-program").code == "program_stopped"
+    assert grant(records, "whole-program", "whole-1").code == "program_stopped"
+    assert not process.let_program_call(records, **known).is_stopped
+    assert grant(records, "whole-program", "whole-1").roles == {"accounting_admin"}
+
+
+def test_a_program_keeps_the_first_version_that_it_was_given(records):
+    known = {"program_id": "whole-program", "at": NOW, "by": "whole-program"}
+    kept = process.keep_version(records, version="2026-06-01", **known)
+    assert process.keep_version(records, version="2027-01-01", **known) == kept
+    assert records.load(ApiClient, "whole-program").record.version == "2026-06-01"
+    given = ApiClient("whole-program", "whole")
+    process.register(records, given, at=NOW, by="seed")
+    assert records.load(ApiClient, "whole-program").record == kept
+    with pytest.raises(Conflict):
+        process.register(records, replace(given, version="2027-01-01"), at=NOW, by="seed")
+
+
+@pytest.mark.rule("P-80")
 def test_the_first_program_is_made_though_a_person_has_the_role(records):
     first(records, "whole-1")
     assert first(records, "whole-2").code == "has_accounting_admin"

@@ -1,0 +1,1 @@
+"""Delivering what partners are told to their own endpoints."""

@@ -1,0 +1,44 @@
+"""Tries one delivery of an event to a partner's endpoint, as its message asks."""
+
+import json
+import os
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from cloud.adapters import wiring
+from cloud.reporting.delivering import Outside, try_delivery
+
+logger = Logger()
+CLOCK = wiring.clock()
+RECORDS = wiring.records(os.environ)
+OUTSIDE = Outside(wiring.poster(os.environ), wiring.webhook_secrets(os.environ))
+PROCESSOR = BatchProcessor(event_type=EventType.SQS)
+
+
+def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Take each message on its own: one that fails comes again, and harms no other."""
+    return dict(
+        process_partial_response(
+            event=event, record_handler=_take, processor=PROCESSOR, context=context
+        )
+    )
+
+
+def _take(record: SQSRecord) -> None:
+    body = json.loads(record.body)
+    state = try_delivery(
+        RECORDS,
+        OUTSIDE,
+        delivery_id=body["delivery_id"],
+        round_=body["round"],
+        tried=body["tried"],
+        at=CLOCK.now(),
+    )
+    logger.info("tried", delivery=body["delivery_id"], state=state)

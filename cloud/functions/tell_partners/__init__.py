@@ -1,0 +1,1 @@
+"""Telling partners what stands in the log."""
