@@ -42,6 +42,7 @@ check: $(READY) ## format, lint, types, import contracts, rule citations, templa
 	$(BIN)/python -m infra.translated > var/translated.json
 	$(BIN)/cfn-lint --regions us-east-1 -- var/translated.json
 	$(BIN)/sunreeve rules --markdown | diff - docs/rules.md
+	$(BIN)/sunreeve help --markdown | diff - docs/cli.md
 	$(BIN)/pytest -q tests/cloud/kernel/test_rule_book.py tests/contract -p no:cacheprovider
 
 .PHONY: story
@@ -55,6 +56,10 @@ rules: $(READY) ## the rule book; W="85%" searches it
 .PHONY: rules-page
 rules-page: $(READY) ## writes docs/rules.md anew
 	@$(BIN)/sunreeve rules --markdown > docs/rules.md
+
+.PHONY: commands-page
+commands-page: $(READY) ## writes docs/cli.md anew
+	@$(BIN)/sunreeve help --markdown > docs/cli.md
 
 .PHONY: vectors
 vectors: $(READY) ## acceptance vectors; KIND=service|funding DIR=path

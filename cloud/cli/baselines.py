@@ -1,20 +1,16 @@
 """Commands that bring a fleet's baselines and weather into a file, or to a running stack."""
 
 import argparse
-import http.client
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
-from rich.console import Console
-from rich.progress import track
-
+from cloud.cli.asking import OperationsApi, Refusal
 from cloud.cli.baseline import built
 from cloud.cli.fleet import (
     WeatherDay,
@@ -23,11 +19,9 @@ from cloud.cli.fleet import (
     read_typical_year,
     read_weather,
 )
-from cloud.cli.local import PATIENCE_S, RunningStack
+from cloud.cli.screen import counted
 from cloud.detection.baseline import Baseline
-from cloud.kernel.errors import BadInput, Unavailable
-
-T = TypeVar("T")
+from cloud.kernel.errors import BadInput
 
 _PERSON = "pat.projects"
 """Who puts it on this machine; on AWS it is whoever signed in."""
@@ -43,14 +37,14 @@ def baseline(options: argparse.Namespace) -> int:
     designs = sorted(read_sites(options.fleet / "sites.csv"), key=lambda one: one.site_id)
     typical = read_typical_year(options.fleet / "design_hours.csv.gz")
     if options.put:
-        door = _Door(options.folder)  # before minutes are spent on what nobody would take
+        api = OperationsApi.of(options)  # before minutes are spent on what nobody would take
         more = {"may_end_case": True} if options.ends_cases else {}
         sent = (
             (f"/ops/sites/{quote(one.site_id, safe='')}/baseline", {**told(one), **more})
-            for one in _shown(built(designs, typical), "baselines", len(designs))
+            for one in counted(built(designs, typical), "baselines", len(designs))
         )
-        return door.put(sent, "baselines")
-    made = _shown(built(designs, typical), "baselines", len(designs))
+        return put(api, sent, "baselines")
+    made = counted(built(designs, typical), "baselines", len(designs))
     count = _write(options.out, map(told, made))
     print(f"{count} baselines in {options.out}")
     return 0
@@ -78,11 +72,12 @@ def weather(options: argparse.Namespace) -> int:
         raise BadInput(f"{msg}: give hours.csv.gz, or t_mean_c and snow_possible in days.csv.gz")
     if options.put:
         region = quote(options.region, safe="")
-        door = _Door(options.folder)
-        return door.put(
+        api = OperationsApi.of(options)
+        return put(
+            api,
             (
                 (f"/ops/regions/{region}/weather/{one.date}", _weather(one))
-                for one in _shown(days, "days", len(days))
+                for one in counted(days, "days", len(days))
             ),
             "days of weather",
         )
@@ -108,21 +103,6 @@ def _day(text: str | None) -> date | None:
         raise BadInput(msg) from wrong
 
 
-def _shown(things: Iterable[T], what: str, total: int) -> Iterator[T]:
-    """Give the things as they come, with a bar on a terminal that shows how many are left."""
-    screen = Console(stderr=True)
-    return iter(
-        track(
-            things,
-            what,
-            total=total,
-            console=screen,
-            disable=not screen.is_terminal,
-            transient=True,
-        )
-    )
-
-
 def _write(path: Path, lines: Iterable[Mapping[str, Any]]) -> int:
     count = 0
     with appearing_whole(path) as file:
@@ -131,57 +111,35 @@ def _write(path: Path, lines: Iterable[Mapping[str, Any]]) -> int:
     return count
 
 
-class _Door:
-    """The operations API of a running stack, asked as who looks after projects."""
+def put(api: OperationsApi, lines: Iterable[Line], what: str) -> int:
+    """Send one after the other, say what became of them, and give the exit code.
 
-    def __init__(self, folder: Path) -> None:
-        self._stack = RunningStack(folder)
+    What is refused stops nobody behind it.
 
-    def put(self, lines: Iterable[Line], what: str) -> int:
-        """Send one after the other, say what became of them, and give the exit code.
-
-        What is refused stops nobody behind it.
-
-        Raises:
-            Unavailable: the stack does not answer any more; what was put before stays.
-        """
-        count, refused = 0, []
-        for path, body in lines:
-            no = self._post(path, body)
-            count += not no
-            refused += [no] if no else []
-        _say(refused)
-        print(f"{what}: {count} put, {len(refused)} refused")
-        return 1 if refused else 0
-
-    def _post(self, path: str, body: Mapping[str, Any]) -> str:
-        """Send one, and give why it is refused; empty when it is put."""
-        # Its clock may run a thousand times as fast as ours: no token is good for two calls.
-        token = self._stack.ask("POST", "/token", {"name": _PERSON}).content["token"]
-        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-        connection = http.client.HTTPConnection("127.0.0.1", self._stack.port, timeout=PATIENCE_S)
-        with closing(connection):
-            try:
-                connection.request("POST", path, json.dumps(body), headers)
-                response = connection.getresponse()
-                answer = json.loads(response.read())
-            except (OSError, http.client.HTTPException, ValueError) as silent:
-                msg = f"posting to {path}: the stack did not answer ({silent}): try again"
-                raise Unavailable(msg) from silent
-        if response.status >= 500:
-            msg = f"posting to {path}: {answer.get('detail') or answer}"
-            raise Unavailable(msg)
-        return f"{path}: {_why(answer)}" if response.status >= 300 else ""
+    Raises:
+        Unavailable: the stack does not answer any more; what was put before stays.
+    """
+    count, refused = 0, []
+    for path, body in lines:
+        try:
+            api.ask(_PERSON, "POST", path, body)
+        except Refusal as no:
+            refused.append(f"{path}: {_why(no)}")
+        else:
+            count += 1
+    _say(refused)
+    print(f"{what}: {count} put, {len(refused)} refused")
+    return 1 if refused else 0
 
 
-def _why(answer: Mapping[str, Any]) -> str:
+def _why(no: Refusal) -> str:
     """Give the reason that a problem tells, with the first place that it names."""
     places = [
         f"{one['pointer']}: {one['message']}"
-        for one in answer.get("errors", ())
+        for one in no.problem.get("errors", ())
         if "pointer" in one
     ]
-    return "; ".join([str(answer.get("detail") or answer), *places[:1]])
+    return "; ".join([str(no.problem.get("detail") or no), *places[:1]])
 
 
 def _say(refused: Sequence[str]) -> None:

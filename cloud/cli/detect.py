@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import track
-
-from cloud.cli.baseline import baselines
+from cloud.cli.baseline import built
 from cloud.cli.fleet import Day, appearing_whole, read_days, read_sites, read_typical_year
+from cloud.cli.screen import counted
 from cloud.detection.baseline import Baseline
 from cloud.detection.daily import Region, Track, judge_day
 from cloud.detection.neighbours import neighbourhoods
@@ -39,10 +37,9 @@ def detect(options: argparse.Namespace) -> int:
     designs = read_sites(options.fleet / "sites.csv")
     typical = read_typical_year(options.fleet / "design_hours.csv.gz")
     days = read_days(options.fleet, {design.site_id for design in designs})
-    known = baselines(designs, typical)
-    screen = Console(stderr=True)
-    shown = track(days, "days", console=screen, disable=not screen.is_terminal, transient=True)
-    opened = replay(known, shown)
+    worked_out = counted(built(designs, typical), "baselines", len(designs))
+    known = {one.site_id: one for one in worked_out}
+    opened = replay(known, counted(days, "days", len(days)))
     write_cases(options.out, opened)
     counts = ", ".join(f"{sum(one.tier == tier for one in opened)} {tier}" for tier in TIERS)
     print(f"{len(designs)} sites, {len(days)} days: {counts} in {options.out}")

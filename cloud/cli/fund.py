@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from cloud.cli import funding_shown as shown
-from cloud.cli.asking import ask, wait_until
+from cloud.cli import screen
+from cloud.cli.asking import OperationsApi, ask, wait_until
 from cloud.kernel.errors import BadInput, Unavailable
 from cloud.kernel.money import Money
 
@@ -28,11 +29,11 @@ def preview(options: argparse.Namespace) -> int:
     run = _run(options, ACCOUNTANT, "GET", "")
     if run["state"] == "preview":
         run = _prepared(options)
-    plans = ask(options.folder, ACCOUNTANT, "GET", f"{_path(run['id'])}/plans")["items"]
+    plans = ask(options, ACCOUNTANT, "GET", f"{_path(run['id'])}/plans")["items"]
     if options.json:
         print(json.dumps({"run": run, "plans": plans}, indent=1))
         return 0
-    _show(run, plans, Console())
+    _show(run, plans, screen.console())
     return 0
 
 
@@ -135,7 +136,7 @@ def settle(options: argparse.Namespace) -> int:
 def take_returns(options: argparse.Namespace) -> int:
     """Hand in a file of returned payments and corrected details; handed in again it is shown."""
     body = {"content": _read(options.file)}
-    return _told_file(options, ask(options.folder, TREASURER, "POST", "/ops/bank_files", body))
+    return _told_file(options, ask(options, TREASURER, "POST", "/ops/bank_files", body))
 
 
 def agree(options: argparse.Namespace) -> int:
@@ -146,9 +147,9 @@ def agree(options: argparse.Namespace) -> int:
     """
     path = f"/ops/bank_files/{quote(options.bank_file, safe='')}"
     found = wait_until(
-        lambda: ask(options.folder, TREASURER, "GET", path),
+        lambda: ask(options, TREASURER, "GET", path),
         _is_worked_through,
-        begun=ask(options.folder, APPROVER, "POST", f"{path}/agree", {}),
+        begun=ask(options, APPROVER, "POST", f"{path}/agree", {}),
         patience_s=options.wait,
     )
     if not _is_worked_through(found):
@@ -179,7 +180,7 @@ def _told_file(options: argparse.Namespace, found: Mapping[str, Any]) -> int:
 def balance(options: argparse.Namespace) -> int:
     """Print the trial balance as of an instant."""
     words = f"?as_of={quote(options.as_of)}" if options.as_of else ""
-    item = ask(options.folder, ACCOUNTANT, "GET", f"/ops/trial_balance{words}")["item"]
+    item = ask(options, ACCOUNTANT, "GET", f"/ops/trial_balance{words}")["item"]
     if options.json:
         print(json.dumps(item, indent=1))
         return 0
@@ -195,10 +196,10 @@ def balance(options: argparse.Namespace) -> int:
 
 def verify(options: argparse.Namespace) -> int:
     """Have all books recomputed, wait, and say what differs; 1 where anything does."""
-    check = ask(options.folder, ACCOUNTANT, "POST", "/ops/books/checks", {})["item"]
+    check = ask(options, ACCOUNTANT, "POST", "/ops/books/checks", {})["item"]
     path = f"/ops/books/checks/{quote(check['id'], safe='')}"
     check = wait_until(
-        lambda: ask(options.folder, ACCOUNTANT, "GET", path)["item"],
+        lambda: ask(options, ACCOUNTANT, "GET", path)["item"],
         lambda one: one["done_at"] is not None,
         begun=check,
         patience_s=options.wait,
@@ -221,7 +222,7 @@ def replay(options: argparse.Namespace) -> int:
     words = f"?programme={quote(options.programme)}"
     if options.as_of:
         words += f"&as_of={quote(options.as_of)}"
-    items = ask(options.folder, ACCOUNTANT, "GET", f"/ops/replay{words}")["items"]
+    items = ask(options, ACCOUNTANT, "GET", f"/ops/replay{words}")["items"]
     if options.json:
         print(json.dumps(items, indent=1))
         return 0
@@ -241,11 +242,19 @@ def replay(options: argparse.Namespace) -> int:
     return 0
 
 
-def _list(options: argparse.Namespace) -> int:
+def runs(options: argparse.Namespace) -> int:
+    """List the runs in one state, or all."""
+    return _list(options, options.person, (options.state,) if options.state else STATES)
+
+
+def _list(
+    options: argparse.Namespace, person: str = ACCOUNTANT, states: Sequence[str] = STATES
+) -> int:
+    api = OperationsApi.of(options)
     runs = [
         one
-        for state in STATES
-        for one in ask(options.folder, ACCOUNTANT, "GET", f"/ops/runs?state={state}")["items"]
+        for state in states
+        for one in api.ask(person, "GET", f"/ops/runs?state={state}")["items"]
     ]
     runs.sort(key=lambda one: str(one["cut_off_at"]))
     if options.json:
@@ -261,16 +270,16 @@ def _list(options: argparse.Namespace) -> int:
         }
         for one in runs
     ]
-    _draw(rows, numbers=frozenset({"gross", "net"}), nothing="no run was prepared yet")
+    nothing = "no run was prepared yet" if states == STATES else f"no run is {states[0]}"
+    _draw(rows, numbers=frozenset({"gross", "net"}), nothing=nothing)
     return 0
 
 
 def _draw(rows: Sequence[Mapping[str, str]], *, numbers: frozenset[str], nothing: str) -> None:
-    console = Console()
     if rows:
-        shown.draw(rows, console, numbers=numbers)
+        shown.draw(rows, screen.console(), numbers=numbers)
     else:
-        console.print(Text(nothing, "italic"))
+        print(nothing)
 
 
 def _path(run_id: str) -> str:
@@ -280,9 +289,9 @@ def _path(run_id: str) -> str:
 def _run(
     options: argparse.Namespace, person: str, method: str, action: str, body: Any = None
 ) -> dict[str, Any]:
-    found: dict[str, Any] = ask(
-        options.folder, person, method, f"{_path(options.run)}{action}", body
-    )["item"]
+    found: dict[str, Any] = ask(options, person, method, f"{_path(options.run)}{action}", body)[
+        "item"
+    ]
     return found
 
 

@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
+from cloud.cli import screen
 from cloud.kernel.money import Money
 
 _STYLES = {"stale": "bold red", "committed": "green"}
@@ -21,30 +20,13 @@ def amount(shown: Mapping[str, int]) -> str:
     return str(Money(shown["cents"]))
 
 
-def draw(
-    rows: Sequence[Mapping[str, Text | str]], console: Console, *, numbers: frozenset[str]
-) -> None:
+def draw(rows: Sequence[screen.Row], console: Console, *, numbers: frozenset[str]) -> None:
     """Draw rows as a table, or one below another where that is wider than the terminal.
 
     An amount is never broken and never cut. What others wrote is shown as it is, and is no markup.
     """
-    names = list(rows[0])
-    cells = [[_text(row[name]) for name in names] for row in rows]
-    widths = [
-        max(len(name), *(line[place].cell_len for line in cells))
-        for place, name in enumerate(names)
-    ]
-    if sum(widths) + 3 * len(names) + 1 > console.width:
-        for line in cells:
-            for told in _card(names, line):
-                console.print(told, soft_wrap=True)
-        return
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in names:
-        table.add_column(name, justify="right" if name in numbers else "left", no_wrap=True)
-    for line in cells:
-        table.add_row(*line)
-    console.print(table)
+    columns = [screen.Column(name, is_number=name in numbers) for name in rows[0]]
+    screen.draw(rows, columns, console, nothing="")
 
 
 def run(shown: Mapping[str, Any], plans: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
@@ -89,16 +71,3 @@ def reasons(plans: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
 
 def _words(code: str) -> str:
     return code.replace("_", " ")
-
-
-def _text(cell: Text | str) -> Text:
-    return cell if isinstance(cell, Text) else Text(cell)
-
-
-def _card(names: Sequence[str], line: Sequence[Text]) -> Iterator[Text]:
-    """Give one row by itself: its first cell, and the others below it."""
-    longest = max(len(name) for name in names[1:])
-    yield Text(line[0].plain, "bold")
-    for name, cell in zip(names[1:], line[1:], strict=True):
-        if cell:
-            yield Text.assemble(f"  {name:<{longest}}  ", cell)

@@ -5,7 +5,7 @@ import http.client
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
+from cloud.cli import screen
 from cloud.kernel.errors import BadInput, Unavailable
 
 LOOK_AGAIN_S = 0.2
@@ -200,12 +200,7 @@ def _print_lines(answer: Answer, *, as_json: bool) -> None:
 def log_line(line: Mapping[str, str]) -> str:
     """Write a line of the log for a terminal; what would steer the terminal is shown as text."""
     text = f"{line['at'][:19]:<19} {line['level']:<8} {line['function']:<22} {line['message']}"
-    return "".join(_harmless(f"{text} {line['more']}".rstrip()))
-
-
-def _harmless(text: str) -> Iterator[str]:
-    for character in text:
-        yield character if character.isprintable() else character.encode("unicode_escape").decode()
+    return screen.harmless(f"{text} {line['more']}".rstrip())
 
 
 def queues(options: argparse.Namespace) -> int:
@@ -224,23 +219,31 @@ def queues(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(seen))
     else:
-        Console().print(_table_of(seen))
+        screen.draw(_rows_of(seen), _QUEUES, screen.console(), nothing="there is no queue")
     return 0
 
 
-def _table_of(seen: list[Mapping[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("queue")
-    for heading in ("visible", "in flight", "delayed", "dead"):
-        table.add_column(heading, justify="right")
-    table.add_column("its dead letters")
-    for one in seen:
-        if one["sources"]:
-            continue
-        counts = (str(one[name]) for name in ("visible", "in_flight", "delayed"))
-        dead = Text(str(one["dead"]), style="bold red") if one["dead"] else Text("0")
-        table.add_row(Text(one["name"]), *counts, dead, Text(one["dead_letters"]))
-    return table
+_QUEUES = (
+    screen.Column("queue"),
+    *(screen.Column(name, is_number=True) for name in ("visible", "in flight", "delayed", "dead")),
+    screen.Column("its dead letters", gives_way=1),
+)
+
+
+def _rows_of(seen: Sequence[Mapping[str, Any]]) -> list[screen.Row]:
+    """Give a row for each queue that is none of dead letters."""
+    return [
+        {
+            "queue": one["name"],
+            "visible": str(one["visible"]),
+            "in flight": str(one["in_flight"]),
+            "delayed": str(one["delayed"]),
+            "dead": Text(str(one["dead"]), style="bold red" if one["dead"] else ""),
+            "its dead letters": str(one["dead_letters"] or ""),
+        }
+        for one in seen
+        if not one["sources"]
+    ]
 
 
 def token(options: argparse.Namespace) -> int:

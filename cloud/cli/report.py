@@ -14,8 +14,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cloud.cli.asking import ask, ask_text
+from cloud.cli import screen
+from cloud.cli.asking import OperationsApi
 from cloud.cli.fleet import appearing_whole
+from cloud.kernel.csv_text import csv_text
 
 READER = "otto.audit"
 """Who reads on this machine; on AWS it is whoever signed in."""
@@ -39,7 +41,7 @@ def show(options: argparse.Namespace) -> int:
         return _list(options)
     wanted = options.format or ("json" if options.out is None else _by_name(options.out))
     path = f"{_REPORTS}/{quote(options.name, safe='')}?{_words(options, wanted)}"
-    text = ask_text(options.folder, READER, "GET", path)
+    text = OperationsApi.of(options).ask_text(READER, "GET", path)
     if options.out is not None:
         with appearing_whole(options.out) as file:
             file.write(text)
@@ -47,7 +49,7 @@ def show(options: argparse.Namespace) -> int:
     if options.format:
         print(text, end="")
         return 0
-    draw(json.loads(text), Console())
+    draw(json.loads(text), screen.console())
     return 0
 
 
@@ -64,11 +66,13 @@ def draw(report: Mapping[str, Any], console: Console) -> None:
     shown = [one for one in report["columns"] if _is_told(rows, one)]
     if rows and sum(_width(rows, one) for one in shown) > console.width:
         _cards(rows[:_MOST_LINES], shown, console)
+    elif rows and screen.is_wide(console):
+        _plain(rows, shown, console)
     elif rows:
         console.print(_table(rows[:_MOST_LINES], shown))
     else:
         console.print(Padding(Text("nothing", style="italic"), (0, 0, 0, 2), expand=False))
-    if len(rows) > _MOST_LINES:
+    if len(rows) > _MOST_LINES and not screen.is_wide(console):
         console.print(f"  and {len(rows) - _MOST_LINES} rows more: write them with --out FILE")
     for note in report["notes"]:
         console.print(Padding(Text(str(note), style="italic"), (0, 0, 0, 2), expand=False))
@@ -76,6 +80,7 @@ def draw(report: Mapping[str, Any], console: Console) -> None:
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _USUAL = ("all", None)
+_LISTED = (screen.Column("report"), screen.Column("says", is_text=True))
 
 
 def _is_told(rows: list[dict[str, Any]], column: Mapping[str, str]) -> bool:
@@ -94,16 +99,37 @@ def _table(rows: list[dict[str, Any]], columns: list[dict[str, str]]) -> Table:
     for column in columns:
         name = column["name"].replace("_", " ")
         head = Text(f"{name}\n", style="bold").append(_unit(column["unit"]), style="dim not bold")
-        numeric = all(_is_number(row[column["name"]]) for row in rows)
         table.add_column(
             head,
-            justify="right" if numeric else "left",
+            justify="right" if _is_numeric(rows, column) else "left",
             overflow="fold",
             min_width=_width(rows, column) - 2,
         )
     for row in rows:
         table.add_row(*(_cell(row[one["name"]], one["unit"]) for one in columns))
     return table
+
+
+def _plain(rows: list[dict[str, Any]], columns: list[dict[str, str]], console: Console) -> None:
+    """Write all rows for a pipe, a row a line."""
+    heads = [screen.Column(_heading(one), is_number=_is_numeric(rows, one)) for one in columns]
+    lines = [
+        {
+            head.name: _cell(row[one["name"]], one["unit"])
+            for head, one in zip(heads, columns, strict=True)
+        }
+        for row in rows
+    ]
+    screen.draw(lines, heads, console, nothing="nothing")
+
+
+def _heading(column: Mapping[str, str]) -> str:
+    name, unit = column["name"].replace("_", " "), _unit(column["unit"])
+    return f"{name} ({unit})" if unit else name
+
+
+def _is_numeric(rows: list[dict[str, Any]], column: Mapping[str, str]) -> bool:
+    return all(_is_number(row[column["name"]]) for row in rows)
 
 
 def _is_number(value: Any) -> bool:
@@ -159,26 +185,22 @@ def _cell(value: Any, unit: str) -> Text:
     if unit == "cents" and isinstance(value, int):
         sign = "-" if value < 0 else ""
         return Text(f"{sign}{abs(value) // 100:,}.{abs(value) % 100:02d}")
-    text = _moment(str(value))
-    return Text(text, style=_STYLES.get(text, ""))
-
-
-def _moment(text: str) -> str:
-    """Give an instant as people read it, anything else as it is."""
-    if _INSTANT.fullmatch(text) is None:
-        return text
-    return f"{text[:10]} {text[11:16]}Z"
+    text = str(value)
+    if _INSTANT.fullmatch(text):
+        return Text(screen.moment(text))
+    return screen.cell(Text(screen.harmless(text), style=_STYLES.get(text, "")))
 
 
 def _list(options: argparse.Namespace) -> int:
-    found = ask(options.folder, READER, "GET", _REPORTS)["items"]
+    found = OperationsApi.of(options).ask(READER, "GET", _REPORTS)["items"]
     if options.format == "json":
-        print(json.dumps(found, indent=1))
-        return 0
-    width = max(len(one["name"]) for one in found)
-    console = Console(soft_wrap=True)
-    for one in found:
-        console.print(Text.assemble((one["name"].ljust(width), "bold"), f"  {one['says']}"))
+        screen.tell_json(found)
+    elif options.format == "csv":
+        rows = [("name", "says"), *((one["name"], one["says"]) for one in found)]
+        print(csv_text(rows), end="")
+    else:
+        shown = [{"report": Text(one["name"], "bold"), "says": one["says"]} for one in found]
+        screen.draw(shown, _LISTED, screen.console(), nothing="there is no report")
     return 0
 
 
@@ -189,4 +211,4 @@ def _words(options: argparse.Namespace, wanted: str) -> str:
 
 
 def _by_name(out: Path) -> str:
-    return "csv" if out.suffix == ".csv" else "json"
+    return {".csv": "csv", ".html": "html"}.get(out.suffix, "json")

@@ -2,17 +2,16 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from datetime import date, time, timedelta
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from cloud.kernel.money import Money
+from cloud.cli.screen import console, tell_json
 from cloud.kernel.policy import Rule
+from cloud.kernel.rule_text import shown
 
 STAGES = ("portfolio", "telemetry", "detection", "service", "invoicing", "funding", "reporting")
 """In the order of the stream."""
@@ -61,48 +60,51 @@ def matching(words: Sequence[str]) -> list[Entry]:
     return [entry for entry in book() if all(word in entry.text for word in wanted)]
 
 
-def shown(value: Any) -> str:
-    """Give a value for a person."""
-    if isinstance(value, Money | str):
-        return str(value)
-    if isinstance(value, timedelta):
-        hours = value.total_seconds() / 3600
-        return f"{hours:g} h" if hours >= 1 else f"{hours * 60:g} min"
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if is_dataclass(value) and not isinstance(value, type):
-        return ", ".join(f"{f.name}={shown(getattr(value, f.name))}" for f in fields(value))
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {shown(part)}" for key, part in value.items())
-    if isinstance(value, tuple | frozenset | set | list):
-        parts = [shown(part) for part in value]
-        return ", ".join(parts if isinstance(value, tuple | list) else sorted(parts))
-    return str(value)
-
-
 def show(options: argparse.Namespace) -> int:
     """Print the rules that hold all of the words, or the whole book; 1 when there is none."""
     found = matching(options.words)
     if options.markdown:
         print(markdown(found), end="")
         return 0
+    if options.json:
+        tell_json([shown_as_json(entry) for entry in found])
+        return 0 if found else 1
     if not found:
         print(f"no rule holds {' '.join(options.words)!r}")
         return 1
-    console = Console(highlight=False)
+    on = console()
     for entry in found:
         rule = entry.rule
         programmes = ", ".join(("comfort", *rule.programmes))
         since = f"{programmes}, from {min(rule.values)}"
-        console.print(f"[bold]{rule.id}[/]  [bold cyan]{entry.value}[/] {rule.unit}")
+        # Words, not markup: a bracket in a rule's text is a bracket.
+        on.print(
+            Text.assemble((rule.id, "bold"), "  ", (entry.value, "bold cyan"), f" {rule.unit}")
+        )
         for style, text in (
             ("", rule.says),
             ("italic", rule.note),
             ("dim", f"{entry.module} · {rule.source} · {since}"),
         ):
             if text:
-                console.print(Padding(Text(text, style=style), (0, 0, 0, 6)))
+                on.print(Padding(Text(text, style=style), (0, 0, 0, 6), expand=False))
     return 0
+
+
+def shown_as_json(entry: Entry) -> dict[str, Any]:
+    """Give one rule for a program."""
+    rule = entry.rule
+    return {
+        "id": rule.id,
+        "value": entry.value,
+        "unit": rule.unit,
+        "from": min(rule.values).isoformat(),
+        "programmes": ["comfort", *rule.programmes],
+        "module": entry.module,
+        "source": str(rule.source),
+        "says": rule.says,
+        "note": rule.note,
+    }
 
 
 def markdown(entries: Sequence[Entry]) -> str:

@@ -1,20 +1,31 @@
 """Commands that work on a stack of this machine."""
 
 import argparse
+import http.client
 import json
 import shutil
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 from rich.console import Console
 
-from cloud.cli import local
+from cloud.cli import local, town
+from cloud.cli.asking import OperationsApi
+from cloud.cli.local import PATIENCE_S
+from cloud.cli.screen import Screen, counted, patience
 from cloud.kernel.errors import BadInput
 from cloud.local.address import announced
 from cloud.local.demo import cast
-from cloud.local.demo.people import PEOPLE, person_api
+from cloud.local.demo.people import PEOPLE, token_for
 from cloud.local.demo.play import Ports, Stage, play, seed, staged
 from cloud.local.demo.story import steps
+from cloud.local.town.cache import is_town
+
+_AUDITOR = "otto.audit"
+_STEPS = 40
+"""In which a jump is done, so that a bar can show it."""
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -22,12 +33,14 @@ def demo(options: argparse.Namespace) -> int:
     ended = (options.folder / "story.json").exists()
     if options.fresh or ended:
         _clear(options.folder)
-    return play(options.folder, Console(soft_wrap=True), days=options.days)
+    return play(options.folder, Screen(soft_wrap=True), days=options.days)
 
 
 def up(options: argparse.Namespace) -> int:
-    """Run the stack with the demo's street until Ctrl-C, at a speed."""
-    console = Console(soft_wrap=True)
+    """Run the stack with the demo's street, or a town, until Ctrl-C, at a speed."""
+    if options.town or is_town(options.folder):
+        return town.up(options)
+    console = Screen(soft_wrap=True)
     households = (*cast.HOUSEHOLDS, *cast.more_households(options.homes))
     ports = Ports(options.port, options.mqtt_port, options.smtp_port)
     with (
@@ -67,21 +80,44 @@ def _say_where(stage: Stage, options: argparse.Namespace, console: Console) -> N
 
 
 def trace(options: argparse.Namespace) -> int:
-    """Walk a line of a bank file back to its causes, over the stack's own API."""
-    _must_exist(options.folder)
-    with staged(options.folder / "data", Console(quiet=True)) as stage:
-        auditor = person_api(
-            stage.door.port, stage.runtime.issuer, stage.runtime.clock, "otto.audit", "auditor"
-        )
-        found = auditor.get(f"/ops/trace/{options.id}")["items"]
-        auditor.close()
+    """Walk a line of a bank file back to its causes, over the stack's own API.
+
+    A stack that lies in a folder and does not run is started for it, and ends with the answer.
+    """
+    path = f"/ops/trace/{quote(options.id, safe='')}"
+    if options.profile is not None or local.is_running(options.folder):
+        found = OperationsApi.of(options).ask(_AUDITOR, "GET", path)["items"]
+    else:
+        _must_exist(options.folder)
+        with (
+            patience(f"starting the stack in {options.folder}"),
+            staged(options.folder / "data", Console(quiet=True)) as stage,
+        ):
+            door = _StageDoor(stage, f"in {options.folder}")
+            found = OperationsApi(door).ask(_AUDITOR, "GET", path)["items"]
     if options.json:
         print(json.dumps(found, indent=1))
     else:
-        console = Console(soft_wrap=True)
+        console = Screen(soft_wrap=True)
         for line in steps(found):
             console.print(line)
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _StageDoor:
+    """The way to the API of a stack that this command started for itself."""
+
+    stage: Stage
+    name: str
+
+    def open(self) -> http.client.HTTPConnection:
+        """Give a connection."""
+        return http.client.HTTPConnection("127.0.0.1", self.stage.door.port, timeout=PATIENCE_S)
+
+    def token(self, person: str) -> str:
+        """Give a person's token."""
+        return token_for(self.stage.runtime.issuer, person)
 
 
 def clock(options: argparse.Namespace) -> int:
@@ -101,8 +137,10 @@ def clock(options: argparse.Namespace) -> int:
         if options.to:
             until = _instant(options.to)
         if until > now:
+            # In steps, as a running stack jumps: what is due is the same, and can be shown.
             with stage.conductor.jumping():
-                stage.conductor.advance_to(until)
+                for step in counted(range(1, _STEPS + 1), f"to {until:%d %b %Y}", _STEPS):
+                    stage.conductor.advance_to(now + (until - now) * step / _STEPS)
             stage.story.tell(stage.runtime.clock.now())
         shown = stage.runtime.clock.now().isoformat()
         print(json.dumps({"now": shown}) if options.json else shown)
@@ -129,4 +167,7 @@ def _clear(folder: Path) -> None:
 def _must_exist(folder: Path) -> None:
     if not (folder / "data").exists():
         msg = f"there is no stack in {folder}: play the demo first, or name another --folder"
+        raise BadInput(msg)
+    if is_town(folder):
+        msg = f"{folder} is a town that does not run: start it with up, and ask again"
         raise BadInput(msg)

@@ -54,4 +54,4 @@ def replay(options: argparse.Namespace) -> int:
 
 
 def _ask(options: argparse.Namespace, method: str, path: str, body: Any = None) -> dict[str, Any]:
-    return ask(options.folder, _PERSON, method, path, body)
+    return ask(options, _PERSON, method, path, body)

@@ -6,9 +6,9 @@ from threading import Thread
 
 import pytest
 
-from cloud.cli.asking import ask, ask_text, wait_until
+from cloud.cli.asking import LocalDoor, OperationsApi, Refusal, wait_until
 from cloud.cli.local import LOOK_AGAIN_S
-from cloud.kernel.errors import BadInput, Unavailable
+from cloud.kernel.errors import Unavailable
 
 
 @pytest.mark.parametrize(
@@ -46,23 +46,39 @@ def test_waiting_ends_when_it_is_done_or_patience_is_over(patience_s, done_at, s
 )
 def test_a_refusal_is_told_in_the_words_of_the_api(answering, said, told):
     folder = answering(400, json.dumps(said))
-    for asked in (ask, ask_text):
-        with pytest.raises(BadInput) as refused:
-            asked(folder, "ann", "GET", "/ops/x")
+    api = api_in(folder)
+    for asked in (api.ask, api.ask_text):
+        with pytest.raises(Refusal) as refused:
+            asked("ann", "GET", "/ops/x")
         assert str(refused.value) == told
 
 
 def test_a_refusal_that_is_no_json_is_told_as_it_is(answering):
-    folder = answering(502, "Bad Gateway")
-    with pytest.raises(BadInput, match=r"^Bad Gateway$"):
-        ask(folder, "ann", "GET", "/ops/x")
+    folder = answering(403, "no way\nin")
+    with pytest.raises(Refusal, match=r"^no way in$"):
+        api_in(folder).ask("ann", "GET", "/ops/x")
+
+
+@pytest.mark.parametrize("said", ["Bad Gateway", '{"detail": "it is down"}'])
+def test_a_stack_that_fails_is_unreachable_and_refused_nothing(answering, said):
+    with pytest.raises(Unavailable, match=r"502 .*ask again"):
+        api_in(answering(502, said)).ask("ann", "GET", "/ops/x")
 
 
 def test_an_answer_that_is_no_json_is_text_only(answering):
     folder = answering(200, "a,b\n1,2\n")
-    assert ask_text(folder, "ann", "GET", "/ops/reports/x") == "a,b\n1,2\n"
+    assert api_in(folder).ask_text("ann", "GET", "/ops/reports/x") == "a,b\n1,2\n"
     with pytest.raises(Unavailable, match="it may have ended, ask again"):
-        ask(folder, "ann", "GET", "/ops/reports/x")
+        api_in(folder).ask("ann", "GET", "/ops/reports/x")
+
+
+def test_an_answer_that_is_no_object_is_none(answering):
+    with pytest.raises(Unavailable, match="it answered with no object"):
+        api_in(answering(200, "[]")).ask("ann", "GET", "/ops/x")
+
+
+def api_in(folder):
+    return OperationsApi(LocalDoor(folder))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 
 from cloud.adapters import wiring
 from cloud.cli import baselines, main
+from cloud.cli.asking import LocalDoor, OperationsApi
 from cloud.cli.fleet import WeatherDay, appearing_whole, read_sites, read_weather
 from cloud.detection.baseline import KNOT_DAYS, Baseline
 from cloud.detection.feed import FeedHour, Plane
@@ -117,8 +118,8 @@ def a_baseline(name: str, **changes) -> Baseline:
     return replace(made, **changes)
 
 
-def door_of(stack) -> baselines._Door:
-    return baselines._Door(stack.folder)
+def put(stack, lines) -> int:
+    return baselines.put(OperationsApi(LocalDoor(stack.folder)), lines, "baselines")
 
 
 def sent(baseline: Baseline, **more):
@@ -132,7 +133,7 @@ def test_baselines_are_put_and_what_is_refused_stops_nobody_behind_it(stack, cap
         sent(a_baseline("S-10", planes=(Plane(8.0, 25.0, 180.0),))),
         sent(a_baseline("S-1")),
     ]
-    assert door_of(stack).put(lines, "baselines") == 1
+    assert put(stack, lines) == 1
     said = capsys.readouterr()
     assert said.out == "baselines: 2 put, 2 refused\n"
     assert said.err.splitlines()[0].startswith(
@@ -149,13 +150,13 @@ def test_baselines_are_put_and_what_is_refused_stops_nobody_behind_it(stack, cap
 
 
 def test_what_has_another_shape_is_told_with_its_place(stack, capsys):
-    assert door_of(stack).put([sent(a_baseline("S-2"), colour="red")], "baselines") == 1
+    assert put(stack, [sent(a_baseline("S-2"), colour="red")]) == 1
     assert "see errors, each with its place; /body/colour: " in capsys.readouterr().err
 
 
 def test_of_many_refusals_ten_are_shown(stack, capsys):
     lines = [sent(a_baseline(f"S-none{number}")) for number in range(13)]
-    assert door_of(stack).put(lines, "baselines") == 1
+    assert put(stack, lines) == 1
     shown = capsys.readouterr().err.splitlines()
     assert len(shown) == 11
     assert shown[-1] == "and 3 more"
@@ -169,10 +170,10 @@ def test_a_stack_that_does_not_run_takes_nothing_and_nothing_is_built_for_it(tmp
 
 
 def test_a_stack_that_ends_meanwhile_is_said(stack, tmp_path):
-    door = door_of(stack)
-    door._stack.port = 9  # nothing listens there
+    door = LocalDoor(stack.folder)
+    door.stack.port = 9  # nothing listens there
     with pytest.raises(Unavailable) as ended:
-        door.put([sent(a_baseline("S-2"))], "baselines")
+        baselines.put(OperationsApi(door), [sent(a_baseline("S-2"))], "baselines")
     assert "\n" not in str(ended.value)
 
 

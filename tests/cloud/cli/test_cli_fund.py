@@ -2,12 +2,8 @@
 
 import io
 import json
-import threading
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
-from pathlib import Path
+from datetime import date, timedelta
 
 import pytest
 from rich.console import Console
@@ -15,105 +11,14 @@ from rich.console import Console
 from cloud.adapters import wiring
 from cloud.cli import funding_shown, main
 from cloud.funding import process
-from cloud.funding.models import FundingRun, RunState
+from cloud.funding.models import RunState
 from cloud.kernel.change import Change, Save
 from cloud.kernel.money import Money
 from cloud.local.address import announced
-from cloud.local.conductor import Conductor
-from cloud.local.controls import Controls
 from cloud.local.demo import cast
-from cloud.local.demo.people import token_for
-from cloud.local.dynamodb import hook
-from cloud.local.face.face import Face
-from cloud.local.http import Door
-from cloud.local.runtime import Runtime
 from cloud.portfolio.models import Milestone
-from cloud.portfolio.process import register
+from tests.cloud.cli.fund_stand import ALDER, BEFORE, NOW, RUN, Stack
 from tests.cloud.funding.bank_replies import returns_for
-
-# At collection, before a test of another folder can make boto3's default session.
-hook.prepare()
-
-TEMPLATE = Path(__file__).parents[3] / "template.yaml"
-NOW = datetime(2026, 6, 10, 13, 0, tzinfo=UTC)
-"""Wednesday morning, Eastern: the window that is paid on Thursday has ended at 02:31."""
-BEFORE = NOW - timedelta(days=1)
-CUT_OFF = "2026-06-10T06:31:00+00:00"
-RUN = "comfort-2026-06-11"
-ALDER, BRIGHT = cast.PARTNERS
-SITE = next(one.site for one in cast.HOUSEHOLDS if one.site.id == cast.PROJECT.site_id)
-
-
-class Stack:
-    """A stack with two partners, one of whom is owed less than it owes."""
-
-    def __init__(self, folder, template_cache):
-        self.folder = folder
-        self.runtime = Runtime(folder / "data", TEMPLATE, starts_at=NOW, cache=template_cache)
-        self.controls = Controls(Conductor(self.runtime), speed=1)
-        face = Face(self.runtime, self.controls, partial(token_for, self.runtime.issuer))
-        self.door = Door(self.runtime, face=face)
-        self.records = wiring.records(
-            {
-                "OPERATIONS_TABLE": "OperationsTable",
-                "SITES_TABLE": "SitesTable",
-                "MONEY_TABLE": "MoneyTable",
-                "SECRETS_KEY": "SecretsKey",
-            }
-        )
-        for one in (ALDER, BRIGHT, SITE):
-            register(self.records, one, at=BEFORE, by="test")
-        self.owe(ALDER, "INV-1", 412_50)
-        self.owe(BRIGHT, "INV-2", 12_040_00)
-        self.debt(ALDER, "OFF-1", 50_00, "back_bill")
-        self.debt(BRIGHT, "OFF-2", 20_000_00, "cancellation")
-
-    def owe(self, to, invoice, cents, at=BEFORE):
-        body = {
-            "invoice_id": invoice,
-            "partner_id": to.id,
-            "work_order_id": "",
-            "site_id": SITE.id,
-            "amount_cents": cents,
-            "approved_at": at.isoformat(),
-            "says": f"invoice {invoice}",
-        }
-        process.accrue_service(self.records, body=body, at=at)
-
-    def debt(self, of, name, cents, kind):
-        body = {
-            "offset_id": name,
-            "partner_id": of.id,
-            "amount_cents": cents,
-            "kind": kind,
-            "incurred_on": "2026-05-20",
-            "says": f"offset {name} [red]",
-            "causes": ["CASE-1"],
-            "project_id": "",
-        }
-        process.accrue_offset(self.records, body=body, at=BEFORE)
-
-    def prepare(self):
-        event = {"scheduled_for": CUT_OFF, "programme": "comfort"}
-        self.runtime.invoke("FundingRunFunction", event)
-
-    def load(self):
-        return self.records.load(FundingRun, RUN)
-
-    def put(self, **changes):
-        stored = self.load()
-        change = Change(saves=(stored.replaced_by(replace(stored.record, **changes)),))
-        self.records.commit(change)
-
-    @contextmanager
-    def going_on(self):
-        thread = threading.Thread(target=self.controls.run, args=(lambda _: None,))
-        thread.start()
-        try:
-            yield
-        finally:
-            self.controls.stop()
-            thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -137,11 +42,6 @@ def standing(tmp_path, template_cache):
 def stack(standing):
     with standing.going_on():
         yield standing
-
-
-@pytest.fixture(autouse=True)
-def width(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "120")
 
 
 def fund(stack, *words):
@@ -182,7 +82,7 @@ def approved(capsys, stack):
 def test_runs_are_listed(stack, capsys):
     lines = told(capsys, stack, "preview")
     assert lines[0].split() == ["run", "paid", "on", "state", "gross", "net"]
-    assert lines[2].split() == [RUN, "2026-06-11", "preview", "$12,452.50", "$362.50"]
+    assert lines[1].split() == [RUN, "2026-06-11", "preview", "$12,452.50", "$362.50"]
     assert [one["id"] for one in shown(capsys, stack, "preview")] == [RUN]
 
 
@@ -194,11 +94,11 @@ def test_a_preview_tells_what_each_partner_is_paid_and_why_not_more(stack, capsy
         "  paid on 2026-06-11 (regular)",
         "  preview, prepared by funding_run",
     ]
-    assert [line.split() for line in lines[5:7]] == [
+    assert [line.split() for line in lines[4:6]] == [
         ["P-ALDER", "$412.50", "$50.00", "$362.50", "$0.00", "$0.00", "preview"],
         ["P-BRIGHT", "$12,040.00", "$12,040.00", "$0.00", "$7,960.00", "$0.00", "preview"],
     ]
-    assert lines[7:] == [
+    assert lines[6:] == [
         "  P-ALDER: $50.00 taken, offset OFF-1 [red]",
         "  P-BRIGHT: $12,040.00 taken, offset OFF-2 [red]",
         "approve exactly this with",
@@ -239,6 +139,8 @@ def test_a_run_goes_from_preview_to_a_returned_payment(stack, capsys, tmp_path):
     assert "ask the bank which entry" in refused(
         capsys, stack, "settle", RUN, "--statement", "362.49"
     )
+    assert main(["clock", "--jump", "1", "--folder", str(stack.folder)]) == 0  # its day has come
+    capsys.readouterr()
     assert told(capsys, stack, "settle", RUN, "--statement", "$362.50") == [f"{RUN} is settled"]
 
     plan = shown(capsys, stack, "preview", RUN)["plans"][0]

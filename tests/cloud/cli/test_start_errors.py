@@ -1,5 +1,6 @@
 """What stands in the way of a stack's start is one line that names the file and the remedy."""
 
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -137,6 +138,30 @@ def test_every_damaged_database_is_named(started: Path, capsys: pytest.CaptureFi
         assert str(path) in said
         path.write_bytes(whole)
     assert main(["clock", "--folder", str(started)]) == 0
+
+
+def test_a_line_that_nobody_knows_is_told_by_a_stack_that_was_started_for_it(
+    started: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    code, said = ended(["trace", "091000010000000", "--folder", str(started)], capsys)
+    assert code == 1
+    assert "091000010000000 is not known here" in said
+    assert "{" not in said
+
+
+def test_a_standing_clock_jumps_to_the_very_instant(
+    started: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    until = "2026-06-01T06:00:00.000007+00:00"
+    words = ["clock", "--to", until, "--json", "--folder", str(started)]
+    before = main(["clock", "--json", "--folder", str(started)])
+    shown = json.loads(capsys.readouterr().out)["now"]
+    assert before == main(words) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["now"] == max(shown, until)
+    assert err == ""
 
 
 def clock_of(folder: Path) -> subprocess.CompletedProcess[str]:
