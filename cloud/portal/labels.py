@@ -19,6 +19,8 @@ _TONES: dict[str, str] = {
         [
             "accepted",
             "scheduled",
+            "on_site",
+            "kept",
             "paid",
             "approved",
             "agreed",
@@ -59,6 +61,9 @@ _TONES: dict[str, str] = {
             "ordered",
             "running",
             "queued",
+            "scheduling",
+            "awaiting_spend",
+            "scanning",
             "unmatched",
             "planned",
             "in_review",
@@ -77,6 +82,8 @@ _TONES: dict[str, str] = {
             "escalated",
             "expiring",
             "stalled",
+            "awaiting_report",
+            "contact_failed",
             "due_soon",
             "returned",
             "incomplete",
@@ -92,6 +99,7 @@ _TONES: dict[str, str] = {
     **dict.fromkeys(
         [
             "declined",
+            "spend_rejected",
             "expired",
             "expired_reassigned",
             "refused",

@@ -132,14 +132,15 @@ def spend_approved(
 
 
 def spend_asked(
-    order: WorkOrder, *, coordinator: Coordinator, amount: Money, at: datetime
+    order: WorkOrder, *, coordinator: Coordinator, amount: Money, at: datetime, why: str = ""
 ) -> Letter:
-    """Ask the coordinator for a written approval (I-62)."""
+    """Ask the coordinator for a written approval (I-62), with the partner's words on it."""
+    because = f" The partner says: {why.strip()}" if why.strip() else ""
     text = (
         f"Hello {coordinator.name},\n\npartner {order.partner_id} expects work order {order.id} "
-        f"to cost {amount}, more than the {order.not_to_exceed} that it may spend. It waits for "
-        "your written answer, and its clocks with it. Please approve a highest total in the "
-        f"portal, or ask the partner by replying with [{order.id}] in the subject."
+        f"to cost {amount}, more than the {order.not_to_exceed} that it may spend.{because} "
+        "It waits for your written answer, and its clocks with it. Please approve a highest total "
+        f"in the portal, or ask the partner by replying with [{order.id}] in the subject."
     )
     return Letter(
         id=derived("LTR", order.id, "spend_asked", amount.cents),

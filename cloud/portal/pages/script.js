@@ -84,6 +84,72 @@
     else load();
   }
 
+  // <form data-store="/path" data-look="/path" data-shown="id">: files that are chosen go straight to
+  // the store, one after the other; what does not get there stays chosen and goes with the form.
+  for (const form of document.querySelectorAll("form[data-store]")) {
+    const told = document.getElementById("sending");
+    const asked = async (path, fields) => {
+      const answer = await fetch(path, { method: "POST", body: fields });
+      if (!answer.ok) throw new Error(answer.statusText);
+      return answer.text();
+    };
+    const look = async () => {
+      const fields = new URLSearchParams();
+      for (const [name, value] of new FormData(form)) {
+        if (typeof value === "string") fields.append(name, value);
+      }
+      const place = document.getElementById(form.dataset.shown);
+      place.innerHTML = await asked(form.dataset.look, fields);
+      form.dispatchEvent(new Event("input"));
+      if (place.querySelector("[data-again]")) setTimeout(() => look().catch(() => {}), 4000);
+    };
+    const sent = async (input, file) => {
+      const digest = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
+      const fields = new URLSearchParams({
+        form_token: form.elements.form_token.value,
+        purpose: input.dataset.purpose,
+        name: file.name,
+        content_type: file.type,
+        size: file.size,
+        sha256: [...new Uint8Array(digest)].map((one) => one.toString(16).padStart(2, "0")).join(""),
+      });
+      const answer = new DOMParser().parseFromString(await asked(form.dataset.store, fields), "text/html");
+      const made = answer.querySelector("form");
+      if (!made) return answer.body.textContent.trim();
+      const body = new FormData(made);
+      body.append("file", file);
+      await fetch(made.action, { method: "POST", body, mode: "no-cors" });
+      return "";
+    };
+    if (form.querySelector("[data-again]")) setTimeout(() => look().catch(() => {}), 4000);
+    form.addEventListener("change", async (event) => {
+      const input = event.target;
+      if (!input.dataset.purpose || !window.crypto?.subtle) return;
+      const files = [...input.files];
+      const left = new DataTransfer();
+      const bar = document.createElement("progress");
+      const words = document.createElement("span");
+      bar.max = files.length;
+      told.replaceChildren(bar, words);
+      const refused = [];
+      for (const [place, file] of files.entries()) {
+        bar.value = place;
+        words.textContent = `Sending ${file.name}, ${place + 1} of ${files.length}`;
+        try {
+          const because = await sent(input, file);
+          if (because) refused.push(`${file.name}: ${because}`);
+        } catch {
+          left.items.add(file);
+        }
+      }
+      input.files = left.files;
+      const many = files.length - left.files.length - refused.length;
+      told.textContent = [`${many} of ${files.length} sent.`, ...refused].join(" ");
+      if (left.files.length) told.textContent += " What is still chosen goes with the form.";
+      look().catch(() => {});
+    });
+  }
+
   // <template data-row="list">, <button data-add="list">: one more line in a form.
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-add]");

@@ -181,13 +181,13 @@ def due_of(order: WorkOrder, at: datetime) -> letters.ByWhen:
 
 
 def asking_for_spend(
-    records: Records, order: WorkOrder, *, amount: Money, at: datetime
+    records: Records, order: WorkOrder, *, amount: Money, at: datetime, why: str = ""
 ) -> list[Letter]:
     """Give the letter that asks the coordinator for an approval; none where nobody is named."""
     spc = records.load(Coordinator, order.spc_id)
     if spc is None:
         return []
-    return [letters.spend_asked(order, coordinator=spc.record, amount=amount, at=at)]
+    return [letters.spend_asked(order, coordinator=spc.record, amount=amount, at=at, why=why)]
 
 
 def given_on(

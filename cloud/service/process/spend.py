@@ -115,9 +115,19 @@ def reject_spend(
 
 
 def request_spend(
-    records: Records, *, work_order_id: str, partner_id: str, amount: Money, at: datetime, by: str
+    records: Records,
+    *,
+    work_order_id: str,
+    partner_id: str,
+    amount: Money,
+    at: datetime,
+    by: str,
+    why: str = "",
 ) -> WorkOrder | Refused:
-    """Ask for leave to spend up to a total; the clocks wait for the answer (I-62, S-23a)."""
+    """Ask for leave to spend up to a total; the clocks wait for the answer (I-62, S-23a).
+
+    `why` is told to whoever decides, in the partner's words.
+    """
     stored = load_own(records, work_order_id=work_order_id, partner_id=partner_id)
     order = stored.record
     lost = not_yours_now(order, partner_id)
@@ -131,11 +141,12 @@ def request_spend(
         return Refused("I-61", because, "approval_not_needed")
     if any(_is_waiting(pause) for pause in order.pauses):
         return order
-    waiting = Pause(AWAITING_OWNER, at, None, f"asked for {amount}", by)
+    because = f": {why.strip()}" if why.strip() else ""
+    waiting = Pause(AWAITING_OWNER, at, None, f"asked for {amount}{because}", by)
     after = replace(order, pauses=(*order.pauses, waiting), task=Task.APPROVE_SPEND)
-    says = f"partner {partner_id} asks for up to {amount} on work order {order.id}"
+    says = f"partner {partner_id} asks for up to {amount} on work order {order.id}{because}"
     event = Event(order.id, "spend_requested", at, by, "I-62", (order.case_id,), says)
-    sent = asking_for_spend(records, order, amount=amount, at=at)
+    sent = asking_for_spend(records, order, amount=amount, at=at, why=why)
     return settle(records, stored, after, at=at, events=(event,), letters=sent)
 
 
