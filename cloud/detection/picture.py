@@ -127,6 +127,25 @@ def written(picture: Picture) -> str:
     )
 
 
+def element(picture: Picture, looks: str) -> str:
+    """Give a laid-out picture as an element of a page that has styles of its own for it.
+
+    It brings no style, so that a page that allows none within itself can hold it.
+
+    Args:
+        picture: as `drawn` lays it out.
+        looks: the classes that the page's styles go by.
+    """
+    scope, width, height = picture.scope, number(picture.width), number(picture.height)
+    return (
+        f'<svg class="{looks}" role="img" aria-label="{escape(picture.says)}" '
+        f'viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
+        f'<pattern id="{scope}h" width="9" height="9" patternUnits="userSpaceOnUse">'
+        '<path class="hatch" d="M-1 10L10-1M-1 1L1-1M8 10L10 8"/></pattern>'
+        f"{''.join(picture.shapes)}{_texts(picture.words)}</svg>"
+    )
+
+
 def _newest(lines: Iterable[DayLine]) -> tuple[DayLine, ...]:
     by_day = {line.day: line for line in lines}
     if not by_day:
