@@ -28,7 +28,7 @@ up: $(READY) ## the local stack with simulated homes, until Ctrl-C
 
 .PHONY: test
 test: $(READY) ## all tests
-	@$(BIN)/pytest -q -n 2 --dist loadgroup
+	@$(BIN)/pytest -q -n 2 --dist loadgroup --durations=40
 
 .PHONY: check
 check: $(READY) ## format, lint, types, import contracts, rule citations, template, docs in step

@@ -1,6 +1,7 @@
 """What makes a run unusual, so that somebody looks before money moves."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from statistics import median_low
 
@@ -10,6 +11,32 @@ from cloud.kernel.policy import COMFORT
 
 ALL = ""
 """Stands for all partners together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What is usual by the runs before.
+
+    Attributes:
+        middle: of what was paid before.
+        most: above it, a payment is unusual.
+        runs: how many runs it is made of.
+    """
+
+    middle: Money
+    most: Money
+    runs: int
+
+
+def usual_of(before: Sequence[Money], *, on: date, programme: str = COMFORT) -> Usual | None:
+    """Give what is usual after some payments, the latest last; None after too few of them (D10)."""
+    limit = D10.on(on, programme)
+    known = [one.cents for one in before[-limit.runs :] if one]
+    if len(known) < limit.after:
+        return None
+    middle = Money(median_low(known))
+    most = max(middle.share_rounded_down(limit.above_bps), limit.at_least)
+    return Usual(middle, most, len(known))
 
 
 def unusual(
@@ -28,12 +55,10 @@ def unusual(
     limit = D10.on(on, programme)
     told = []
     for name, amount in sorted(paid.items()):
-        known = [run[name].cents for run in before[-limit.runs :] if run.get(name)]
-        if len(known) < limit.after or amount <= limit.at_least:
-            continue
-        usual = Money(median_low(known))
-        if amount > usual.share_rounded_down(limit.above_bps):
+        lately = [run[name] for run in before[-limit.runs :] if run.get(name)]
+        usual = usual_of(lately, on=on, programme=programme)
+        if usual is not None and amount > usual.most:
             who = f"{name} is paid" if name else "all partners are paid"
-            runs = "run" if len(known) == 1 else f"{len(known)} runs"
-            told.append(f"{who} {amount}, where {usual} is the middle of the {runs} before")
+            runs = "run" if usual.runs == 1 else f"{usual.runs} runs"
+            told.append(f"{who} {amount}, where {usual.middle} is the middle of the {runs} before")
     return tuple(told)

@@ -20,6 +20,8 @@ BEHIND, AHEAD = timedelta(days=60), timedelta(days=400)
 """What is shown of the time before and after today where nobody says from when to when."""
 MOST_DAYS = 800
 """The longest time that is shown at once: two years and a little."""
+LAST_DAY = date(9998, 12, 31)
+"""A window may end in the year after its day, and there is no year 10000."""
 _WEEKDAYS = 5
 _NEW_LINE = "\r\n"
 _LINE_OCTETS = 75
@@ -52,8 +54,8 @@ class CalendarDay:
 
 def shown_time(first: date | None, last: date | None, *, today: date) -> tuple[date, date]:
     """Give the time that a calendar shows: what was asked for, else from before today to after."""
-    since = first or max(FIRST_DAY, min(last or today, today) - BEHIND)
-    return since, last or max(since, today) + AHEAD
+    since = first or max(min(last or today, today), FIRST_DAY + BEHIND) - BEHIND
+    return since, last or min(max(since, today), LAST_DAY - AHEAD) + AHEAD
 
 
 def known_programmes() -> frozenset[str]:
@@ -75,7 +77,7 @@ def funding_calendar(
     if programme not in known_programmes():
         msg = f"programme {programme!r} is not known: use one of {sorted(known_programmes())}"
         raise BadInput(msg)
-    if not 0 <= (last - first).days < MOST_DAYS:
+    if not 0 <= (last - first).days < MOST_DAYS or not FIRST_DAY <= first <= last <= LAST_DAY:
         msg = f"a calendar from {first} to {last}: ask for up to {MOST_DAYS} days, first to last"
         raise BadInput(msg)
     days = (first + DAY * place for place in range((last - first).days + 1))

@@ -138,6 +138,14 @@ class Window:
         self.page.screenshot(path=path, full_page=True)
         return path
 
+    def is_file(self, path: str) -> bool:
+        """Tell whether a path leads to a file or to a piece of a page, and not to a page."""
+        answer = self.context.request.get(self._stack + path, max_redirects=0)
+        kind = answer.headers.get("content-type", "")
+        is_page = kind.startswith("text/html") and "<html" in answer.text()
+        assert answer.status in {200, 302, 303}, f"{path}: {answer.status}"
+        return not is_page
+
     def links(self) -> list[str]:
         """Give the pages of ours that this one leads to."""
         found = self.page.eval_on_selector_all(

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from cloud.funding import views
 from cloud.funding.exports import WANTED, ExportOrder, ExportState, letter_of
@@ -101,6 +101,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 FILTERS = ("aging", "category", "market", "milestone", "project", "salesperson", "status", "tab")
 """Columns that may be filtered by, where a report has them."""
+DAYS = {"payouts": "event_at", "clawbacks": "started_on"}
+"""The column that a period looks at, of the reports that have one."""
+PERIOD = ("since", "until")
+"""First and last Eastern day of a period, both included."""
 
 
 def order_export(
@@ -112,6 +116,7 @@ def order_export(
     filters: Filters,
     by: str,
     at: datetime,
+    key: str = "",
 ) -> ExportOrder | views.Export:
     """Count what an export would hold; a large one is written by and by and announced (F29).
 
@@ -120,9 +125,10 @@ def order_export(
         partner_id: the organisation that asks.
         about: whose rows are wanted, itself or a part of it.
         report: one of `COLUMNS`.
-        filters: column and value, each of `FILTERS`.
+        filters: column and value, each of `FILTERS`, and the days of `PERIOD`.
         by: who asks.
         at: now.
+        key: who asks twice with one key asks once; without a key each asking is another.
 
     Raises:
         BadInput: there is no such report, or it has no such filter.
@@ -132,7 +138,9 @@ def order_export(
     if verdict.mode == "download":
         return verdict
     order = ExportOrder(
-        id=derived("EXP", by, about, report, at.isoformat(), *sorted(map(str, filters.items()))),
+        id=derived(
+            "EXP", by, about, report, key or at.isoformat(), *sorted(map(str, filters.items()))
+        ),
         partner_id=partner_id,
         about=about,
         report=report,
@@ -255,11 +263,15 @@ def rows_of(
     if report not in COLUMNS:
         msg = f"export of {report!r}: use one of {', '.join(COLUMNS)}"
         raise BadInput(msg)
-    for name in filters:
-        if name not in FILTERS or name not in COLUMNS[report]:
-            known = [one for one in FILTERS if one in COLUMNS[report]]
-            msg = f"export of {report} by {name!r}: filter by {', '.join(known)}"
-            raise BadInput(msg)
+    days = {name: _day(filters[name]) for name in PERIOD if name in filters}
+    columns = {name: value for name, value in filters.items() if name not in PERIOD}
+    wrong = [*(PERIOD if days and report not in DAYS else ())]
+    wrong += [name for name in columns if name not in FILTERS or name not in COLUMNS[report]]
+    if wrong:
+        known = [one for one in FILTERS if one in COLUMNS[report]]
+        known += PERIOD if report in DAYS else ()
+        msg = f"export of {report} by {wrong[0]!r}: filter by {', '.join(known)}"
+        raise BadInput(msg)
     found = payouts.holdings(records, partner_id, at=at)
     if report == "payouts":
         rows: list[Row] = _payout_rows(found, at)
@@ -267,9 +279,27 @@ def rows_of(
         rows = _clawback_rows(records, found, at)
     else:
         rows = _project_rows(records, found, at)
-    kept = views.filtered(rows, filters)
+    kept = [row for row in views.filtered(rows, columns) if _is_within(row, report, days)]
     names = payouts.account_names(records, found, {str(row["project"]) for row in kept})
     return [{**row, "account_name": names.get(str(row["project"]), "")} for row in kept]
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as wrong:
+        msg = f"export from or to {text!r}: write a day like 2026-06-08"
+        raise BadInput(msg) from wrong
+
+
+def _is_within(row: Row, report: str, days: Mapping[str, date]) -> bool:
+    """Tell whether a row lies within a period; instants count by their Eastern day."""
+    if not days:
+        return True
+    value = row[DAYS[report]]
+    on = eastern_day(value) if isinstance(value, datetime) else value
+    since, until = days.get("since", date.min), days.get("until", date.max)
+    return isinstance(on, date) and since <= on <= until
 
 
 def as_csv(report: str, rows: Sequence[Row]) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from cloud.funding import clocks, plan
 from cloud.funding import extension_letters as letters
 from cloud.funding.extension import (
+    Exposure,
     Extended,
     Extension,
     ExtensionExposure,
@@ -24,6 +25,7 @@ from cloud.funding.extension import (
 )
 from cloud.funding.models import REINSTATED, Deduction, DeductionState, Payable
 from cloud.funding.netting import DeductionKind
+from cloud.funding.policy import F14
 from cloud.funding.process.belonging import is_own
 from cloud.funding.process.booking import write
 from cloud.funding.process.opening import BY_CLOCK
@@ -687,6 +689,94 @@ def exposure_of(
         programme=programme,
     )
     return ExposureStanding(partner_id, programme, running, weighed.after, waiting, weighed.cap)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What would become of a request as it is written so far; nothing of it is on record.
+
+    Attributes:
+        refused: why no request is taken for the project at all.
+        problems: what `submit_extension` would name, in its order.
+        install_submitted_on, account_name: as we know them; a request must agree with both.
+        days: what it would add; None while the approver is to set it, or none is chosen.
+        until: the last day before money moves, as it is and with those days.
+        amount: the M1 money that would be postponed.
+        weighed: what the partner would have postponed in all, and may.
+    """
+
+    project_id: str
+    refused: Refused | None
+    problems: tuple[str, ...] = ()
+    account_name: str = ""
+    install_submitted_on: date | None = None
+    decision_due_date: date | None = None
+    days: int | None = None
+    until: tuple[date, date] | None = None
+    amount: Money = ZERO
+    weighed: Exposure | None = None
+
+
+def outlook(
+    records: Records,
+    *,
+    project_id: str,
+    partner_id: str,
+    fields: Mapping[str, str],
+    reason_text: str,
+    proof_reference: str,
+    at: datetime,
+) -> Outlook:
+    """Look a request over before it is sent, by the rules of sending and of granting (F11 to F17).
+
+    What it says of the cap is as of now; it is weighed again when somebody decides.
+
+    Raises:
+        NotFound: the project is not that organisation's.
+    """
+    project = own_project(records, project_id=project_id, partner_id=partner_id).record
+    m1_at, m1_on = project.reached_at(Milestone.M1), clocks.m1_on(project)
+    waits = _does_not_wait(project)
+    if waits is not None or m1_at is None or m1_on is None:
+        return Outlook(project_id, waits or _not_reached(project))
+    amount = at_stake(records, project, m1_at)
+    if not amount:
+        return Outlook(project_id, _nothing(project))
+    told = {name: text.strip() for name, text in fields.items()}
+    known, home = _known(records, project, m1_at), _site(records, project)
+    found = review(
+        told,
+        has_proof=bool(proof_reference),
+        reason_text=reason_text,
+        market=project.market or home.state,
+        submitted_at=at,
+        programme=project.programme,
+    )
+    today = eastern_day(at)
+    reasons = F14.on(today, project.programme)
+    days = reasons.get(told.get("reason", ""))
+    held = records.load(ExtensionExposure, exposure_id(project.programme, project.partner_id))
+    before = held.record if held else _no_exposure(project)
+    until = _until(records, project, before, m1_on)
+    others = tuple(one for one in before.running(today) if one.project_id != project_id)
+    return Outlook(
+        project_id=project_id,
+        refused=None,
+        problems=(*found.problems, *disagreements(told, known)),
+        account_name=home.customer_name,
+        install_submitted_on=known.installed_on,
+        decision_due_date=found.decision_due_date,
+        days=days,
+        until=(until, until + timedelta(days or 0)),
+        amount=amount,
+        weighed=exposure(
+            extended_now=sum_of(others),
+            requested=amount,
+            backlog=backlog(records, project.partner_id, project.programme),
+            decided_on=today,
+            programme=project.programme,
+        ),
+    )
 
 
 def proof_of(records: Records, request: ExtensionRequest) -> Upload:

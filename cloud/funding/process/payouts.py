@@ -128,6 +128,7 @@ class PayoutFilter:
     project_id: str = ""
     market: str = ""
     salesperson: str = ""
+    programme: str = ""
 
 
 def holdings(records: Records, partner_id: str, *, at: datetime) -> Holdings:
@@ -139,6 +140,42 @@ def holdings(records: Records, partner_id: str, *, at: datetime) -> Holdings:
     partner = require(records.load(Partner, partner_id), "organisation", partner_id).record
     payables = _found(records.find(Payable, by="partner_id", value=partner_id))
     deductions = _found(records.find(Deduction, by="partner_id", value=partner_id))
+    projects = _projects(records, partner_id, (*payables, *deductions))
+    return _held(records, partner, payables, deductions, projects, at=at)
+
+
+def project_holdings(records: Records, project: Project, *, at: datetime) -> Holdings:
+    """Load what is known of one project's money, and nothing else of its organisation's.
+
+    Raises:
+        NotFound: there is no such organisation.
+    """
+    owner = project.partner_id
+    partner = require(records.load(Partner, owner), "organisation", owner).record
+    payables = _found(records.find(Payable, by="project_id", value=project.id))
+    deductions = _found(records.find(Deduction, by="project_id", value=project.id))
+    direct = records.load(DirectPay, project.id)
+    facts = ProjectFacts(project, direct.record if direct is not None else None)
+    return _held(
+        records,
+        partner,
+        tuple(one for one in payables if one.partner_id == owner),
+        tuple(one for one in deductions if one.partner_id == owner),
+        {project.id: facts},
+        at=at,
+    )
+
+
+def _held(
+    records: Records,
+    partner: Partner,
+    payables: tuple[Payable, ...],
+    deductions: tuple[Deduction, ...],
+    projects: Mapping[str, ProjectFacts],
+    *,
+    at: datetime,
+) -> Holdings:
+    """Add to an organisation's items the runs that took them or may, and its payments."""
     programmes = {COMFORT, *(one.programme for one in payables)}
     announced = {name: published(records, name) for name in programmes}
     wanted = {one.run_id for one in payables}
@@ -149,13 +186,13 @@ def holdings(records: Records, partner_id: str, *, at: datetime) -> Holdings:
     runs = {one: run.record for one, run in records.load_all(FundingRun, _ids(wanted)).items()}
     approved = records.find(FundingRun, by="state", value=RunState.APPROVED)
     runs |= {one.record.id: one.record for one in approved}
-    plans = _plans(records, partner_id, runs.values())
+    plans = _plans(records, partner.id, runs.values())
     numbers = _ids(plan.trace_number for plan in plans.values())
     return Holdings(
         partner=partner,
         payables=payables,
         deductions=deductions,
-        projects=_projects(records, partner_id, (*payables, *deductions)),
+        projects=projects,
         runs=runs,
         plans=plans,
         traces={one: line.record for one, line in records.load_all(PaymentTrace, numbers).items()},
@@ -459,6 +496,7 @@ def _fits(row: PayoutRow, wanted: PayoutFilter) -> bool:
         (wanted.project_id, row.project_id),
         (wanted.market, row.market),
         (wanted.salesperson, row.salesperson),
+        (wanted.programme, row.programme),
     )
     day = eastern_day(row.event_at)
     return (

@@ -1,5 +1,6 @@
 """The proof of a delay on its way from a partner to the evidence (F17); it belongs to a project."""
 
+import hashlib
 from datetime import datetime
 
 from cloud.funding.process.extensions import own_project
@@ -9,7 +10,15 @@ from cloud.kernel.decision import Refused
 from cloud.kernel.ids import derived
 from cloud.kernel.ports import Records
 from cloud.service.process.uploads import Requested, load_upload
-from cloud.service.uploads import Announced, Outside, Upload, UploadDesk
+from cloud.service.uploads import (
+    Announced,
+    Outside,
+    Purpose,
+    Upload,
+    UploadDesk,
+    UploadState,
+    kind_of,
+)
 
 
 def request_proof(
@@ -67,3 +76,46 @@ def complete_proof(
         return Event(upload.id, f"upload_{upload.state}", at, by, "F17", (project_id,), says)
 
     return look_at(records, outside, stored, at=at, event=event)
+
+
+def take_proof(
+    records: Records,
+    outside: Outside,
+    *,
+    project_id: str,
+    partner_id: str,
+    name: str,
+    content_type: str,
+    content: bytes,
+    at: datetime,
+    by: str,
+) -> Upload | Refused:
+    """Take a proof that came whole, with a form, by the checks of one that was announced (F17).
+
+    Its type is what its first bytes say; where they say nothing, what was told counts, and is
+    refused where it is none that we take. An answer that is `scanning` asks for the same call again
+    a little later; it is repeated without harm.
+
+    Raises:
+        NotFound: the project is not that organisation's.
+        Conflict: another file of the project came at the same moment: offer it again.
+    """
+    shown = "".join(sign for sign in name if sign.isprintable()).strip() or "proof"
+    kind = kind_of(content) or content_type
+    digest = hashlib.sha256(content).hexdigest()
+    asked = request_proof(
+        records,
+        outside.desk,
+        project_id=project_id,
+        partner_id=partner_id,
+        file=Announced(Purpose.EVIDENCE, shown[:200], kind, len(content), digest),
+        at=at,
+        by=by,
+    )
+    if isinstance(asked, Refused):
+        return asked
+    if asked.upload.state is UploadState.REQUESTED:
+        outside.desk.put(asked.upload.quarantine, content, kind)
+    return complete_proof(
+        records, outside, upload_id=asked.upload.id, partner_id=partner_id, at=at, by=by
+    )

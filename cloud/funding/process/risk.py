@@ -114,9 +114,14 @@ def risk(records: Records, partner_id: str, *, at: datetime) -> RiskReport:
 
 def extensions_by_project(records: Records, partner_id: str) -> Extensions:
     """Give the requests of an organisation's projects, by the M1 that each is about."""
+    requests = records.find(ExtensionRequest, by="partner_id", value=partner_id)
+    return by_milestone(stored.record for stored in requests)
+
+
+def by_milestone(requests: Iterable[ExtensionRequest]) -> Extensions:
+    """Give requests by the M1 that each is about."""
     found: dict[str, list[Extension]] = defaultdict(list)
-    for stored in records.find(ExtensionRequest, by="partner_id", value=partner_id):
-        request = stored.record
+    for request in requests:
         key = milestone_id(request.project_id, Milestone.M1, request.occurrence)
         found[key].append(request.extension)
     return found

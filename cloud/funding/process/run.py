@@ -202,6 +202,26 @@ def _previewed(
     return run, plans
 
 
+def rehearse(
+    records: Records,
+    *,
+    run_id: str,
+    published: Sequence[Alternative] = (),
+    partners: Sequence[Partner],
+    at: datetime,
+    by: str,
+) -> tuple[FundingRun, tuple[RunPlan, ...]]:
+    """Give a run and its plans as they would be, were they prepared now; nothing is written.
+
+    Raises:
+        NotFound: no run of that id was prepared.
+    """
+    run = load_run(records, run_id).record
+    window = window_ending(run.cut_off_at, published, programme=run.programme)
+    now, plans = _previewed(records, window, partners, at=at, by=by, programme=run.programme)
+    return now, tuple(plans)
+
+
 def _shows_the_same(shown: FundingRun, now: FundingRun) -> bool:
     return (shown.plans_hash, shown.funding_date, shown.unusual) == (
         now.plans_hash,

@@ -1,0 +1,5 @@
+"""back_bills: to be written."""
+
+from cloud.portal.routes import Views
+
+VIEWS = Views()

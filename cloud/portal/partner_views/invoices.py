@@ -1,0 +1,5 @@
+"""invoices: to be written."""
+
+from cloud.portal.routes import Views
+
+VIEWS = Views()

@@ -1,0 +1,5 @@
+"""papers: to be written."""
+
+from cloud.portal.routes import Views
+
+VIEWS = Views()

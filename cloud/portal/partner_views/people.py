@@ -1,0 +1,5 @@
+"""people: to be written."""
+
+from cloud.portal.routes import Views
+
+VIEWS = Views()
