@@ -58,7 +58,7 @@ def test_every_page_that_links_lead_to_is_in_order(walker, person, size, dark):
     window = walker.window(person, size=size, dark=dark)
     door = "/portal" if person.endswith(".alder") else "/console"
     met = walk(window, door, ROLES.get(person) or BY_NAME[person].roles)
-    assert len(met) >= 8, sorted(met)
+    assert len(met) >= 6, sorted(met)
     assert max(one.bytes for one in window.seen) > 500
     if person in ALL_OF_A_DOOR:
         missed = {one for one in routes(door) - met - NOT_WALKED if "{" not in one}

@@ -37,7 +37,10 @@ def report(ask: Ask) -> Page:
     tab = one_of(ask, "tab", ("net_fund",)) or "clawback"
     found = payouts.holdings(ask.records, about.partner_id, at=ask.at)
     extensions = risk.extensions_by_project(ask.records, about.partner_id)
-    clocks = risk.clock_rows(found, extensions, at=ask.at)
+    clocks = sorted(  # what runs out first, whichever clock it is; the report goes clock by clock
+        risk.clock_rows(found, extensions, at=ask.at),
+        key=lambda row: (row.days_left, row.project_id),
+    )
     red = [row for row in clocks if row.is_red]
     takings = net_funds.takings(found, _CLAWBACKS if tab == "clawback" else _NET_FUNDS)
     nets = net_funds.net_by_project(found)
