@@ -13,8 +13,8 @@ SAMPLES = 1
 ROLES = {"ines.alder": {"accounting_admin"}}
 ALL_OF_A_DOOR = {"ines.alder", "otto.audit"}
 """Who may see all pages of a door."""
-NOT_WALKED = {"/portal/calendar.ics"}
-"""What is no page, and what leads away from this machine."""
+NOT_WALKED = {"/portal/calendar.ics", "/portal/exports/progress"}
+"""What is no page, and a piece of one that is asked for only while something is made."""
 
 
 def routes(door):

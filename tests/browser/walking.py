@@ -147,9 +147,10 @@ class Window:
         return not is_page
 
     def links(self) -> list[str]:
-        """Give the pages of ours that this one leads to."""
+        """Give the pages of ours that this one leads to, and the pieces that it may load."""
         found = self.page.eval_on_selector_all(
-            "a[href]", "all => all.map(a => a.pathname + a.search)"
+            "a[href], [data-load]",
+            "all => all.map(one => one.dataset.load || one.pathname + one.search)",
         )
         return sorted({one for one in found if _OURS.match(one)})
 
