@@ -684,7 +684,7 @@ def _of_ticket(ticket: Ticket, _asking: _Asking) -> Iterator[WorkItem]:
 
 
 def _words(name: str) -> str:
-    return str(name).replace("_", " ")
+    return str(name).replace("_", " ").lower()
 
 
 _RUN_STATES = tuple(one.value for one in RunState if one is not RunState.SETTLED)
