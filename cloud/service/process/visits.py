@@ -73,8 +73,8 @@ def schedule_visit(
     """Note a visit that was agreed with the homeowner, and confirm it to the customer (S-21, Q-78).
 
     Who agreed on a visit has reached the homeowner, so that a booking is an attempt as well. One
-    that nobody made yet is moved, five times at most (S-21a to S-21c). After a visit that did not finish the work the clocks stand until
-    the one that is booked now.
+    that nobody made yet is moved, five times at most (S-21a to S-21c). After a visit that did not
+    finish the work the clocks stand until the one that is booked now.
     """
     stored = load_own(records, work_order_id=work_order_id, partner_id=partner_id)
     order = stored.record
