@@ -26,6 +26,10 @@ demo: $(READY) ## the main job, start to end, on this machine; leaves its files 
 up: $(READY) ## the local stack with simulated homes, until Ctrl-C
 	@$(BIN)/sunreeve up
 
+.PHONY: town
+town: $(READY) ## a stack with 400 homes and five months of business; the first time takes two minutes
+	@$(BIN)/sunreeve up --town --folder var/town
+
 .PHONY: test
 test: $(READY) ## all tests
 	@$(BIN)/pytest -q -n 2 --dist loadgroup --durations=40
