@@ -114,3 +114,14 @@ def test_an_export_is_asked_for_and_downloaded(walker):
         window.page.locator("main a[href*='/download']").first.click()
     assert told.value.suggested_filename.endswith(".csv")
     window.picture("journey-05-export")
+
+
+def test_the_same_is_done_where_no_script_runs(walker):
+    window = walker.window("ines.alder", size=PHONE, script=False)
+    window.go("/portal/work_orders?show=to_answer")
+    window.follow("WO-")
+    window.page.locator("summary", has_text="Decline").first.click()
+    window.fill(reason="The crew is on another roof until July.")
+    window.press("Decline it")
+    assert "declined" in window.text.lower()
+    window.picture("journey-06-without-script")
