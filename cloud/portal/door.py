@@ -274,9 +274,9 @@ class Door:
             "menu": self._menu_of(signed),
             "here": self._here(asked.path),
             "form_token": self._token(signed) if signed else "",
-            "said": said.get("said", ""),
-            "no": said.get("no", ""),
-            "no_rule": said.get("rule", ""),
+            "flash_said": said.get("said", ""),
+            "flash_no": said.get("no", ""),
+            "flash_rule": said.get("rule", ""),
             "request_id": asked.request_id,
             **page.shows,
         }

@@ -56,6 +56,7 @@ from cloud.funding.process.papers import (
     link_to_document,
     own_document,
     request_document,
+    take_document,
 )
 from cloud.funding.process.proofs import complete_proof, request_proof, take_proof
 from cloud.funding.process.publishing import (
@@ -200,6 +201,7 @@ __all__ = [
     "take_back_cancelled",
     "take_back_revoked",
     "take_bank_file",
+    "take_document",
     "take_proof",
     "tickets_of",
     "trace",

@@ -4,6 +4,7 @@ Nobody is paid without two of them (F05), and others answer a compliance case (F
 and account numbers, so that no other road of the partner API leads to their uploads.
 """
 
+import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -18,7 +19,16 @@ from cloud.kernel.ports import Records, Stored, require
 from cloud.portfolio.models import Partner
 from cloud.portfolio.papers import REVIEW, DocumentKind, DocumentState, PartnerDocument
 from cloud.service.policy import LINK_MINUTES
-from cloud.service.uploads import Announced, Form, Outside, Upload, UploadDesk, UploadState
+from cloud.service.uploads import (
+    Announced,
+    Form,
+    Outside,
+    Purpose,
+    Upload,
+    UploadDesk,
+    UploadState,
+    kind_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,50 @@ def request_document(
     if isinstance(asked, Refused):
         return asked
     return AnnouncedDocument(document, asked.upload, asked.form)
+
+
+def take_document(
+    records: Records,
+    outside: Outside,
+    *,
+    partner_id: str,
+    kind: DocumentKind,
+    name: str,
+    content_type: str,
+    content: bytes,
+    at: datetime,
+    by: str,
+    project_id: str = "",
+) -> SentDocument | Refused:
+    """Take a paper that came whole, with a form, by the checks of one that was announced (F05).
+
+    Its type is what its first bytes say. An answer whose file is `scanning` asks for the same call
+    again a little later; it is repeated without harm.
+
+    Raises:
+        NotFound: the project is not that organisation's.
+        Conflict: another paper came at the same moment: offer it again.
+    """
+    shown = "".join(sign for sign in name if sign.isprintable()).strip() or "paper"
+    type_ = kind_of(content) or content_type
+    digest = hashlib.sha256(content).hexdigest()
+    asked = request_document(
+        records,
+        outside.desk,
+        partner_id=partner_id,
+        kind=kind,
+        project_id=project_id,
+        file=Announced(Purpose.EVIDENCE, shown[:200], type_, len(content), digest),
+        at=at,
+        by=by,
+    )
+    if isinstance(asked, Refused):
+        return asked
+    if asked.upload.state is UploadState.REQUESTED:
+        outside.desk.put(asked.upload.quarantine, content, type_)
+    return complete_document(
+        records, outside, document_id=asked.document.id, partner_id=partner_id, at=at, by=by
+    )
 
 
 def complete_document(

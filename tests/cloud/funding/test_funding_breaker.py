@@ -45,6 +45,32 @@ def test_the_limit(amount, before, held):
 
 
 @pytest.mark.rule("D10")
+@pytest.mark.parametrize(
+    ("before", "usual"),
+    [
+        ([1_00] * 3, None),
+        ([1_00, 0, 1_00, 0, 1_00], None),
+        ([1_00] * 4, (1_00, 50_000_00, 4)),
+        ([100_000_00] * 4, (100_000_00, 250_000_00, 4)),
+        ([1_00] + [100_000_00] * 8, (100_000_00, 250_000_00, 8)),
+    ],
+    ids=[
+        "too few runs",
+        "a run that paid nothing does not count",
+        "below the least amount nothing is unusual",
+        "two and a half times the middle",
+        "only the last eight count",
+    ],
+)
+def test_what_is_usual(before, usual):
+    found = breaker.usual_of([Money(one) for one in before], on=DAY)
+    expected = None
+    if usual is not None:
+        expected = breaker.Usual(Money(usual[0]), Money(usual[1]), usual[2])
+    assert found == expected
+
+
+@pytest.mark.rule("D10")
 def test_what_is_said():
     before = [{breaker.ALL: Money(100_000_00), "P-A": Money(20_000_00)}] * 4
     told = breaker.unusual(
