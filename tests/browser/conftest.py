@@ -51,7 +51,7 @@ def stack(tmp_path_factory):
     folder = copy_of_town(tmp_path_factory.mktemp("stack") / "town")
     port = _free_port()
     command = [sys.executable, "-m", "cloud.cli", "up", "--town", "--folder", str(folder)]
-    ports = ["--port", str(port), "--mqtt-port", "0", "--smtp-port", "0"]
+    ports = ["--port", str(port), "--mqtt-port", "0", "--smtp-port", "0", "--speed", "1"]
     said = (folder / "said.txt").open("w")
     process = subprocess.Popen(  # noqa: S603 - our own program
         [*command, *ports],

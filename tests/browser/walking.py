@@ -37,6 +37,7 @@ class Window:
         self._folder = folder
         self._complaints: list[str] = []
         self.page.on("console", self._complained)
+        self.page.on("dialog", lambda asked: asked.accept())  # a deed that asks once more
         self.page.on("pageerror", lambda error: self._complaints.append(str(error)))
         self._bytes: dict[str, int] = {}
         devtools = context.new_cdp_session(self.page)
