@@ -49,7 +49,7 @@ CHART: Chart = {
     "service.PostHold": (OperationsRow, ("state",)),
     "service.Report": (OperationsRow, ("work_order_id", "task")),
     "service.ReportDraft": (OperationsRow, ()),
-    "service.Upload": (OperationsRow, ("work_order_id",)),
+    "service.Upload": (OperationsRow, ("work_order_id", "state")),
     "service.UploadRoom": (OperationsRow, ()),
     "invoicing.Invoice": (OperationsRow, ("work_order_id", "partner_id", "state")),
     "invoicing.WorkOrderSpend": (OperationsRow, ()),
@@ -84,7 +84,7 @@ CHART: Chart = {
     "reporting.WebhookBook": (OperationsRow, ()),
     "reporting.WebhookEndpoint": (OperationsRow, ()),
     "reporting.EndpointHealth": (OperationsRow, ()),
-    "reporting.Delivery": (OperationsRow, ("failed_of",)),
+    "reporting.Delivery": (OperationsRow, ("failed_of", "waiting_of")),
 }
 """Everything that is kept. Findings by an index may lag; by id they never do."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 from cloud.kernel.errors import Unavailable
@@ -39,6 +39,12 @@ class SignIn:
         self._base = base.rstrip("/")
         self._client_id = client_id
         self._tokens = tokens
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host of the pool's pages."""
+        parts = urlsplit(self._base)
+        return f"{parts.scheme}://{parts.netloc}"
 
     def page(self, *, state: str, verifier: str, back_to: str) -> str:
         """Give the address of the page where a person signs in."""

@@ -102,7 +102,9 @@ def put(table, ahead_ms):
         pytest.param(400, True, id="just room for one"),
         pytest.param(401, False, id="just no room"),
         pytest.param(500 + SLACK_MS, False, id="another clock goes fast"),
-        pytest.param(501 + SLACK_MS, True, id="a clock that was years ahead shuts nobody out"),
+        pytest.param(501 + SLACK_MS, True, id="a clock further ahead than that is not believed"),
+        pytest.param(50_000, True, id="a clock that was a minute ahead shuts nobody out"),
+        pytest.param(10**12, True, id="nor does one that was years ahead"),
     ],
 )
 def test_what_stands_there_is_believed_as_far_as_it_can_be(table, ahead_ms, is_within):
@@ -111,6 +113,18 @@ def test_what_stands_there_is_believed_as_far_as_it_can_be(table, ahead_ms, is_w
         box = DynamoBuckets(table, "IdempotencyTable")
         assert box.draw("C-1", FIVE, MONDAY).is_within == is_within
         put(table, ahead_ms)
+
+
+def test_a_sandbox_whose_clock_is_ahead_shuts_out_no_other_for_longer_than_clocks_may_differ(table):
+    fast, right = (DynamoBuckets(table, "IdempotencyTable") for _ in range(2))
+    assert fast.draw("C-1", FIVE, after(50_000)).is_within
+    assert right.draw("C-1", FIVE, MONDAY).is_within
+    assert fast.draw("C-1", FIVE, after(50_001)).is_within
+    worst_ms = FIVE.burst * FIVE.step_ms + SLACK_MS
+    for ahead_ms in (1, SLACK_MS // 2, SLACK_MS):
+        put(table, ahead_ms + FIVE.burst * FIVE.step_ms)
+        box = DynamoBuckets(table, "IdempotencyTable")
+        assert box.draw("C-1", FIVE, after(worst_ms)).is_within
 
 
 def test_the_item_goes_by_itself(table):

@@ -8,6 +8,7 @@ import pytest
 
 from cloud.adapters import wiring
 from cloud.adapters.outbox import LEASE, LONGEST_WAIT
+from cloud.adapters.tables import OperationsRow
 from cloud.kernel.change import Change, Letter, Message, Timer
 
 MONDAY = datetime(2026, 6, 8, 13, 0, tzinfo=UTC)
@@ -94,6 +95,24 @@ def _is_due(outbox, now, minutes):
 
     wanted = sortable(now + timedelta(minutes=minutes))
     return any(row.due_at == wanted for row in OperationsRow.scan())
+
+
+@pytest.mark.parametrize(
+    ("topic", "goes"),
+    [
+        pytest.param("webhook_due", True, id="a try of a webhook"),
+        pytest.param("finding", False, id="anything else"),
+    ],
+)
+def test_messages_about_webhooks_do_not_stay_for_good_once_they_were_sent(
+    records, outbox, topic, goes
+):
+    records.commit(Change(messages=(replace(MESSAGE, topic=topic),)))
+    (due,) = outbox.claim(MONDAY, kinds=ALL)
+    assert OperationsRow.get(due.row_id, "-").ttl is None
+    outbox.done(due, MONDAY)
+    ends = OperationsRow.get(due.row_id, "-").ttl
+    assert ends == (int((MONDAY + timedelta(days=30)).timestamp()) if goes else None)
 
 
 @pytest.mark.parametrize("settle", ["done", "failed"])

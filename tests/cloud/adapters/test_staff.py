@@ -94,6 +94,38 @@ def test_a_pool_that_does_not_answer_takes_nobodys_role(wrong):
         CognitoStaff(Broken(), "p").roles_of("ada")
 
 
+@pytest.mark.rule("OR-15")
+@pytest.mark.parametrize(
+    ("told", "address"),
+    [
+        pytest.param(
+            {"Enabled": True, "UserAttributes": [{"Name": "email", "Value": "a@owner.example"}]},
+            "a@owner.example",
+            id="known",
+        ),
+        pytest.param({"Enabled": True, "UserAttributes": [{"Name": "sub"}]}, "", id="no address"),
+        pytest.param({"Enabled": True}, "", id="nothing is told"),
+        pytest.param(
+            {"Enabled": False, "UserAttributes": [{"Name": "email", "Value": "a@owner.example"}]},
+            "",
+            id="switched off",
+        ),
+    ],
+)
+def test_the_pool_says_where_somebody_reads_mail(stubbed, told, address):
+    client, stub = stubbed
+    asked = {"UserPoolId": POOL, "Username": "ada"}
+    stub.add_response("admin_get_user", {"Username": "ada", **told}, asked)
+    stub.add_client_error("admin_get_user", "UserNotFoundException")
+    stub.add_client_error("admin_get_user", "TooManyRequestsException")
+    staff = CognitoStaff(client, POOL)
+    assert staff.address_of("ada") == address
+    assert staff.address_of("gone") == ""
+    with pytest.raises(Unavailable, match="asking the user pool for ada"):
+        staff.address_of("ada")
+    assert staff.address_of("x" * 129) == staff.address_of("") == ""
+
+
 def test_the_stand_in_knows_the_people_of_this_machine():
     class Client:
         def __init__(self):
@@ -114,6 +146,7 @@ def test_the_stand_in_knows_the_people_of_this_machine():
     staff = CognitoStaff(Client(), "People")
     for one in PEOPLE:
         assert staff.roles_of(one.username) == one.roles
+        assert staff.address_of(one.username) == one.email
     assert staff.roles_of("nobody") == frozenset()
     with pytest.raises(ServiceError, match="AdminDeleteUser is not known"):
         Staff(PEOPLE).call("AdminDeleteUser", {"Username": "sam.spc"})

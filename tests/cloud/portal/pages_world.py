@@ -45,6 +45,7 @@ class KnownPeople:
 
     def __init__(self) -> None:
         self.groups: dict[str, str] = {}
+        self.origin = "https://pool.example"
 
     def page(self, *, state: str, verifier: str, back_to: str) -> str:
         return f"https://pool.example/authorize?{urlencode({'state': state, 'to': back_to})}"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cloud.adapters.sign_in import challenge
 from cloud.kernel.change import NEW, Change, Save
+from cloud.kernel.errors import Conflict
 from cloud.portal.asking import Ask, Form, Go, Page
 from cloud.portal.routes import EVERYBODY, Map, Views
 from tests.cloud.portal.pages_world import World
@@ -172,6 +173,7 @@ def test_a_form_of_ours_is_done_once_and_said_once(world: World) -> None:
     [
         pytest.param({}, "", id="without a token"),
         pytest.param({}, "chance-1.0000", id="with another token"),
+        pytest.param({}, "abc.\u00e9", id="with a token of other letters"),
         pytest.param({"sec-fetch-site": "cross-site"}, None, id="from another site"),
         pytest.param({"sec-fetch-site": "same-site"}, None, id="from a neighbour's name"),
         pytest.param({"origin": "https://evil.example"}, None, id="from another origin"),
@@ -248,6 +250,36 @@ def test_every_page_carries_what_keeps_browsers_in_order(world: World) -> None:
     assert seen.headers["cache-control"] == "no-store"
     assert seen.headers["x-content-type-options"] == "nosniff"
     assert not re.search(r"\sstyle=|\son\w+=|<script(?! src)", seen.text)
+
+
+def test_signing_out_may_lead_to_the_pool_which_is_another_origin(world: World) -> None:
+    policy = world.page("ines", "/portal").headers["content-security-policy"]
+    actions = re.search(r"form-action ([^;]+);", policy)
+    assert actions
+    assert actions[1].split() == ["'self'", "https://pool.example"]
+
+
+def test_who_meets_somebody_at_one_thing_looks_once_more(world: World) -> None:
+    views, asked = Views(), []
+
+    @views.post("/portal/met", EVERYBODY)
+    def met(_ask: Ask) -> Go:
+        asked.append(1)
+        if len(asked) < 2:
+            raise Conflict("somebody was faster")
+        return Go("/portal", said="done")
+
+    door = world.doors["/portal"]
+    door._views = Map([*_parts(door._views), views])
+    assert world.send("bo", "/portal/met").status == 303
+    assert len(asked) == 2
+
+
+def test_a_form_that_lambda_would_not_take_is_told_so(world: World) -> None:
+    done = _forms_door(world)
+    sent = world.send("bo", "/portal/noted", word="x" * 4_500_000)
+    assert (sent.status, done) == (400, [])
+    assert "longer than 4 MB" in sent.plain
 
 
 def test_cookies_are_for_this_host_over_tls_and_no_script(world: World) -> None:
