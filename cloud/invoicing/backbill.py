@@ -126,9 +126,7 @@ def claim_of(order: WorkOrder, spend: WorkOrderSpend, invoices: Iterable[Invoice
     Invoices that will never be paid count for nothing; the owner's own technicians count by their
     rate card, as paid.
     """
-    costs = [
-        one for one in _costs(order, spend, invoices) if one.billing.back_bill is not BackBilling.NO
-    ]
+    costs = costs_of(order, spend, invoices)
     confirmed = [one for one in costs if one.billing.back_bill is BackBilling.YES]
     paid = [one for one in confirmed if one.is_paid]
     bps = BACK_BILL_MARKUP_BPS.on(order.policy_day)
@@ -150,6 +148,14 @@ def claim_of(order: WorkOrder, spend: WorkOrderSpend, invoices: Iterable[Invoice
         expected=possible + possible.share_rounded_half_up(bps),
         sources=tuple(dict.fromkeys(one.source_id for one in paid)),
     )
+
+
+def costs_of(
+    order: WorkOrder, spend: WorkOrderSpend, invoices: Iterable[Invoice]
+) -> tuple[Cost, ...]:
+    """Give what a work order cost, line by line, as far as it is or may be claimed back (B-53)."""
+    found = _costs(order, spend, invoices)
+    return tuple(one for one in found if one.billing.back_bill is not BackBilling.NO)
 
 
 def _costs(order: WorkOrder, spend: WorkOrderSpend, invoices: Iterable[Invoice]) -> Iterator[Cost]:

@@ -107,6 +107,16 @@ COST_CATEGORIES: Final = Rule(
     values={FIRST_DAY: ("labor", "materials", "travel")},
 )
 
+LOWERED_ONLY: Final = Rule(
+    id="I-67a",
+    unit="direction in which a partner changes an invoice that waits for its decision",
+    source=_READINGS,
+    says="while nobody decided on it, a partner may lower its own invoice, and never raise it",
+    values={FIRST_DAY: "down"},
+    note="A line at nothing is left out. The clock of the decision goes on; what is decided is "
+    "changed by a dispute, and what came back by a correction.",
+)
+
 TOLD_STATES: Final = Rule(
     id="I-68",
     unit="what becomes of an invoice that its partner is told, once each time",

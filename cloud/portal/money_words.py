@@ -170,6 +170,7 @@ WORDS = {
     "returned_because": returned_because,
     "statuses": STATUSES,
     "clocks": CLOCKS,
+    "clock_due": CLOCK_DUE,
     "clock_ends": CLOCK_ENDS,
     "reasons": REASONS,
     "eastern": eastern_day,

@@ -90,7 +90,8 @@ class InvoiceRow:
 
     Attributes:
         due_at: by when it is decided; None where nothing runs.
-        over: how much it is above what the work order may spend; zero or less where it is not.
+        over: of one that waits, how much it is above what its work order may spend; zero or less
+            where it is not.
     """
 
     invoice: Invoice
@@ -101,19 +102,16 @@ class InvoiceRow:
 def invoice_rows(records: Records, state: InvoiceState) -> tuple[InvoiceRow, ...]:
     """Give the invoices in one state: undecided ones by when they are due, others latest first."""
     found = [one.record for one in records.find(Invoice, by="state", value=state)]
+    if state is not InvoiceState.SUBMITTED:
+        over = (InvoiceRow(one, None, ZERO) for one in found)
+        return tuple(sorted(over, key=lambda one: (_decided(one), _id(one)), reverse=True))
     orders = records.load_all(WorkOrder, sorted({one.work_order_id for one in found}))
-    rows = []
-    for invoice in found:
-        stored = orders.get(invoice.work_order_id)
-        runs = stored is not None and invoice.state is InvoiceState.SUBMITTED
-        limit = stored.record.not_to_exceed if stored is not None else invoice.content.total
-        due_at = due_of(invoice, stored.record) if runs and stored is not None else None
-        rows.append(InvoiceRow(invoice, due_at, invoice.content.total - limit))
-    if state is InvoiceState.SUBMITTED:
-        return tuple(
-            sorted(rows, key=lambda one: (one.due_at or one.invoice.submitted_at, _id(one)))
-        )
-    return tuple(sorted(rows, key=lambda one: (_decided(one), _id(one)), reverse=True))
+    rows = (_waiting(one, orders[one.work_order_id].record) for one in found)
+    return tuple(sorted(rows, key=lambda one: (one.due_at or one.invoice.submitted_at, _id(one))))
+
+
+def _waiting(invoice: Invoice, order: WorkOrder) -> InvoiceRow:
+    return InvoiceRow(invoice, due_of(invoice, order), invoice.content.total - order.not_to_exceed)
 
 
 def _id(row: InvoiceRow) -> str:

@@ -14,6 +14,7 @@ from cloud.invoicing.process.decisions import (
     approve,
     escalate,
     escalate_by_coordinator,
+    objections,
     reject,
     return_to_partner,
     withdraw_invoice,
@@ -26,6 +27,8 @@ from cloud.invoicing.process.disputing import (
     withdraw_dispute,
 )
 from cloud.invoicing.process.drafts import discard_draft, save_draft, submit_draft
+from cloud.invoicing.process.lowering import lower_invoice
+from cloud.invoicing.process.outlook import Outlook, outlook
 from cloud.invoicing.process.payments import (
     record_offset_taken,
     record_payment,
@@ -47,6 +50,7 @@ __all__ = [
     "APPROVAL_REMINDER",
     "BACK_BILL_DUE",
     "WAKES",
+    "Outlook",
     "add_evidence",
     "approve",
     "approve_charge",
@@ -57,7 +61,10 @@ __all__ = [
     "escalate_by_coordinator",
     "escalate_dispute",
     "export_charges",
+    "lower_invoice",
+    "objections",
     "open_dispute",
+    "outlook",
     "propose_charge",
     "record_internal_cost",
     "record_line_causes",

@@ -70,6 +70,37 @@ def approve(
     return _approved(records, books, invoice, by=by, at=at)
 
 
+def objections(
+    records: Records,
+    *,
+    invoice_id: str,
+    by: str,
+    second_approval: Rule[int | None] = SECOND_APPROVAL_CENTS,
+) -> tuple[Refused, ...]:
+    """Give all that stands against a person's approval now, and decide nothing (B-51, I-62, I-66).
+
+    `approve` would refuse for the first of them; none means that it would go through. To one who
+    gave the first of two approvals it says so (I-66b).
+    """
+    stored = load_invoice(records, invoice_id)
+    invoice = stored.record
+    if invoice.state is not InvoiceState.SUBMITTED:
+        return (conflict(invoice),)
+    books = books_of(records, invoice.work_order_id, stored)
+    order = books.order.record
+    wanted = needs_second(invoice.content.total, above_cents=second_approval.on(order.policy_day))
+    found: list[Refused | None] = []
+    if by == invoice.submitted_by:
+        found.append(Refused("I-66", "who submitted an invoice cannot approve it", "same_person"))
+    if wanted and invoice.first_approved_by == by:
+        because = f"{by} gave the first of two approvals, so somebody else gives the second"
+        found.append(Refused(second_approval.id, because, "same_person"))
+    if not (wanted and invoice.first_approved_by):
+        found.append(_not_theirs(records, invoice, order, by))
+    found.append(_may_not_be_paid(invoice, order, books.spend.record))
+    return tuple(one for one in found if one is not None)
+
+
 def return_to_partner(
     records: Records, *, invoice_id: str, reason: str, by: str, at: datetime
 ) -> Invoice | Refused:

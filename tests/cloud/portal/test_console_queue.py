@@ -132,10 +132,9 @@ def test_a_request_for_help_leads_to_its_page_for_those_who_may_open_it(street):
     ("due", "pile"),
     [
         pytest.param(date(2026, 6, 5), "Late", id="last week"),
-        pytest.param(date(2026, 6, 8), "This week", id="by the end of today, a Monday"),
-        pytest.param(
-            date(2026, 6, 14), "Later", id="by the end of Sunday, which is Monday's start"
-        ),
+        pytest.param(date(2026, 6, 8), "Today", id="by the end of today, a Monday"),
+        pytest.param(date(2026, 6, 14), "This week", id="by the end of Sunday"),
+        pytest.param(date(2026, 6, 15), "Later", id="by the end of next Monday"),
         pytest.param(date(2026, 7, 1), "Later", id="next month"),
     ],
 )
@@ -150,4 +149,18 @@ def test_what_is_due_stands_in_its_pile_with_its_amount(street, due, pile):
     page = street.world.page("abe", "/console").plain
     assert f"{pile} What is to be done" in page
     assert "$12,345.00" in page
+    assert f"end of {due:%a, %b} {due.day}, 2026" in page
     assert "F12" in page
+
+
+def test_what_is_due_today_stands_on_the_first_page_of_a_long_queue(street):
+    for number in range(60):
+        put(street.records, replace(a_proposal("someone"), id=f"PR-{number}"))
+    request = ExtensionRequest(
+        id="EXT-1", project_id="PRJ-1", partner_id="orig", programme="comfort", occurrence=0,
+        fields=(), reason="weather", reason_text="", proof_reference="", by="ann",
+        submitted_at=NOW, decision_due_date=date(2026, 6, 8), days=None, amount=Money(1),
+    )  # fmt: skip
+    put(street.records, request)
+    page = street.world.page("abe", "/console").plain
+    assert page.index("Today What is to be done") < page.index("No agreed day")
