@@ -21,7 +21,8 @@ APPROVER_ROLE: Final = Rule(
     says="more than $500.00 needs the coordinator's written approval before the work is performed",
     values={FIRST_DAY: "spc"},
     note="Strictly before, also in an emergency; an amount above the approved one is not paid in "
-    "part.",
+    "part. It is given to the partner that asked: where the work is given on, the next one has the "
+    "limit of the issued order.",
 )
 
 CHECKED_PER: Final = Rule(

@@ -44,6 +44,10 @@ class House:
     """What gateways sent (`cloud.telemetry.ports.Chunks`); the portal has none."""
     downlink: Any = None
     """The way to gateways (`cloud.adapters.downlink`); the portal has none."""
+    seals: Any = None
+    """Seals the secrets that webhooks are signed with, and opens none; the console has none."""
+    to_loopback: bool = False
+    """Whether webhooks may go to programs on this machine; never on AWS."""
     files_from: str = ""
     """Origin that links to files lead to; a page may show pictures from there, and from itself."""
 

@@ -17,7 +17,7 @@ from cloud.detection.drawing.sheet import NO_CASE, Case
 from cloud.detection.evidence import DayLine
 from cloud.detection.picture import drawn, element
 from cloud.detection.process.hourly import HomeHour
-from cloud.reporting.nearby import Around, NearHome
+from cloud.reporting.nearby import Around, Did, NearHome
 
 WIDE_PX, NARROW_PX = 760, 340
 _BARS_PX, _HEAD_PX, _FOOT_PX, _LEFT_PX = 150, 34, 40, 58
@@ -188,14 +188,21 @@ def map_says(near: Around) -> str:
     far = max(one.miles for one in near.homes)
     homes = "1 home" if len(near.homes) == 1 else f"{len(near.homes)} homes"
     said = f"{homes} within {far:.1f} miles on {_day(near.day)}: "
-    told = len(near.told)
-    unknown = len(near.homes) - told
-    parts = [f"{told - len(near.low)} well", f"{len(near.low)} low"]
-    if unknown:
-        parts.append(f"{unknown} not known")
-    own = near.here.line.ratio if near.here.line else None
-    here = "what this home did is not known" if own is None else f"this home made {own:.0%}"
-    return f"{said}{', '.join(parts)}; {here}."
+    counts = {did: len(near.those(did)) for did in Did}
+    parts = [f"{counts[Did.WELL]} well", f"{counts[Did.LOW]} low"]
+    if uncounted := counts[Did.UNCOUNTED]:
+        parts.append(f"{uncounted} {'does' if uncounted == 1 else 'do'} not count")
+    if counts[Did.UNKNOWN]:
+        parts.append(f"{counts[Did.UNKNOWN]} not known")
+    return f"{said}{', '.join(parts)}; {_here_says(near.here)}."
+
+
+def _here_says(here: NearHome) -> str:
+    own = here.line.ratio if here.line else None
+    if own is None:
+        return "what this home did is not known"
+    said = f"this home made {own:.0%}"
+    return f"{said}, on a day that does not count" if here.did is Did.UNCOUNTED else said
 
 
 def neighbour_map(near: Around) -> Markup:
@@ -316,28 +323,30 @@ def _overlap(one: Box, other: Box) -> bool:
 
 def _home(one: NearHome, spot: Point) -> Markup:
     """Give a home's mark: each kind has another shape, not only another colour."""
-    line, (x, y) = one.line, spot
+    x, y = spot
     told = f"{one.address}: {share_of(one)}"
-    if line is None or line.ratio is None:
-        shape = Markup('<circle class="unknown" cx="{x}" cy="{y}" r="5.5">')
-        end = "</circle>"
-    elif line.is_low:
-        shape = Markup('<path class="low" d="M{x} {y}m-7.5-6h15l-7.5 13z">')
-        end = "</path>"
-    else:
-        shape = Markup('<circle class="well" cx="{x}" cy="{y}" r="6">')
-        end = "</circle>"
-    place = shape.format(x=f"{x:.1f}", y=f"{y:.1f}")
-    return place + Markup("<title>{}</title>").format(told) + Markup(end)  # noqa: S704 - ours
+    shape, end = _MARKS[one.did]
+    return shape.format(x=f"{x:.1f}", y=f"{y:.1f}") + Markup("<title>{}</title>").format(told) + end
+
+
+_MARKS = {
+    Did.WELL: (Markup('<circle class="well" cx="{x}" cy="{y}" r="6">'), Markup("</circle>")),
+    Did.LOW: (Markup('<path class="low" d="M{x} {y}m-7.5-6h15l-7.5 13z">'), Markup("</path>")),
+    Did.UNCOUNTED: (
+        Markup('<path class="uncounted" d="M{x} {y}m0-7l7 7l-7 7l-7-7z">'),
+        Markup("</path>"),
+    ),
+    Did.UNKNOWN: (
+        Markup('<circle class="unknown" cx="{x}" cy="{y}" r="5.5">'),
+        Markup("</circle>"),
+    ),
+}
 
 
 def share_of(one: NearHome) -> str:
     """Say how a home did on the day."""
     ratio = one.line.ratio if one.line else None
-    if one.line is None or ratio is None:
-        return "not known"
-    counts = "low" if one.line.is_low else "well" if one.line.is_counted else "does not count"
-    return f"{ratio:.0%} of expected, {counts}"
+    return str(one.did) if ratio is None else f"{ratio:.0%} of expected, {one.did}"
 
 
 def _day(day: date) -> str:

@@ -14,7 +14,8 @@ from cloud.portal.asking import Form, Sent
 MOST_FIELDS = 600
 """Of a form; the longest, an invoice of 60 lines, has fewer."""
 LONGEST_TEXT = 20_000
-"""Characters of one field that are looked at; rules say how many they take."""
+"""Characters of one name in a query that are looked at. No field of a form may have more: longer
+text is told at its field (`cloud.portal.typed`), and rules say how many they take."""
 _URLENCODED = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 
@@ -61,7 +62,7 @@ def query_of(event: Mapping[str, Any]) -> Mapping[str, str]:
         pairs = parse_qsl(raw, keep_blank_values=True, max_num_fields=50, errors="replace")
     except ValueError:
         return {}
-    return {name: _clean(value) for name, value in pairs}
+    return {name: _clean(value[:LONGEST_TEXT]) for name, value in pairs}
 
 
 def cookies_of(event: Mapping[str, Any]) -> Mapping[str, str]:
@@ -92,7 +93,7 @@ def _fields(pairs: Sequence[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
 
 def _clean(text: str) -> str:
     """Give text without what nobody types; line ends as we write them."""
-    plain = text[:LONGEST_TEXT].replace("\r\n", "\n").replace("\r", "\n")
+    plain = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(one for one in plain if one in "\n\t" or one.isprintable()).strip()
 
 

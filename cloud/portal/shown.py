@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
@@ -72,7 +72,10 @@ def ago(value: datetime | None, now: datetime) -> Markup:
 
 
 def due(value: datetime | None, now: datetime, zone: str | None = None) -> Markup:
-    """Show until when there is time: words and a sign besides the colour."""
+    """Show until when there is time: words and a sign besides the colour.
+
+    What is due as a day begins is due by the end of the day before, and is shown by that day.
+    """
     if value is None:
         return NOTHING
     left = value - now
@@ -82,8 +85,16 @@ def due(value: datetime | None, now: datetime, zone: str | None = None) -> Marku
     elif left <= SOON:
         tone = "warn"
     return Markup('<span class="due {}"><b>{}</b> <small>{}</small></span>').format(
-        tone, said, moment(value, zone)
+        tone, said, _until(value, zone)
     )
+
+
+def _until(value: datetime, zone: str | None) -> Markup:
+    here = ZoneInfo(zone) if zone else EASTERN
+    if value.astimezone(here).time() != time():
+        return moment(value, zone)
+    before = (value - timedelta(microseconds=1)).astimezone(here).date()
+    return Markup("end of {}").format(day(before))
 
 
 def due_day(value: date | None, today: date) -> Markup:

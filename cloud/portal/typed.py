@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 from cloud.kernel.calendar import FIRST_YEAR, LAST_YEAR, wall_time
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import Money
 from cloud.portal.asking import Form
+from cloud.portal.reading import LONGEST_TEXT
 from cloud.portal.shown import AsTyped
 
 _AMOUNT = re.compile(r"\$?\s*(\d{1,3}(?:,\d{3})+|\d{1,9})(?:\.(\d{1,2}))?", re.ASCII)
@@ -23,7 +24,11 @@ class Typed:
 
     def __init__(self, form: Form) -> None:
         self._form = form
-        self._wrong: dict[str, str] = {}
+        self._wrong = {
+            name: too_long(max(values, key=len), LONGEST_TEXT)
+            for name, values in form.fields.items()
+            if any(len(one) > LONGEST_TEXT for one in values)
+        }
 
     def text(self, name: str, ask: str = "", *, most: int = 4000) -> str:
         """Give a text; `ask` is said where it is missing, and without it it may be."""
@@ -31,7 +36,7 @@ class Typed:
         if not said and ask:
             self._wrong[name] = ask
         if len(said) > most:
-            self._wrong[name] = f"Use at most {most:,} characters here; these are {len(said):,}."
+            self._wrong[name] = too_long(said, most)
         return said
 
     def one_of(self, name: str, values: Mapping[str, object] | frozenset[str], ask: str) -> str:
@@ -98,7 +103,24 @@ class Typed:
             self._wrong[name] = "This is no day and time: choose it, or write 2026-06-08 14:30."
             return None
         at = time(found.hour, found.minute)
-        return wall_time(found.date(), at, ZoneInfo(zone))
+        # In UTC, for in the hour that a clock shows twice zoned times are equal to no other.
+        return wall_time(found.date(), at, ZoneInfo(zone)).astimezone(UTC)
+
+    def past(self, name: str, zone: str, ask: str = "", *, by: datetime) -> datetime | None:
+        """Give an instant that is over by now, typed as for `moment`.
+
+        Where the field still holds the minute that the page was made with, it is the page's own
+        instant: a minute has no seconds, and so may lie before what it follows. Of a time that the
+        clock shows twice in autumn it is the earlier one where the later lies ahead.
+        """
+        found = self.moment(name, zone, ask)
+        if found is None:
+            return None
+        made_at = _instant_in(self._form[MADE_AT])
+        if made_at is not None and made_at <= by and _minute(made_at, zone) == _minute(found, zone):
+            return made_at
+        earlier = found.astimezone(ZoneInfo(zone)).replace(fold=0).astimezone(UTC)
+        return earlier if earlier <= by < found else found
 
     def is_wrong(self, name: str, says: str) -> None:
         """Note what a rule found wrong with a field; under "" what concerns no one field."""
@@ -112,6 +134,27 @@ class Typed:
     def refused(self, because: str, name: str = "") -> AsTyped:
         """Give the form as it was filled in, with a business *no* at its top or at a field."""
         return AsTyped(said_in(self._form), {**self._wrong, name: because})
+
+
+MADE_AT = "made_at"
+"""Hidden field with the instant at which a page was made, where it offers that as a default."""
+
+
+def too_long(text: str, most: int) -> str:
+    """Say that a text is longer than its field takes."""
+    return f"Use at most {most:,} characters here; these are {len(text):,}."
+
+
+def _instant_in(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
+
+
+def _minute(at: datetime, zone: str) -> str:
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%dT%H:%M}"
 
 
 def said_in(form: Form) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from cloud.kernel.secret import Sealed, Secret
 from cloud.portfolio.models import Partner
 from cloud.reporting import feed
 from cloud.reporting.feed import PING, ToldEvent
-from cloud.reporting.policy import MOST_ENDPOINTS, ROTATION_HOURS
+from cloud.reporting.policy import ASKED_PACE, MOST_ENDPOINTS, ROTATION_HOURS
 from cloud.reporting.telling import (
     PAGE_READS,
     appended,
@@ -22,6 +22,7 @@ from cloud.reporting.telling import (
     endpoints_of,
     event_of,
     is_told_to,
+    may_see_money,
     next_event,
 )
 from cloud.reporting.webhooks import (
@@ -32,7 +33,10 @@ from cloud.reporting.webhooks import (
     SigningSecret,
     WebhookBook,
     WebhookEndpoint,
+    asked_after,
     delivery_key,
+    rotated,
+    sent_from,
     target_of,
 )
 
@@ -134,7 +138,8 @@ def change(
     """Change where an endpoint is, what it is told, or whether it is on; the rest stays.
 
     Who moves it to another URL answers for it from then on: money is told there as long as that
-    program may see it (F27). One that is switched on begins anew, whatever had failed.
+    program may see it (F27). One that is switched on, or moved, begins anew, whatever had failed.
+    What is told of money is changed by who may see money, and by nobody else (F27).
 
     Raises:
         NotFound: it is not the partner's.
@@ -142,6 +147,9 @@ def change(
     """
     stored = own_endpoint(records, endpoint_id=endpoint_id, partner_id=partner_id)
     before = after = stored.record
+    refused = _refuse_without_role(records, before, by, at)
+    if refused is not None:
+        return refused
     if types is not None:
         feed.require_types(types)
         after = replace(after, types=types)
@@ -151,8 +159,10 @@ def change(
             return Refused(MOST_ENDPOINTS.id, f"{url} is an endpoint already", "endpoint_exists")
         after = replace(after, url=url, client_id=by)
     saves: tuple[Save, ...] = ()
-    if is_active is True and before.off is not Off.NOT:
+    is_switched_on = is_active is True and before.off is not Off.NOT
+    if is_switched_on:
         after = replace(after, off=Off.NOT, off_at=None)
+    if is_switched_on or after.url != before.url:
         health = records.load(EndpointHealth, endpoint_id)
         saves = (health.replaced_by(EndpointHealth(endpoint_id)),) if health else ()
     if is_active is False and before.off is Off.NOT:
@@ -189,20 +199,29 @@ def rotate(
     secret: Secret,
     at: datetime,
     by: str,
-) -> WebhookEndpoint:
+) -> WebhookEndpoint | Refused:
     """Put a new secret in the place of an endpoint's; for a day both sign (WH-05).
 
-    Never more than two sign: of two rotations within a day the first secret ends at the second.
+    At most three sign. A secret is never ended before its day: where three count, the next rotation
+    is refused. So is that of an endpoint that is told of money, to who may not see it (F27).
 
     Raises:
         NotFound: it is not the partner's.
     """
     stored = own_endpoint(records, endpoint_id=endpoint_id, partner_id=partner_id)
     before = stored.record
-    until = at + timedelta(hours=ROTATION_HOURS.on(at.astimezone(UTC).date()))
-    former = tuple(replace(one, until=until) for one in before.secrets[:1])
-    new = SigningSecret(_sealed(seals, secret, endpoint_id))
-    after = replace(before, secrets=(new, *former), rotations=before.rotations + 1)
+    refused = _refuse_without_role(records, before, by, at)
+    if refused is not None:
+        return refused
+    secrets = rotated(before.secrets, _sealed(seals, secret, endpoint_id), at=at)
+    if secrets is None:
+        next_at = min(one.until for one in before.signing(at) if one.until is not None)
+        because = (
+            f"endpoint {endpoint_id} has {len(before.signing(at))} secrets that sign: "
+            f"the next can be made from {next_at.isoformat(timespec='seconds')}"
+        )
+        return Refused(ROTATION_HOURS.id, because, "too_many_secrets")
+    after = replace(before, secrets=secrets, rotations=before.rotations + 1)
     event = _event(after, "webhook_rotated", at, by, f"endpoint {endpoint_id} has a new secret")
     records.commit(Change(saves=(stored.replaced_by(after),), events=(event,)))
     return after
@@ -213,16 +232,16 @@ def ping(
 ) -> ToldEvent | Refused:
     """Tell an endpoint, and no other, an event that says nothing, to try it out.
 
-    It stands in the feed like any other.
+    It stands in the feed like any other. Asking too often is refused (WH-11).
 
     Raises:
         NotFound: it is not the partner's.
         Conflict: the feed moved at the same moment: ask again.
     """
     stored = own_endpoint(records, endpoint_id=endpoint_id, partner_id=partner_id)
-    refused = _refuse_off(stored.record)
-    if refused is not None:
-        return refused
+    asked = _asked(stored.record, at)
+    if isinstance(asked, Refused):
+        return asked
     partner = require(records.load(Partner, partner_id), "partner", partner_id).record
     head = next_event(records, partner_id)
     made = ToldEvent(
@@ -238,7 +257,7 @@ def ping(
         mode=partner.mode,
         endpoint_id=endpoint_id,
     )
-    tried = stored.replaced_by(replace(stored.record, pings=stored.record.pings + 1))
+    tried = stored.replaced_by(replace(asked, pings=asked.pings + 1))
     event = _event(stored.record, "webhook_changed", at, by, f"{by} tries {endpoint_id} out")
     records.commit(Change(saves=(tried,), events=(event,)) + appended(records, head, made))
     return made
@@ -261,9 +280,13 @@ def deliveries(
     below: int | None,
     limit: int,
     state: str = "",
+    with_money: bool = True,
     at: datetime,
 ) -> DeliveryPage:
-    """Give what was sent to an endpoint, or is to be, newest first (WH-01)."""
+    """Give what was sent to an endpoint, or is to be, newest first (WH-01).
+
+    What is about money is passed over for who may not see it (F27).
+    """
     head = next_event(records, endpoint.partner_id).record
     oldest = feed.before_the_oldest(head, at)
     place = begin = min(below or head.last + 1, head.last + 1)
@@ -276,9 +299,13 @@ def deliveries(
             if len(given) == limit:
                 break
             place = number
-            if key in found and state in {"", found[key].record.state}:
+            if key in found and _is_listed(found[key].record, state, with_money=with_money):
                 given.append(found[key].record)
     return DeliveryPage(tuple(given), place, has_more=place > oldest + 1)
+
+
+def _is_listed(one: Delivery, state: str, *, with_money: bool) -> bool:
+    return state in {"", one.state} and (with_money or one.type not in feed.MONEY_TYPES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,34 +327,56 @@ def redeliver(
 ) -> SentAgain | Refused:
     """Send one event to an endpoint again, or all that failed for good since an instant.
 
-    One that is on its way already is left on it, unless its try is long overdue. An event may also
-    be one that the endpoint was never told of, as long as it may know it (F27).
+    One that is on its way already is left on it, unless its try is long overdue: that one is sent
+    again too. An event may also be one that the endpoint was never told of, as long as it may know
+    it (F27). Many leave one after another, and asking too often is refused (WH-11).
 
     Raises:
         NotFound: the endpoint, or the event, is not the partner's, or is not kept any more.
         BadInput: neither an event nor an instant is named, or both are.
+        Conflict: somebody else asked at the same moment: ask again.
     """
     stored = own_endpoint(records, endpoint_id=endpoint_id, partner_id=partner_id)
     if bool(event_id) is (since is not None):
         msg = f"sending again to {endpoint_id}: name an event or an instant, one of the two"
         raise BadInput(msg)
-    refused = _refuse_off(stored.record)
-    if refused is not None:
-        return refused
+    asked = _asked(stored.record, at)
+    if isinstance(asked, Refused):
+        return asked
     if since is None:
+        records.commit(Change(saves=(stored.replaced_by(asked),)))
         return _one_again(records, stored.record, event_id, at)
-    failed = [
+    begins = sent_from(asked.sends_until, at=at)
+    if begins is None:
+        because = f"endpoint {endpoint_id} is being sent what failed for an hour to come: wait"
+        return Refused(ASKED_PACE.id, because, "too_often")
+    lost = [
         one
-        for one in records.find(Delivery, by="failed_of", value=endpoint_id)
-        if _failed_at(one.record) >= since and one.record.expires_at > at
+        for attribute in ("failed_of", "waiting_of")
+        for one in records.find(Delivery, by=attribute, value=endpoint_id)
+        if _is_lost(one.record, at) and _lost_at(one.record) >= since
     ]
-    for one in failed[:MOST_SENT_AGAIN]:
-        _again(records, one, at)
-    return SentAgain(min(len(failed), MOST_SENT_AGAIN), len(failed) > MOST_SENT_AGAIN)
+    _, _, step_s = ASKED_PACE.on(at.astimezone(UTC).date())
+    step, taken = timedelta(seconds=step_s), lost[:MOST_SENT_AGAIN]
+    after = replace(asked, sends_until=begins + step * len(taken))
+    records.commit(Change(saves=(stored.replaced_by(after),)))
+    count = 0
+    for one in taken:
+        count += _again(records, one, at, leaves_at=begins + step * count)
+    return SentAgain(count, len(lost) > MOST_SENT_AGAIN)
 
 
-def _failed_at(delivery: Delivery) -> datetime:
-    """Give when a delivery failed last; one that was never tried failed when it was made."""
+def _is_lost(delivery: Delivery, at: datetime) -> bool:
+    """Tell whether nobody tries it any more: it failed for good, or its try is long overdue."""
+    due = delivery.next_at or at
+    is_stuck = delivery.state is DeliveryState.WAITING and at >= due + STUCK_AFTER
+    return delivery.expires_at > at and (is_stuck or delivery.state is DeliveryState.FAILED)
+
+
+def _lost_at(delivery: Delivery) -> datetime:
+    """Give when it failed last, or was due; one that was never tried failed when it was made."""
+    if delivery.state is DeliveryState.WAITING and delivery.next_at is not None:
+        return delivery.next_at
     return delivery.tries[-1].at if delivery.tries else datetime.max.replace(tzinfo=UTC)
 
 
@@ -341,7 +390,7 @@ def _one_again(
         return SentAgain(0, has_more=False)
     stored = records.load(Delivery, delivery_key(endpoint.id, event.number))
     if stored is not None:
-        return SentAgain(int(_again(records, stored, at)), has_more=False)
+        return SentAgain(int(_again(records, stored, at, leaves_at=at)), has_more=False)
     made = Delivery(
         id=delivery_key(endpoint.id, event.number),
         endpoint_id=endpoint.id,
@@ -362,28 +411,53 @@ def _may_know(records: Records, endpoint: WebhookEndpoint, event: ToldEvent, at:
     return is_told_to(records, replace(endpoint, types=()), event, at=at)
 
 
-def _again(records: Records, stored: Stored[Delivery], at: datetime) -> bool:
+def _again(
+    records: Records, stored: Stored[Delivery], at: datetime, *, leaves_at: datetime
+) -> bool:
     before = stored.record
     if before.state is DeliveryState.WAITING and at < (before.next_at or at) + STUCK_AFTER:
         return False
     after = replace(
         before,
         state=DeliveryState.WAITING,
-        next_at=at,
+        next_at=leaves_at,
         round=before.round + 1,
         tried=0,
         failed_of="",
+        put_offs=0,
+        has_place=False,
     )
-    messages = (due_message(after, at),)
+    messages = (due_message(after, leaves_at),)
     records.commit(Change(saves=(stored.replaced_by(after),), messages=messages))
     return True
 
 
-def _refuse_off(endpoint: WebhookEndpoint) -> Refused | None:
-    if endpoint.off is Off.NOT:
+def _asked(endpoint: WebhookEndpoint, at: datetime) -> WebhookEndpoint | Refused:
+    """Give the endpoint with one request more on record, if it is on and one fits (WH-11)."""
+    if endpoint.off is not Off.NOT:
+        because = f"endpoint {endpoint.id} is switched off ({endpoint.off}): switch it on first"
+        return Refused("WH-06", because, "endpoint_off")
+    until = asked_after(endpoint.asked_until, at=at)
+    if until is None:
+        because = f"endpoint {endpoint.id} was tried out or sent to again too often: wait a minute"
+        return Refused(ASKED_PACE.id, because, "too_often")
+    return replace(endpoint, asked_until=until)
+
+
+def _refuse_without_role(
+    records: Records, endpoint: WebhookEndpoint, by: str, at: datetime
+) -> Refused | None:
+    """Say why somebody may not change an endpoint that is told of money (F27)."""
+    partner_id = endpoint.partner_id
+    if not may_see_money(records, endpoint.client_id, partner_id=partner_id, at=at):
         return None
-    because = f"endpoint {endpoint.id} is switched off ({endpoint.off}): switch it on first"
-    return Refused("WH-06", because, "endpoint_off")
+    if may_see_money(records, by, partner_id=partner_id, at=at):
+        return None
+    because = (
+        f"endpoint {endpoint.id} is told of money: that is changed by an Accounting Admin, "
+        "or a program with that role"
+    )
+    return Refused("F27", because, "role_needed")
 
 
 def _event(endpoint: WebhookEndpoint, what: str, at: datetime, by: str, says: str) -> Event:

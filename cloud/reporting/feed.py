@@ -187,6 +187,10 @@ def _gathered(*parts: Iterable[tuple[str, Told]]) -> Mapping[str, tuple[Told, ..
 
 TOLD: Final = _gathered(_orders(), _invoicing(), _funding(), _organisation())
 """What stands in the log -> how partners are told, by what it may be about."""
+MONEY_TYPES: Final = frozenset(
+    told.type for about in TOLD.values() for told in about if told.is_money
+)
+"""Types that are only for Accounting Admins (F27)."""
 
 NOT_FOR_PARTNERS: Final = frozenset(
     {
@@ -208,7 +212,8 @@ NOT_FOR_PARTNERS: Final = frozenset(
         "funding_day_withdrawn", "grid_outage", "handed_over", "help_asked_for",
         "help_dismissed", "help_linked", "help_unmatched", "hold_discarded", "hold_ended",
         "hold_released", "installer_changed", "internal_cost_recorded", "issued",
-        "kind_makes_less", "licences_set", "line_causes_found", "mail_discarded", "mail_filed",
+        "kind_makes_less", "licences_set", "line_causes_found", "lowered", "mail_discarded",
+        "mail_filed",
         "mail_not_sent", "mail_returned", "mail_vouched_for", "manual_dispatch", "no_answer",
         "no_data", "not_sent", "opening_ordered", "opted_in", "organisation_moved",
         "payment_plan_assigned", "payment_plan_put", "person_added", "person_retired", "phoned",

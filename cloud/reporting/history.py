@@ -235,6 +235,7 @@ def _as_held(order: WorkOrder, offer: Assignment) -> WorkOrder:
         contact_attempts=offer.contact_attempts,
         visits=offer.visits,
         pauses=offer.pauses,
+        spend_approvals=(*order.spend_approvals, *offer.spend_approvals),
         departed_at=left.departed_at if left and left.is_finished else None,
         reported_at=None,
         report_id=None,
@@ -304,7 +305,8 @@ def _is_waiting(offer: Assignment, order: WorkOrder, at: datetime) -> bool:
     if offer is order.assignments[-1] and order.work_authorized_at is not None:
         return order.work_authorized_at > at
     is_over = offer.estimate is not None and offer.estimate > order.spend_limit
-    return is_over and not any(offer.offered_at <= it.at <= at for it in order.spend_approvals)
+    approvals = (*order.spend_approvals, *offer.spend_approvals)
+    return is_over and not any(offer.offered_at <= it.at <= at for it in approvals)
 
 
 def _visits_at(order: WorkOrder, log: Sequence[Event], at: datetime) -> tuple[Visit, ...]:

@@ -74,6 +74,7 @@ from cloud.service.models import (
 from cloud.service.sla import SlaMilestone
 
 _A_DAY = timedelta(days=1)
+_AN_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,14 @@ class WorkItem:
         """Its place in a list: emergencies first, then by what is due; the rest since it came."""
         due = (self.due_at or self.since).astimezone(UTC)
         return not self.is_emergency, due, self.about, self.id
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day on which there is time, in the East; None where nothing was agreed.
+
+        What is due as a day begins is due by the end of the day before it.
+        """
+        return eastern_day(self.due_at - _AN_INSTANT) if self.due_at else None
 
     def is_late(self, at: datetime) -> bool:
         """Tell whether its time is over; on the last instant it is not."""
@@ -635,7 +644,8 @@ def _steps_of(
             yield "ask_bank", says, run.dated_at, "D40", TREASURY, asking.is_by(*handled)
         case RunState.SENT if eastern_day(asking.at) >= run.funding_date:
             since = wall_time(run.funding_date, time(), EASTERN).astimezone(UTC)
-            yield "settle_run", "Book what the bank paid out", since, "D40", TREASURY, False
+            is_own = asking.is_by(*handled)
+            yield "settle_run", "Book what the bank paid out", since, "D40", TREASURY, is_own
         case _:
             return
 

@@ -256,16 +256,23 @@ def money_waiting(records: Records, partner_id: str, *, at: datetime) -> tuple[W
             kind="clawback",
             about="project",
             id=row.project_id,
-            title=f"{row.account_name or row.project_id} needs {row.waits_for} "
-            "before money is taken back",
+            title=_asked_of(row),
             due_on=row.due_on,
             due_at=_end_of(row.due_on),
-            amount=row.amount,
+            amount=row.unclaimed or row.claimed,
         )
         for row in rows
         if row.days_left <= SOON and row.amount != ZERO
     ]
     return tuple(sorted((*found, *_of_papers(records, partner_id, at)), key=lambda it: it.place))
+
+
+def _asked_of(row: risk.ClockRow) -> str:
+    """Say what a clock asks for; money that is being clawed back is not at risk any more (F26)."""
+    name = row.account_name or row.project_id
+    if row.unclaimed == ZERO:
+        return f"{name} is being clawed back; {row.waits_for} gives it back"
+    return f"{name} needs {row.waits_for} before money is taken back"
 
 
 def quarter_of(day: date) -> tuple[date, date]:

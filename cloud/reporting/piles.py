@@ -46,15 +46,24 @@ def piled(items: Iterable[WorkItem], *, at: datetime) -> Piles:
     return Piles({pile: tuple(found[pile]) for pile in Pile if pile in found})
 
 
+def in_order(items: Iterable[WorkItem], *, at: datetime) -> tuple[WorkItem, ...]:
+    """Give what waits pile after pile, as a list that is cut into pages has to have it.
+
+    Without it, what has no agreed day but waits for long stands before what is due today.
+    """
+    return tuple(one for pile in piled(items, at=at).items.values() for one in pile)
+
+
 def pile_of(item: WorkItem, at: datetime) -> Pile:
-    """Give the pile of one thing that waits."""
+    """Give the pile of one thing that waits; by midnight is by the end of the day before."""
     if item.is_emergency:
         return Pile.EMERGENCY
-    if item.due_at is None:
+    due = item.last_day
+    if due is None:
         return Pile.OPEN
     if item.is_late(at):
         return Pile.LATE
-    today, due = eastern_day(at), eastern_day(item.due_at)
+    today = eastern_day(at)
     if due <= today:
         return Pile.TODAY
     sunday = today + timedelta(days=_SUNDAY - today.weekday())

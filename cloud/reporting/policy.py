@@ -115,6 +115,18 @@ ATTACHMENT_BYTES: Final = Rule(
     values={FIRST_DAY: 6_000_000},
     note="Written for a mail it grows by a third; many mailboxes take no more than ten million.",
 )
+SCHEDULE_TRIES: Final = Rule(
+    id="OR-15",
+    unit="tries at one due instant",
+    source=_READINGS,
+    says="a scheduled report is given up after five tries; its maker is told, once in a row",
+    values={FIRST_DAY: 5},
+    note=(
+        "What no further try can mend is told at the first one. The schedule says since when it "
+        "fails, and goes on; the first report that leaves ends the row. Where the pool knows no "
+        "address of the maker's, those are told who get the report."
+    ),
+)
 FEED_DAYS: Final = Rule(
     id="WH-01",
     unit="days from writing an event down",
@@ -146,10 +158,11 @@ MOST_ENDPOINTS: Final = Rule(
 )
 ROTATION_HOURS: Final = Rule(
     id="WH-05",
-    unit="hours from a rotation",
+    unit="hours from a rotation, and secrets that sign at once",
     source=_WEBHOOKS,
-    says="a secret that was replaced still signs beside the new one for 24 hours",
-    values={FIRST_DAY: 24},
+    says="a secret that was replaced signs beside the new one for 24 hours; at most three sign",
+    values={FIRST_DAY: (24, 3)},
+    note="A rotation that would end a secret before its day is over is refused.",
 )
 DEAD_AFTER_DAYS: Final = Rule(
     id="WH-06",
@@ -157,7 +170,10 @@ DEAD_AFTER_DAYS: Final = Rule(
     source=_WEBHOOKS,
     says="an endpoint that only failed for five days is switched off; so is one that answers 410",
     values={FIRST_DAY: 5},
-    note="The service contact is written to. Events go on into the feed.",
+    note=(
+        "The service contact is written to. Events go on into the feed. Failures that are further "
+        "apart than a webhook is tried for (WH-02) do not belong together."
+    ),
 )
 CLOSED_NETWORKS: Final = Rule(
     id="WH-07",
@@ -206,8 +222,33 @@ REST_SECONDS: Final = Rule(
     source=_WEBHOOKS,
     says="an endpoint that does not answer is left alone for a minute, whatever waits for it",
     values={FIRST_DAY: 60},
+    note="So a slow one takes no time from others. Waiting does not count as a try.",
+)
+SLOW_SECONDS: Final = Rule(
+    id="WH-09",
+    unit="seconds of an answer",
+    source=_WEBHOOKS,
+    says="an endpoint that takes more than three seconds to answer rests like one that does not",
+    values={FIRST_DAY: 3},
+    note="Its answer counts all the same.",
+)
+PLACES: Final = Rule(
+    id="WH-10",
+    unit="seconds from one call to the next, and seconds that a line of them may be long",
+    source=_WEBHOOKS,
+    says="an endpoint that rested gets a call each five seconds until nothing waits in line for it",
+    values={FIRST_DAY: (5, 3_600)},
     note=(
-        "So a slow one takes no time from others. Waiting does not count as a try. When the minute "
-        "is over, one try finds out, and the others wait for that."
+        "Who comes sooner gets the next place in line, at most an hour ahead; whoever finds the "
+        "line that long comes again after it. What is due is looked for each minute, so that a "
+        "minute's calls may go together."
     ),
+)
+ASKED_PACE: Final = Rule(
+    id="WH-11",
+    unit="requests at once, seconds until there is one more, seconds between what one sends again",
+    source=_WEBHOOKS,
+    says="an endpoint is tried out or sent to again ten times at once, then once a minute",
+    values={FIRST_DAY: (10, 60, 5)},
+    note="What they send again leaves one after another, at most an hour ahead (WH-10).",
 )

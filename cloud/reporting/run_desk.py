@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from cloud.funding.breaker import Usual, usual_of
 from cloud.funding.models import FundingRun, PaymentTrace, PlanState, RunPlan, RunState
@@ -17,6 +18,8 @@ PAID_STATES = frozenset(
     {RunState.COMMITTED, RunState.FILED, RunState.SENDING, RunState.SENT, RunState.SETTLED}
 )
 """States of a run whose money is in the books."""
+PATIENCE = timedelta(minutes=15)
+"""What is done for a run by itself takes some minutes; after so many it has stopped."""
 _AT_WORK = frozenset({RunState.APPROVED, RunState.COMMITTED, RunState.SENDING})
 
 
@@ -72,19 +75,33 @@ def beside(run: FundingRun, runs: Iterable[FundingRun]) -> Beside:
     return Beside(before, usual)
 
 
-def is_at_work(run: FundingRun, log: Sequence[Event]) -> bool:
+def is_at_work(run: FundingRun, log: Sequence[Event], *, at: datetime) -> bool:
     """Tell whether something is being done for a run by itself, so that it soon stands otherwise.
 
     Being prepared anew is over with the next preparation; being handed over with the bank's answer,
-    or when nobody knows of it.
+    or when nobody knows of it. What takes longer than `PATIENCE` has stopped.
     """
+    begun = _begun_at(run, log)
+    return begun is not None and at - begun <= PATIENCE
+
+
+def has_stopped(run: FundingRun, log: Sequence[Event], *, at: datetime) -> bool:
+    """Tell whether what should have been done for a run by itself stopped on its way."""
+    begun = _begun_at(run, log)
+    return begun is not None and at - begun > PATIENCE
+
+
+def _begun_at(run: FundingRun, log: Sequence[Event]) -> datetime | None:
+    """Give since when something is being done for a run; None where nothing is."""
     if run.state is RunState.PREVIEW:
-        told = [one.what for one in log if one.what in {"preparing_ordered", "run_prepared"}]
-        return bool(told) and told[-1] == "preparing_ordered"
+        told = [one for one in log if one.what in {"preparing_ordered", "run_prepared"}]
+        is_ordered = bool(told) and told[-1].what == "preparing_ordered"
+        return told[-1].at if is_ordered else None
     last = log[-1].what if log else ""
+    since = log[-1].at if log else run.dated_at
     if run.state is RunState.FILED:
-        return last == "sending_ordered"
-    return run.state in _AT_WORK and last != "sending_unsure"
+        return since if last == "sending_ordered" else None
+    return since if run.state in _AT_WORK and last != "sending_unsure" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +152,11 @@ def plan_rows(plans: Iterable[RunPlan], lines: Iterable[PaymentTrace]) -> tuple[
 
 @dataclass(frozen=True, slots=True)
 class RunSums:
-    """A run in all: what is owed, taken, paid, held and carried on, and to how many partners."""
+    """A run in all: what is owed, taken, paid, held and carried on, and to how many partners.
+
+    Attributes:
+        held_items: how many payables are held; one that two gates hold is one.
+    """
 
     gross: Money
     taken: Money
@@ -143,6 +164,7 @@ class RunSums:
     held: Money
     carried: Money
     receivers: int
+    held_items: int
 
 
 def sums_of(rows: Iterable[PlanRow]) -> RunSums:
@@ -155,12 +177,16 @@ def sums_of(rows: Iterable[PlanRow]) -> RunSums:
         held=total(one.held for one in kept),
         carried=total(one.plan.carried for one in kept),
         receivers=sum(bool(one.plan.net) for one in kept),
+        held_items=sum(len(one.plan.held) for one in kept),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class HeldFor:
-    """Money that one gate holds; a payable that two gates hold is counted at each."""
+    """Money that one gate holds; a payable that two gates hold is counted at each.
+
+    So the gates add up to more than is held: `RunSums.held` is what is held.
+    """
 
     reason: str
     items: int
@@ -168,11 +194,14 @@ class HeldFor:
 
 
 def held_for(rows: Iterable[PlanRow]) -> tuple[HeldFor, ...]:
-    """Give what each gate holds in a run, the largest amount first (F05, F18)."""
+    """Give what each gate holds in a run, the largest amount first (F05, F18).
+
+    What was left out after the approval is not in it, as it is not in the sums.
+    """
     items: Counter[str] = Counter()
     cents: Counter[str] = Counter()
     for row in rows:
-        for one in row.plan.held:
+        for one in () if row.is_left_out else row.plan.held:
             items.update(one.held_for)
             cents.update(dict.fromkeys(one.held_for, one.amount.cents))
     return tuple(HeldFor(one, items[one], Money(cents[one])) for one, _ in cents.most_common())

@@ -67,6 +67,28 @@ def stopped_letter(schedule: ReportSchedule, *, to: str, because: str, at: datet
     )
 
 
+def failing_letter(schedule: ReportSchedule, *, to: str, at: datetime) -> Letter:
+    """Tell its maker that a report could not be made, and that the schedule goes on (OR-15)."""
+    title = schedule.report.replace("_", " ")
+    since = schedule.failing_since or at
+    local = since.astimezone(ZoneInfo(schedule.when.time_zone))
+    text = (
+        f"Hello,\n\nthe report {title} that was due on {local:%Y-%m-%d} at {local:%H:%M} "
+        f"({schedule.when.time_zone}) was not sent: {schedule.failed_because}.\n\nIt is tried "
+        "again when it is due the next time. If that fails as well you are not written to again: "
+        "the schedule says since when it fails. Change or end it, or ask whoever runs the program: "
+        f"schedule {schedule.id}."
+    )
+    return Letter(
+        id=derived("LTR", schedule.id, "failing", since.isoformat(), to),
+        to=to,
+        subject=f"Report not sent: {title}",
+        text=text + _SIGNED,
+        thread=schedule.id,
+        at=at,
+    )
+
+
 def page_of(pages_url: str, report: Report) -> str:
     """Give the address of the same report in the console."""
     asked = report.asked

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 from cloud.kernel.calendar import DAY, EASTERN, wall_time
 from cloud.kernel.decision import Refused
@@ -25,6 +26,8 @@ WORDS = ("partner", "milestone", "region", "emergency", "horizon_hours", "what_i
 """What a schedule may ask a report for; its instant and its period follow from when it is due."""
 LONGEST_WORD = 200
 _LONGEST_ADDRESS = 254
+_OF_THE_MACHINE = {"localtime", "posixrules", "Factory"}
+"""Names of the zone files of a machine, not of a place: each machine may mean another by them."""
 _MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 
 
@@ -130,6 +133,10 @@ class ReportSchedule:
         due_at: the next instant at which it is due.
         sent_for: the last due instant that it was sent for; None before the first.
         ended_by, ended_at, because: of one that no longer sends.
+        ordered_for: the last due instant that its report was ordered for.
+        failing_since: the first due instant in a row that was not sent; None while all is well.
+        failed_for, failed_because: the last one of that row, and what stood against it.
+        failure_told_at: when its maker was told of that row (OR-15).
     """
 
     id: str
@@ -146,6 +153,39 @@ class ReportSchedule:
     ended_by: str = ""
     ended_at: datetime | None = None
     because: str = ""
+    ordered_for: datetime | None = None
+    failing_since: datetime | None = None
+    failed_for: datetime | None = None
+    failed_because: str = ""
+    failure_told_at: datetime | None = None
+
+    def has_sent(self, due_at: datetime) -> bool:
+        """Tell whether the report of a due instant, or of a later one, has left."""
+        return self.sent_for is not None and self.sent_for >= due_at
+
+
+NOTHING_CAME = "no try at it came to an end: look at the dead letters of the reports"
+"""What is said of a due instant that left neither a report nor an error."""
+
+
+def failing(before: ReportSchedule, due_at: datetime, because: str) -> ReportSchedule:
+    """Give a schedule that says that the report of a due instant was not sent, and why.
+
+    What is known of that instant already is kept unless there is a reason of its own.
+    """
+    is_known = before.failed_for is not None and before.failed_for >= due_at
+    if is_known and because == NOTHING_CAME:
+        return before
+    latest = max(due_at, before.failed_for or due_at)
+    since = before.failing_since or due_at
+    return replace(before, failing_since=since, failed_for=latest, failed_because=because)
+
+
+def all_well(before: ReportSchedule) -> ReportSchedule:
+    """Give a schedule whose row of failures is over."""
+    return replace(
+        before, failing_since=None, failed_for=None, failed_because="", failure_told_at=None
+    )
 
 
 def asked_at(words: Mapping[str, str], due_at: datetime) -> Asked:
@@ -236,11 +276,12 @@ def is_attached(size_bytes: int, *, on: date) -> bool:
     return size_bytes <= ATTACHMENT_BYTES.on(on)
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Give the zones that have the same name and the same clock on every machine."""
+    found = available_timezones() - _OF_THE_MACHINE
+    return frozenset(name for name in found if not name.startswith(("posix/", "right/")))
+
+
 def _is_zone(name: str) -> bool:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}", name) or len(name) > 60:
-        return False
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
+    return name in _zones()

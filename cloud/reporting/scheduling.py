@@ -12,17 +12,20 @@ from cloud.kernel.errors import Conflict, NotFound
 from cloud.kernel.ids import derived
 from cloud.kernel.ports import Documents, Records, Stored, require
 from cloud.reporting.models import Report
-from cloud.reporting.policy import SCHEDULE_OWNER, SCHEDULE_ROLE
+from cloud.reporting.policy import SCHEDULE_OWNER, SCHEDULE_ROLE, SCHEDULE_TRIES
 from cloud.reporting.ports import ToldRecords
 from cloud.reporting.process import REPORTS, report
 from cloud.reporting.roles import ADMIN
 from cloud.reporting.schedule_letters import report_letter, stopped_letter
 from cloud.reporting.schedules import (
+    NOTHING_CAME,
     ReportFormat,
     ReportSchedule,
     ScheduleState,
     When,
+    all_well,
     asked_at,
+    failing,
     fitting_addresses,
     is_attached,
     may_change,
@@ -40,6 +43,14 @@ class Staff(Protocol):
 
     def roles_of(self, name: str) -> frozenset[str]:
         """Give somebody's groups; nobody, and whoever is switched off, has none.
+
+        Raises:
+            Unavailable: the pool did not answer.
+        """
+        ...
+
+    def address_of(self, name: str) -> str:
+        """Give where somebody reads mail; nothing where that is not known.
 
         Raises:
             Unavailable: the pool did not answer.
@@ -215,7 +226,8 @@ def wake_schedule(records: Records, *, timer: Timer, at: datetime) -> None:
     """Order the report whose instant has come, and set the next one.
 
     After an outage only the latest of the instants that were missed is ordered. Woken twice it
-    orders once: a message is named by its instant.
+    orders once: a message is named by its instant. Where nothing came of the one before, not even
+    an error, the schedule says so from here on (OR-15).
     """
     stored = records.load(ReportSchedule, timer.subject)
     if stored is None or stored.record.state is not ScheduleState.RUNNING:
@@ -225,15 +237,34 @@ def wake_schedule(records: Records, *, timer: Timer, at: datetime) -> None:
         records.commit(Change(timers=(_timer(before),)))
         return
     due_at = before.when.latest_until(at)
-    after = replace(before, due_at=before.when.next_after(at))
+    known = before
+    if before.ordered_for is not None and not before.has_sent(before.ordered_for):
+        known = failing(before, before.ordered_for, NOTHING_CAME)
+    after = replace(known, due_at=before.when.next_after(at), ordered_for=due_at)
     message = Message(
         id=derived("MSG", before.id, due_at.isoformat()),
         topic=REPORT_DUE,
         body={"schedule_id": before.id, "due_at": due_at.isoformat()},
         at=at,
     )
-    saves = (stored.replaced_by(after),)
-    records.commit(Change(saves=saves, messages=(message,), timers=(_timer(after),)))
+    records.commit(
+        Change(
+            saves=(stored.replaced_by(after),),
+            events=failure_logged(before, known, at=at),
+            messages=(message,),
+            timers=(_timer(after),),
+        )
+    )
+
+
+def failure_logged(
+    before: ReportSchedule, after: ReportSchedule, *, at: datetime
+) -> tuple[Event, ...]:
+    """Give the entry of the log about an instant that failed, none where it has one already."""
+    if after.failed_for is None or after.failed_for == before.failed_for:
+        return ()
+    says = f"{after.report} of {_named(after.failed_for)} was not sent: {after.failed_because}"
+    return (Event(after.id, "report_failed", at, SENDER, SCHEDULE_TRIES.id, says=says),)
 
 
 def send_report(
@@ -261,14 +292,14 @@ def send_report(
     before = stored.record
     if before.state is not ScheduleState.RUNNING:
         return before
-    if before.sent_for is not None and before.sent_for >= due_at:
+    if before.has_sent(due_at):
         return before
     refused = may_have(before.report, staff.roles_of(before.made_by), who=before.made_by)
     if refused is not None:
         return _stopped(records, stored, refused, at=at)
     made = report(records, before.report, asked_at(dict(before.words), due_at))
     content, media_type = write(made, before.format)
-    day = f"{due_at.astimezone(UTC):%Y-%m-%dT%H%MZ}"
+    day = _named(due_at)
     attachments = {}
     if is_attached(len(content), on=_day(due_at)):
         reference = f"schedules/{before.id}/{day}.{before.format}"
@@ -279,7 +310,7 @@ def send_report(
         report_letter(before, made, to=one, attachments=attachments, pages_url=pages_url, at=at)
         for one in before.to
     )
-    after = replace(before, sent_for=due_at)
+    after = all_well(replace(before, sent_for=due_at))
     says = f"{before.report} of {day} went to {', '.join(before.to)}: {len(made.rows)} rows"
     event = Event(before.id, "report_mailed", at, SENDER, SCHEDULE_OWNER.id, says=says)
     records.commit(Change(saves=(stored.replaced_by(after),), events=(event,), letters=letters))
@@ -322,6 +353,10 @@ def _require_report(name: str) -> None:
     if name not in REPORTS:
         msg = f"there is no report {name[:60]!r}: ask for {', '.join(REPORTS)}"
         raise NotFound(msg)
+
+
+def _named(due_at: datetime) -> str:
+    return f"{due_at.astimezone(UTC):%Y-%m-%dT%H%MZ}"
 
 
 def _day(at: datetime) -> date:

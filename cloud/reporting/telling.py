@@ -24,7 +24,7 @@ from cloud.kernel.ids import derived
 from cloud.kernel.ports import Records, Stored
 from cloud.portfolio.models import ApiClient, Partner, Project
 from cloud.portfolio.organisation import OptInRequest
-from cloud.portfolio.papers import BankChange, PartnerDocument
+from cloud.portfolio.papers import BankChange, PartnerDocument, PartnerPerson
 from cloud.reporting import feed
 from cloud.reporting.feed import FeedHead, Telling, Told, ToldEvent, Whose
 from cloud.reporting.webhooks import (
@@ -208,22 +208,42 @@ def endpoints_of(records: Records, partner_id: str) -> list[WebhookEndpoint]:
 def is_told_to(
     records: Records, endpoint: WebhookEndpoint, made: ToldEvent, *, at: datetime
 ) -> bool:
-    """Tell whether an endpoint hears of an event: it is on, asked for it, and may know (F27)."""
+    """Tell whether an endpoint hears of an event: it is on, asked for it, and may know.
+
+    Whoever named its URL may still call, in the name of a partner that is active (API-04); and
+    for money has the role (F27).
+    """
     if endpoint.off is not Off.NOT:
         return False
     if not made.endpoint_id and not feed.is_wanted(made.type, endpoint.types):
         return False
-    return not made.is_money or _may_see_money(records, endpoint, at)
+    partner = records.load(Partner, endpoint.partner_id)
+    if partner is None or not partner.record.active:
+        return False
+    roles = _roles_of(records, endpoint.client_id, partner_id=endpoint.partner_id)
+    return roles is not None and (not made.is_money or _is_for_money(roles, at))
 
 
-def _may_see_money(records: Records, endpoint: WebhookEndpoint, at: datetime) -> bool:
-    client = records.load(ApiClient, endpoint.client_id)
-    if client is None or client.record.partner_id != endpoint.partner_id:
-        return False
-    if client.record.is_stopped:
-        return False
-    roles = client.record.roles
+def may_see_money(records: Records, who: str, *, partner_id: str, at: datetime) -> bool:
+    """Tell whether a partner's program or person may know of money (F27)."""
+    roles = _roles_of(records, who, partner_id=partner_id)
+    return roles is not None and _is_for_money(roles, at)
+
+
+def _is_for_money(roles: frozenset[str], at: datetime) -> bool:
     return is_allowed(roles, "view_payouts", same_organisation=True, on=eastern_day(at))
+
+
+def _roles_of(records: Records, who: str, *, partner_id: str) -> frozenset[str] | None:
+    """Give the roles of a partner's program or person; None where it is stopped, or not there."""
+    client = records.load(ApiClient, who)
+    if client is not None:
+        is_well = client.record.partner_id == partner_id and not client.record.is_stopped
+        return client.record.roles if is_well else None
+    person = records.load(PartnerPerson, who)
+    if person is None or person.record.partner_id != partner_id or not person.record.is_active:
+        return None
+    return person.record.roles
 
 
 def _sent_off(endpoint: WebhookEndpoint, made: ToldEvent) -> Change:
@@ -241,10 +261,11 @@ def _sent_off(endpoint: WebhookEndpoint, made: ToldEvent) -> Change:
     return Change(saves=(Save(delivery),), messages=(due_message(delivery, made.told_at),))
 
 
-def due_message(delivery: Delivery, at: datetime, *, again: str = "") -> Message:
-    """Give the message by which a delivery is tried at an instant, once for each try."""
-    body = {"delivery_id": delivery.id, "round": delivery.round, "tried": delivery.tried}
-    causes = (delivery.id, delivery.round, delivery.tried, again)
+def due_message(delivery: Delivery, at: datetime) -> Message:
+    """Give the message by which a delivery is tried at an instant, once for each put-off."""
+    causes = (delivery.id, delivery.round, delivery.tried, delivery.put_offs)
+    names = ("delivery_id", "round", "tried", "put_offs")
+    body = dict(zip(names, causes, strict=True))
     return Message(id=derived("WHK", *causes), topic=DELIVER, body=body, at=at)
 
 

@@ -19,10 +19,14 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from cloud.kernel.errors import BadInput
 from cloud.kernel.secret import Sealed, Secret
 from cloud.reporting.policy import (
+    ASKED_PACE,
     CLOSED_NETWORKS,
     DEAD_AFTER_DAYS,
+    PLACES,
     REST_SECONDS,
     RETRY_SECONDS,
+    ROTATION_HOURS,
+    SLOW_SECONDS,
 )
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - it tells what kind of secret follows
@@ -32,7 +36,7 @@ _LONGEST_NAME = 253
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(?:{_LABEL}\.)+{_LABEL}")
 _PATH = r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?(?:\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?"
-_URL = re.compile(rf"(https)://([A-Za-z0-9.-]+)(?::(443))?({_PATH})", re.IGNORECASE)
+_URL = re.compile(rf"(https)://([A-Za-z0-9.-]+)(?::(443))?({_PATH})", re.IGNORECASE | re.ASCII)
 _LOOPBACK = re.compile(rf"(http)://(127\.0\.0\.1|localhost):([1-9][0-9]{{0,4}})({_PATH})")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _NOT_PUBLIC = frozenset(
@@ -153,13 +157,15 @@ class WebhookEndpoint:
     """Where a partner's program wants to be told.
 
     Attributes:
-        client_id: the program that asked for it; money is told as long as that one has the role
-            (F27).
+        client_id: the program or the person that asked for it; money is told as long as that one
+            has the role (F27).
         types: what it is told; everything where it is empty.
         secrets: the one that counts first.
         off: why it is switched off; empty while it is on.
         rotations: how often its secret was replaced.
         pings: how often it was tried.
+        asked_until: where the steps end that its requests cost, see `asked_after`.
+        sends_until: where that ends which its requests send again, see `sent_from`.
     """
 
     id: str
@@ -173,6 +179,8 @@ class WebhookEndpoint:
     off_at: datetime | None = None
     rotations: int = 0
     pings: int = 0
+    asked_until: datetime | None = None
+    sends_until: datetime | None = None
 
     def signing(self, at: datetime) -> tuple[SigningSecret, ...]:
         """Give the secrets that sign at an instant (WH-05)."""
@@ -193,12 +201,14 @@ class EndpointHealth:
 
     Attributes:
         failing_since: the first failure after the last success.
-        rests_until: it did not answer in time; nothing is sent before.
+        rests_until: it did not answer in time; the next place in the line for it (WH-10).
+        failed_at: the latest failure, give or take `NOTED_AGAIN_AFTER`.
     """
 
     id: str
     failing_since: datetime | None = None
     rests_until: datetime | None = None
+    failed_at: datetime | None = None
 
 
 class DeliveryState(StrEnum):
@@ -242,6 +252,8 @@ class Delivery:
         tried: tries in this round.
         next_at: when it is tried next, while it waits.
         failed_of: the endpoint, while it has failed for good; deliveries are found by it.
+        put_offs: how often this try was put off; a message of before counts no more.
+        has_place: `next_at` is its place in the line for its endpoint (WH-10).
     """
 
     id: str
@@ -257,6 +269,13 @@ class Delivery:
     round: int = 1
     tried: int = 0
     failed_of: str = ""
+    put_offs: int = 0
+    has_place: bool = False
+
+    @property
+    def waiting_of(self) -> str:
+        """Give the endpoint, while it waits; deliveries are found by it."""
+        return self.endpoint_id if self.state is DeliveryState.WAITING else ""
 
 
 TRIES_KEPT = 20
@@ -279,18 +298,94 @@ def next_try_at(tried: int, at: datetime) -> datetime | None:
     return at + timedelta(seconds=pauses[tried - 1]) if tried <= len(pauses) else None
 
 
-def health_after(health: EndpointHealth, made: Try, *, at: datetime) -> EndpointHealth:
-    """Give how an endpoint stands after a try; one without an answer in time rests (WH-08)."""
+NOTED_AGAIN_AFTER = timedelta(minutes=5)
+"""Failures that follow one another sooner are written down once."""
+CLOCKS_APART = timedelta(minutes=1)
+"""How far two clocks may differ."""
+
+
+def health_after(
+    health: EndpointHealth, made: Try, *, at: datetime, took_s: float = 0.0
+) -> EndpointHealth:
+    """Give how an endpoint stands after a try; one without an answer soon rests (WH-08, WH-09).
+
+    Failures count together only while they go on: after none for as long as a webhook is tried,
+    they begin anew (WH-06). A line that waits for it is kept, also where it answers soon again:
+    who answers soon every second time only would be sent everything at once (WH-10).
+    """
+    health = believed(health, at=at)
+    is_slow = made.fault == TIMED_OUT or took_s > SLOW_SECONDS.on(_day(at))
+    rests_until = (health.rests_until or _rested(at)) if is_slow else _line(health, at)
     if is_success(made):
-        return EndpointHealth(health.id)
-    failing = EndpointHealth(health.id, health.failing_since or at)
-    return resting(failing, at=at) if made.fault == TIMED_OUT else failing
+        return EndpointHealth(health.id, rests_until=rests_until)
+    window = timedelta(seconds=sum(RETRY_SECONDS.on(_day(at))))
+    last = health.failed_at or health.failing_since
+    goes_on = last is not None and at - last <= window
+    since = health.failing_since if goes_on else at
+    is_noted = (
+        health.failed_at is not None and goes_on and at - health.failed_at < NOTED_AGAIN_AFTER
+    )
+    failed_at = health.failed_at if is_noted else at
+    return EndpointHealth(health.id, since, rests_until, failed_at)
 
 
-def resting(health: EndpointHealth, *, at: datetime) -> EndpointHealth:
-    """Give an endpoint's health with a rest that begins now (WH-08)."""
-    pause = timedelta(seconds=REST_SECONDS.on(at.astimezone(UTC).date()))
-    return replace(health, rests_until=at + pause)
+def _line(health: EndpointHealth, at: datetime) -> datetime | None:
+    """Give where the line ends that others wait in, None where the try was the last of it."""
+    step, _ = PLACES.on(_day(at))
+    until = health.rests_until
+    return until if until is not None and until > at + timedelta(seconds=step) else None
+
+
+def _rested(at: datetime) -> datetime:
+    return at + timedelta(seconds=REST_SECONDS.on(_day(at)))
+
+
+def _day(at: datetime) -> date:
+    return at.astimezone(UTC).date()
+
+
+def believed(health: EndpointHealth, *, at: datetime) -> EndpointHealth:
+    """Give an endpoint's health without a rest that only a clock gone wrong can have left."""
+    _, longest = PLACES.on(_day(at))
+    most = _rested(at) + timedelta(seconds=longest) + CLOCKS_APART
+    is_too_long = health.rests_until is not None and health.rests_until > most
+    return replace(health, rests_until=None) if is_too_long else health
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """When a try may go to its endpoint, and whether that instant is kept for it."""
+
+    at: datetime
+    is_kept: bool
+
+
+def place_in_line(
+    health: EndpointHealth, *, at: datetime, spread: float
+) -> tuple[EndpointHealth, Place]:
+    """Give the next place in the line for an endpoint, which moves on by a step (WH-10).
+
+    Nothing waits for an endpoint that does not rest. Where the line is full, none is kept: come
+    again after it.
+
+    Args:
+        health: how the endpoint does.
+        at: when the try is due.
+        spread: 0 to 1, the try's own; it keeps those that come again after the line apart.
+    """
+    health = believed(health, at=at)
+    if health.rests_until is None:
+        return health, Place(at, is_kept=True)
+    step, longest = (timedelta(seconds=one) for one in PLACES.on(_day(at)))
+    if health.rests_until - at > longest:
+        return health, Place(at + longest * (1 + spread), is_kept=False)
+    begins = max(at, health.rests_until)
+    return replace(health, rests_until=begins + step), Place(begins, is_kept=True)
+
+
+def come_again(at: datetime, *, spread: float) -> datetime:
+    """Give when to ask for a place again, where others were faster: within a minute, each apart."""
+    return at + timedelta(seconds=REST_SECONDS.on(_day(at))) * (0.5 + spread / 2)
 
 
 def off_after(health: EndpointHealth, made: Try, *, at: datetime) -> Off:
@@ -298,7 +393,47 @@ def off_after(health: EndpointHealth, made: Try, *, at: datetime) -> Off:
     if made.status == 410:
         return Off.GONE
     since = health.failing_since
-    days = DEAD_AFTER_DAYS.on(at.astimezone(UTC).date())
+    days = DEAD_AFTER_DAYS.on(_day(at))
     if since is not None and at - since >= timedelta(days=days) and not is_success(made):
         return Off.FAILED_TOO_LONG
     return Off.NOT
+
+
+# ---------------------------------------------------------------------- what partners ask for
+def asked_after(asked_until: datetime | None, *, at: datetime) -> datetime | None:
+    """Give where the steps of an endpoint's requests end after one more, None where none fits.
+
+    A request costs a step; they are laid end to end, none in the past, and may be as far ahead of
+    the clock as there may be requests at once (WH-11).
+    """
+    burst, seconds, _ = ASKED_PACE.on(_day(at))
+    step = timedelta(seconds=seconds)
+    most = at + burst * step
+    is_ours = asked_until is not None and at < asked_until <= most + CLOCKS_APART
+    after = (asked_until if asked_until is not None and is_ours else at) + step
+    return after if after <= most else None
+
+
+def sent_from(sends_until: datetime | None, *, at: datetime) -> datetime | None:
+    """Give from when on an endpoint is sent more of the old, None where too much waits (WH-11).
+
+    A place further ahead than two lines is of a clock gone wrong.
+    """
+    _, seconds = PLACES.on(_day(at))
+    longest = timedelta(seconds=seconds)
+    if sends_until is None or not at < sends_until <= at + 2 * longest:
+        return at
+    return sends_until if sends_until - at <= longest else None
+
+
+def rotated(
+    secrets: Sequence[SigningSecret], new: Sealed, *, at: datetime
+) -> tuple[SigningSecret, ...] | None:
+    """Give the secrets after a rotation, the new one first; None where too many count (WH-05)."""
+    hours, most = ROTATION_HOURS.on(_day(at))
+    until = at + timedelta(hours=hours)
+    counting = [one for one in secrets if one.until is None or at < one.until]
+    if len(counting) >= most:
+        return None
+    former = (one if one.until is not None else replace(one, until=until) for one in counting)
+    return (SigningSecret(new), *former)

@@ -37,7 +37,10 @@ def who(action: str, thing: str) -> set[str]:
 
 def test_only_who_delivers_opens_the_secrets_of_webhooks():
     assert who("kms:Decrypt", "WebhookKey") == {"DeliverWebhooksFunction"}
-    assert who("kms:GenerateDataKey", "WebhookKey") == {"PartnerApiFunction"}
+    assert who("kms:GenerateDataKey", "WebhookKey") == {
+        "PartnerApiFunction",
+        "PortalFunction",
+    }
 
 
 @pytest.mark.parametrize("thing", ["SecretsKey", "MoneyTable", "DocumentsBucket", "Queue"])

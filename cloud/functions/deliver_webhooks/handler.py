@@ -39,6 +39,7 @@ def _take(record: SQSRecord) -> None:
         delivery_id=body["delivery_id"],
         round_=body["round"],
         tried=body["tried"],
+        put_offs=body.get("put_offs", 0),
         at=CLOCK.now(),
     )
     logger.info("tried", delivery=body["delivery_id"], state=state)

@@ -34,7 +34,7 @@ from cloud.reporting.asking import question
 from cloud.reporting.own_work import WorkItem, all_work, work_of
 from cloud.reporting.parameters import PARAMETERS
 from cloud.reporting.process import REPORTS, report
-from cloud.reporting.roles import MONEY_ROLES, ROLES
+from cloud.reporting.roles import ROLES
 from cloud.reporting.scheduling import (
     change_schedule,
     end_schedule,
@@ -42,7 +42,8 @@ from cloud.reporting.scheduling import (
     running_schedules,
     schedules_of,
 )
-from cloud.reporting.story import MONEY, story_of
+from cloud.reporting.story import story_of
+from cloud.reporting.story_readers import hidden_from
 
 router = Router()
 TAGS = ["Reports"]
@@ -198,8 +199,8 @@ def _item(one: WorkItem) -> dict[str, Any]:
 
 @router.get("/ops/story", responses=answers(), tags=["Work"], middlewares=[may(*EVERYBODY)])
 def get_story(id: Annotated[str, Query(min_length=1, max_length=200)]) -> One:  # noqa: A002
-    """Give the tree of causes behind anything with an id; money is for who deals with money."""
-    hidden = frozenset() if person().roles & MONEY_ROLES else MONEY
+    """Give the tree of causes behind anything with an id, as far as the person's roles may see."""
+    hidden = hidden_from(person().roles)
     return One(item=codec.to_shown(story_of(RECORDS, id, hidden=hidden)))
 
 

@@ -6,20 +6,21 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from cloud.adapters.instants import Instant
+from cloud.adapters.plain_text import Plain
 from cloud.functions.partner_api.shapes import In
 from cloud.funding.direct_pay import DirectPay, EquipmentInvoice, Vendor
 from cloud.funding.materials import MaterialVerdict
 from cloud.funding.policy import F34
 
-Id = Annotated[str, Field(min_length=1, max_length=200)]
-Number = Annotated[str, Field(min_length=1, max_length=60, pattern=r"\S")]
+Id = Annotated[str, Field(min_length=1, max_length=200), Plain]
+Number = Annotated[str, Field(min_length=1, max_length=60, pattern=r"\S"), Plain]
 
 
 class VendorChoiceIn(In):
     """The vendor that new projects order from, none to leave; for a part of the organisation."""
 
     vendor_id: Id | None = None
-    organisation: Annotated[str, Field(max_length=200)] = ""
+    organisation: Annotated[str, Field(max_length=200), Plain] = ""
 
 
 class OrderIn(In):
@@ -51,7 +52,7 @@ class VoidIn(In):
 
     project_id: Id
     number: Number
-    because: Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
+    because: Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S"), Plain]
 
 
 class VendorOut(BaseModel):

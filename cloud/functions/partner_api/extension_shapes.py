@@ -5,13 +5,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from cloud.adapters.plain_text import Plain
 from cloud.functions.partner_api.shapes import In, Short, Text
 from cloud.funding.extension import ExtensionRequest
 from cloud.funding.funding_calendar import CalendarDay
 from cloud.funding.tickets import About, Ticket
 
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
-Said = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S"), Plain]
+Said = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S"), Plain]
 
 
 class ProofIn(In):

@@ -6,12 +6,13 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from cloud.adapters.instants import Instant
+from cloud.adapters.plain_text import Plain
 from cloud.functions.partner_api.shapes import In, InvoiceIn, Short
 from cloud.invoicing.completeness import Completeness
 from cloud.invoicing.models import BackBill, Dispute, Invoice, SavedDraft, Subject
 
 Evidence = Annotated[list[Short], Field(max_length=60)]
-Reason = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
+Reason = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S"), Plain]
 
 
 class InvoiceOut(BaseModel):

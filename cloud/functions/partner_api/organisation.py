@@ -7,6 +7,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from pydantic import BaseModel, Field
 
 from cloud.adapters.api import allowed, answers
+from cloud.adapters.plain_text import Plain
 from cloud.functions.partner_api.caller import caller, common
 from cloud.functions.partner_api.desk import CLOCK, RECORDS, SIGNATURES
 from cloud.functions.partner_api.shapes import In, Text
@@ -27,13 +28,13 @@ TAGS = ["Organisation"]
 class ContactIn(In):
     """The address that work orders shall go to; it counts once its reader confirmed it."""
 
-    email: Annotated[str, Field(min_length=3, max_length=254)]
+    email: Annotated[str, Field(min_length=3, max_length=254), Plain]
 
 
 class TokenIn(In):
     """What was mailed to the address that waits to be confirmed."""
 
-    token: Annotated[str, Field(min_length=1, max_length=200)]
+    token: Annotated[str, Field(min_length=1, max_length=200), Plain]
 
 
 class WishIn(In):

@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import BaseModel, Field
 
 from cloud.adapters.api import allowed, answers
+from cloud.adapters.plain_text import Plain
 from cloud.functions.partner_api.caller import caller, common
 from cloud.functions.partner_api.desk import CLOCK, OUTSIDE, RECORDS
 from cloud.functions.partner_api.extension_shapes import Name
@@ -90,8 +91,8 @@ class BankChangeIn(In):
     """Other bank details; what is wrong with them is said without repeating them."""
 
     partner_id: Short = ""
-    routing_number: Annotated[str, Field(min_length=1, max_length=20)]
-    account_number: Annotated[str, Field(min_length=1, max_length=40, repr=False)]
+    routing_number: Annotated[str, Field(min_length=1, max_length=20), Plain]
+    account_number: Annotated[str, Field(min_length=1, max_length=40, repr=False), Plain]
     account_kind: AccountKind = AccountKind.CHECKING
     authorization_id: Name
 
@@ -99,7 +100,7 @@ class BankChangeIn(In):
 class ReasonIn(In):
     """Why something is stopped."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
+    reason: Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S"), Plain]
 
 
 class BankChangeOut(BaseModel):

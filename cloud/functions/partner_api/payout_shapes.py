@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from cloud.adapters.plain_text import Plain
 from cloud.functions.partner_api.shapes import In, Short
 from cloud.funding.exports import ExportOrder
 from cloud.funding.process.payouts import PayoutRow, TabTotal
@@ -231,7 +232,7 @@ class RemittancesOut(BaseModel):
     next_cursor: str
 
 
-Word = Annotated[str, Field(max_length=200)]
+Word = Annotated[str, Field(max_length=200), Plain]
 
 
 class ExportIn(In):

@@ -7,6 +7,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import BaseModel, Field
 
 from cloud.adapters.api import No, answers
+from cloud.adapters.plain_text import Plain
 from cloud.functions.partner_api.desk import CLOCK, RECORDS
 from cloud.functions.partner_api.money_caller import is_reached
 from cloud.functions.partner_api.money_desk import accounting_admin, organisation_asked
@@ -27,7 +28,7 @@ ROLE = PartnerRole.ACCOUNTING_ADMIN
 class HolderIn(In):
     """The person or program that gains or loses the role."""
 
-    holder_id: Annotated[str, Field(min_length=1, max_length=200)]
+    holder_id: Annotated[str, Field(min_length=1, max_length=200), Plain]
 
 
 class HolderOut(BaseModel):

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.adapters.instants import Instant
+from cloud.adapters.plain_text import Plain
 from cloud.invoicing.completeness import DraftLine, InvoiceDraft
 from cloud.portfolio.models import Site
 from cloud.service.clocks import clock_of
@@ -13,8 +14,8 @@ from cloud.service.models import Report, WorkOrder
 from cloud.service.report import Condition, ExchangedPart, Rma, VisitReport
 from cloud.service.sla import SlaMilestone
 
-Text = Annotated[str, Field(max_length=4000)]
-Short = Annotated[str, Field(max_length=200)]
+Text = Annotated[str, Field(max_length=4000), Plain]
+Short = Annotated[str, Field(max_length=200), Plain]
 Cents = Annotated[int, Field(ge=0, le=10**10)]
 
 
@@ -33,7 +34,7 @@ class AcceptIn(In):
 class DeclineIn(In):
     """A refusal; the reason is read by the coordinator."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=4000)]
+    reason: Annotated[str, Field(min_length=1, max_length=4000), Plain]
 
 
 class ContactIn(In):
@@ -88,7 +89,7 @@ class DepartureIn(In):
 class QuestionIn(In):
     """A question to the coordinator."""
 
-    text: Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
+    text: Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S"), Plain]
 
 
 class ConditionIn(In):
@@ -124,7 +125,7 @@ class ReportIn(In):
     root_cause: Text = ""
     rma: RmaIn | None = None
     papers: Annotated[list[Short], Field(max_length=60)] = []
-    link: Annotated[str, Field(max_length=500)] = ""
+    link: Annotated[str, Field(max_length=500), Plain] = ""
     departed_at: Instant
 
     def content(self) -> VisitReport:
@@ -158,7 +159,7 @@ class LineIn(In):
 class InvoiceIn(In):
     """An invoice for a work order; everything that stands against it is named in one answer."""
 
-    invoice_number: Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
+    invoice_number: Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S"), Plain]
     customer_name: Short = ""
     site_address: Short = ""
     work_order_number: Short

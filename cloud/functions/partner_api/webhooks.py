@@ -8,10 +8,10 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from cloud.adapters import wiring
-from cloud.adapters.api import allowed, answers
+from cloud.adapters.api import Forbidden, allowed, answers
 from cloud.functions.partner_api.caller import caller, common
 from cloud.functions.partner_api.desk import CLOCK, CURSORS, RECORDS, Cursor, Limit
-from cloud.functions.partner_api.events import EventOut
+from cloud.functions.partner_api.events import EventOut, sees_money
 from cloud.functions.partner_api.webhooks_once import show_once
 from cloud.functions.partner_api.webhooks_shapes import (
     DeletedOut,
@@ -32,6 +32,8 @@ from cloud.reporting.webhooks import SECRET_BYTES, WebhookEndpoint, secret_of
 
 router = Router()
 TAGS = ["Webhooks"]
+HEARS = "event:read"
+"""Scope without which nobody names where events go, or which: they are read there."""
 SEALER = wiring.webhook_sealer(os.environ)
 TO_LOOPBACK = wiring.to_loopback(os.environ)
 
@@ -47,6 +49,7 @@ def list_endpoints() -> EndpointsOut:
 @router.post("/v1/webhook_endpoints", responses=answers(), tags=TAGS)
 def create_endpoint(body: EndpointIn) -> NewEndpointOut:
     """Be told at a URL; the secret in the answer is shown this once (WH-04, WH-07)."""
+    _require_hearing()
     secret = secret_of(token_bytes(SECRET_BYTES))
     made = allowed(
         endpoints.create(
@@ -72,6 +75,8 @@ def get_endpoint(endpoint_id: str) -> EndpointOut:
 @router.post("/v1/webhook_endpoints/<endpoint_id>", responses=answers(), tags=TAGS)
 def change_endpoint(endpoint_id: str, body: EndpointChangeIn) -> EndpointOut:
     """Change where an endpoint is, what it is told, or whether it is on; the rest stays."""
+    if body.url is not None or body.types is not None:
+        _require_hearing()
     after = allowed(
         endpoints.change(
             RECORDS,
@@ -97,8 +102,10 @@ def delete_endpoint(endpoint_id: str) -> DeletedOut:
 def rotate_secret(endpoint_id: str) -> NewEndpointOut:
     """Have a new secret, shown this once; the former one signs beside it for a day (WH-05)."""
     secret = secret_of(token_bytes(SECRET_BYTES))
-    after = endpoints.rotate(
-        RECORDS, SEALER, endpoint_id=endpoint_id, secret=secret, **common(CLOCK.now())
+    after = allowed(
+        endpoints.rotate(
+            RECORDS, SEALER, endpoint_id=endpoint_id, secret=secret, **common(CLOCK.now())
+        )
     )
     show_once(after.id, secret)
     return NewEndpointOut.of(after, CLOCK.now())
@@ -120,6 +127,7 @@ def list_deliveries(
 ) -> DeliveriesOut:
     """List what was sent there or waits to be, newest first, with every try (WH-02)."""
     endpoint = _own(endpoint_id)
+    with_money = sees_money()
     about = f"{caller().partner_id} deliveries {endpoint_id} {state}"
     page = endpoints.deliveries(
         RECORDS,
@@ -127,6 +135,7 @@ def list_deliveries(
         below=int(CURSORS.place_of(cursor, about=about)[0]) if cursor else None,
         limit=limit,
         state=state,
+        with_money=with_money,
         at=CLOCK.now(),
     )
     return DeliveriesOut(
@@ -138,7 +147,7 @@ def list_deliveries(
 
 @router.post("/v1/webhook_endpoints/<endpoint_id>/redeliver", responses=answers(), tags=TAGS)
 def redeliver(endpoint_id: str, body: SendAgainIn) -> SentAgainOut:
-    """Have one event sent again, or all that failed for good since an instant."""
+    """Have one event sent again, or all that failed or got lost since an instant (WH-11)."""
     again = allowed(
         endpoints.redeliver(
             RECORDS,
@@ -150,6 +159,12 @@ def redeliver(endpoint_id: str, body: SendAgainIn) -> SentAgainOut:
         )
     )
     return SentAgainOut(count=again.count, has_more=again.has_more)
+
+
+def _require_hearing() -> None:
+    if HEARS not in caller().principal.scopes:
+        msg = f"the token lacks the scope sunreeve/{HEARS}, without which nothing is told"
+        raise Forbidden(msg)
 
 
 def _own(endpoint_id: str) -> WebhookEndpoint:

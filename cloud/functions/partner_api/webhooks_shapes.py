@@ -5,11 +5,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from cloud.adapters.plain_text import Plain
 from cloud.functions.partner_api.shapes import In
 from cloud.reporting.webhooks import Delivery, Off, Try, WebhookEndpoint
 
-Url = Annotated[str, Field(min_length=1, max_length=2000)]
-Types = Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=200)]
+Url = Annotated[str, Field(min_length=1, max_length=2000), Plain]
+Types = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=100), Plain]], Field(max_length=200)
+]
 State = Literal["", "waiting", "delivered", "failed"]
 
 
@@ -29,14 +32,17 @@ class EndpointChangeIn(In):
 
 
 class SendAgainIn(In):
-    """One event, or an instant since which everything that failed for good is meant."""
+    """One event, or an instant since which everything that failed or got lost is meant."""
 
-    event_id: Annotated[str, Field(max_length=100)] = ""
+    event_id: Annotated[str, Field(max_length=100), Plain] = ""
     since: AwareDatetime | None = None
 
 
 class EndpointOut(BaseModel):
-    """An endpoint; `off_because` says why nothing is sent there, and is empty while it is."""
+    """An endpoint; `off_because` says why nothing is sent there, and is empty while it is.
+
+    `named_by` is the program, or the person, that named the URL: it is told what that one may see.
+    """
 
     id: str
     url: str
@@ -45,6 +51,7 @@ class EndpointOut(BaseModel):
     off_because: str
     off_at: datetime | None
     made_at: datetime
+    named_by: str
     secret_last4: str
     former_secret_until: datetime | None
 
@@ -60,6 +67,7 @@ class EndpointOut(BaseModel):
             off_because=endpoint.off.value,
             off_at=endpoint.off_at,
             made_at=endpoint.made_at,
+            named_by=endpoint.client_id,
             secret_last4=new.sealed.last4,
             former_secret_until=former[0].until if former else None,
         )

@@ -1,6 +1,7 @@
 """Answers partners' people with pages; who they are stands in their session, never in a request."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -12,7 +13,11 @@ from cloud.portal.partner_views.menu import MENU, views
 from cloud.portal.visitors import of_partners
 
 logger = Logger()
-HOUSE = house(os.environ)
+HOUSE = replace(
+    house(os.environ),
+    seals=wiring.webhook_sealer(os.environ),
+    to_loopback=wiring.to_loopback(os.environ),
+)
 DOOR = Door(
     "/portal",
     name="Partner portal",

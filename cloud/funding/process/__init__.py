@@ -83,6 +83,7 @@ from cloud.funding.process.reversing import (
     reversal_reference,
 )
 from cloud.funding.process.run import (
+    approval_refused,
     approve,
     load_run,
     order_carrying_out,
@@ -129,6 +130,7 @@ __all__ = [
     "agree_reversal",
     "agree_settlement",
     "answer_ticket",
+    "approval_refused",
     "approve",
     "ask_tier2",
     "assess_clawback",

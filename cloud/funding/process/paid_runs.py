@@ -16,6 +16,7 @@ from cloud.funding.models import (
     RunPlan,
     RunState,
 )
+from cloud.funding.netting import OWN_PROJECT, DeductionKind
 from cloud.funding.process.payouts import Holdings
 from cloud.kernel.change import Event
 from cloud.kernel.errors import NotFound
@@ -83,6 +84,11 @@ class TakenLine:
     left: Money
     is_paused: bool
     says: str
+
+    @property
+    def is_own_project(self) -> bool:
+        """Tell whether it is taken from the money of its own project, and from no other (D02)."""
+        return DeductionKind(self.kind) in OWN_PROJECT
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class ClockRow:
         due_on: the last day before money moves; for the clock to activation that of F08.
         contract_due_on: the contract's last day, which is another for that clock only (F07).
         amount: what is at risk.
+        claimed: the part of it that an open clawback takes already; the milestone gives it back.
     """
 
     project_id: str
@@ -57,6 +58,12 @@ class ClockRow:
     market: str
     salesperson: str
     programme: str
+    claimed: Money = ZERO
+
+    @property
+    def unclaimed(self) -> Money:
+        """What would be taken yet; an open clawback counts as what is to be taken, once (F26)."""
+        return max(self.amount - self.claimed, ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +173,7 @@ def clock_rows(found: Holdings, extensions: Extensions, *, at: datetime) -> list
                 market=facts.project.market,
                 salesperson=facts.project.salesperson,
                 programme=clock.programme,
+                claimed=_claimed(clock, facts, debts[row.project]),
             )
         )
     return rows
@@ -307,3 +315,17 @@ def _at_risk(
         if one.kind is DeductionKind.CLAWBACK_M1 and cause in one.causes
     )
     return max(m1 - clawed, ZERO)
+
+
+def _claimed(clock: RunningClock, facts: ProjectFacts, debts: Iterable[Deduction]) -> Money:
+    """Give what is being clawed back of the M1 money whose clock still runs (F08, F26)."""
+    if clock.clock != "m1_to_m2":
+        return ZERO
+    cause = _m1_of(facts.project)
+    return total(
+        one.open
+        for one in debts
+        if one.kind is DeductionKind.CLAWBACK_M1
+        and one.state is DeductionState.OPEN
+        and cause in one.causes
+    )

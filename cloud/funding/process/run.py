@@ -356,10 +356,43 @@ def approve(
     """
     stored = load_run(records, run_id)
     run = stored.record
+    refused = approval_refused(
+        records, run, plans_hash=plans_hash, partners=partners, by=by, roles=roles, at=at
+    )
+    if refused is not None:
+        return refused
+    if run.state is not RunState.PREVIEW:
+        return run
+    approved = replace(run, state=RunState.APPROVED, approver=by, approved_at=at)
+    says = f"{by} approved {run.net} of {run_id}, prepared by {run.preparer}"
+    records.commit(
+        Change(
+            saves=(stored.replaced_by(approved),),
+            events=(Event(run_id, "run_approved", at, by, "D03", says=says),),
+            messages=(Message(f"run-approved-{run_id}", APPROVED, {"run_id": run_id}, at),),
+        )
+    )
+    return approved
+
+
+def approval_refused(
+    records: Records,
+    run: FundingRun,
+    *,
+    plans_hash: str,
+    partners: Sequence[Partner],
+    by: str,
+    roles: Collection[str],
+    at: datetime,
+) -> Refused | None:
+    """Tell why an approval of what was shown would be refused now (D03); None where it holds.
+
+    A page asks it before it offers the button; nothing is written.
+    """
     current = plans_hash
     if run.state is RunState.PREVIEW:
         current = planning.plans_hash(
-            _plans(records, run_id, run.cut_off_at, partners, run.programme)
+            _plans(records, run.id, run.cut_off_at, partners, run.programme)
         )
     day = eastern_day(run.cut_off_at)
     problems = approval_problems(
@@ -371,26 +404,24 @@ def approve(
         on=day,
     )
     if problems:
-        because = f"run {run_id} cannot be approved by {by}: {', '.join(problems)}"
-        return Refused(D03.id, because, problems[0])
+        said = {
+            "maker_is_checker": f"{by} prepared run {run.id}, so another person approves it",
+            "not_accounting": f"{by} is no accounting admin, and only one of them approves a run",
+            "stale_preview": f"run {run.id} would pay otherwise now than was shown: it is prepared "
+            "anew first"
+            if plans_hash == run.plans_hash
+            else f"run {run.id} is not any more what was shown: look at what it pays now",
+        }
+        return Refused(D03.id, "; ".join(said[one] for one in problems), problems[0])
     if run.state is not RunState.PREVIEW:
-        return run
+        return None
     if eastern_day(at) > run.funding_date:
-        because = f"run {run_id} was to be paid on {run.funding_date}: prepare it anew, it is late"
+        because = f"run {run.id} was to be paid on {run.funding_date}: prepare it anew, it is late"
         return Refused("F03", because, "stale_preview")
     if run.unusual and run.released_by in {"", by}:
-        because = f"run {run_id} is held until somebody else looked: {'; '.join(run.unusual)}"
+        because = f"run {run.id} is held until somebody else looked: {'; '.join(run.unusual)}"
         return Refused(D10.id, because, "breaker")
-    approved = replace(run, state=RunState.APPROVED, approver=by, approved_at=at)
-    says = f"{by} approved {run.net} of {run_id}, prepared by {run.preparer}"
-    records.commit(
-        Change(
-            saves=(stored.replaced_by(approved),),
-            events=(Event(run_id, "run_approved", at, by, "D03", says=says),),
-            messages=(Message(f"run-approved-{run_id}", APPROVED, {"run_id": run_id}, at),),
-        )
-    )
-    return approved
+    return None
 
 
 def order_carrying_out(

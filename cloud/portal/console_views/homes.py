@@ -31,6 +31,8 @@ PATH = "/console/homes"
 SEE_GATEWAYS = frozenset({SPC, AMS, AUDITOR})
 SEE_DAYS = frozenset({SPC, AMS, AUDITOR})
 MOST_DAYS = 30
+MOST_CASES = 10
+"""Cases whose work orders a home's page shows: open ones first, then the latest."""
 
 
 @VIEWS.get(PATH, SPC, AMS, RM, PROJECTS, ADMIN, AUDITOR)
@@ -60,10 +62,10 @@ def one_home(ask: Ask) -> Page:
     lines = lines_of(track.record if track else None)[-MOST_DAYS:]
     cases = [one.record for one in ask.records.find(Case, by="site_id", value=site.id)]
     cases.sort(key=lambda one: (one.is_open, one.opened_at), reverse=True)
-    # A home has few cases; each is asked for its orders.
+    # Orders are found by their case: those of the cases that matter most, one question each.
     orders = [
         stored.record
-        for case in cases[:20]
+        for case in cases[:MOST_CASES]
         for stored in ask.records.find(WorkOrder, by="case_id", value=case.id)
     ]
     orders.sort(key=lambda one: (one.is_open, one.issued_at), reverse=True)
@@ -87,6 +89,7 @@ def one_home(ask: Ask) -> Page:
             "warranties": warranties_of(ask.records, site).warranties,
             "baseline": baseline.record if baseline else None,
             "cases": [(one, way_to(ask, "case", one.id)) for one in cases],
+            "most_cases": MOST_CASES,
             "orders": [(one, way_to(ask, "work_order", one.id)) for one in orders],
             "projects": [(one, way_to(ask, "project", one.id)) for one in projects],
             "installer": way_to(ask, "partner", site.installer_id),

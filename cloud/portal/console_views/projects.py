@@ -262,6 +262,8 @@ def hold(ask: Ask) -> Answer:
     because = typed.text("hold_because", "Say why; the partner asks.")
     if typed.as_typed:
         return _page(ask, typed.as_typed)
+    if said := _already(ask, project, what, because, is_open=True):
+        return _page(ask, typed.refused(said, "hold_because"))
     answer = HOLDS[what][1](ask.records, project_id=project.id, because=because, **ask.acting())
     return done(answer, to=f"{HERE}/{project.id}", said="The project's money waits from now on.")
 
@@ -274,9 +276,24 @@ def free(ask: Ask) -> Answer:
     because = typed.text("closes_because", "Say what settled it.")
     if typed.as_typed:
         return _page(ask, typed.as_typed)
+    if said := _already(ask, project, what, because, is_open=False):
+        return _page(ask, typed.refused(said, "closes_because"))
     answer = _CLOSING[what](ask.records, project_id=project.id, because=because, **ask.acting())
     said = "It is closed; the project's money waits for it no longer."
     return done(answer, to=f"{HERE}/{project.id}", said=said)
+
+
+def _already(ask: Ask, project: Project, what: str, because: str, *, is_open: bool) -> str:
+    """Say that it stands so already, and since when; empty where it does not.
+
+    The same person's same words are the same form, sent twice: nothing is wrong with it.
+    """
+    is_so, last = portfolio.already(ask.records, project, what, is_open=is_open)
+    if not is_so or (last and (last.by, last.says) == (ask.by, because)):
+        return ""
+    how = "open already" if is_open else "closed already" if last else "not open"
+    since = f", since {moment(last.at).striptags()} by {last.by}" if last else ""
+    return f"It is {how}{since}. What you wrote was not kept."
 
 
 # ---- money by the word of two people -------------------------------------------------------------

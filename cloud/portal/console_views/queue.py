@@ -9,7 +9,7 @@ from cloud.portal.console_views.ways import way_to
 from cloud.portal.routes import EVERYBODY, Views
 from cloud.portal.shown import words
 from cloud.reporting.own_work import WorkItem, all_work, work_of
-from cloud.reporting.piles import Pile, pile_of, piled
+from cloud.reporting.piles import Pile, in_order, pile_of, piled
 from cloud.reporting.roles import AUDITOR
 
 VIEWS = Views()
@@ -47,7 +47,7 @@ class Row:
 @VIEWS.get("/console", EVERYBODY)
 def today(ask: Ask) -> Page:
     """Show what waits; an auditor, who does nothing of it, sees what waits for anybody."""
-    everything = _work(ask)
+    everything = in_order(_work(ask), at=ask.at)
     kind, role = ask.query.get("kind", ""), ask.query.get("role", "")
     of_role = [one for one in everything if not role or role in one.roles]
     shown = [one for one in of_role if not kind or one.kind == kind]

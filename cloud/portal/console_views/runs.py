@@ -39,6 +39,7 @@ from cloud.reporting.run_desk import (
     PlanRow,
     all_runs,
     beside,
+    has_stopped,
     held_for,
     is_at_work,
     plan_rows,
@@ -164,13 +165,29 @@ def _page(ask: Ask, typed: AsTyped | None = None) -> Page:
             "log": log,
             "states": STATES,
             "steps": _steps(run),
-            "at_work": is_at_work(run, log),
+            "at_work": is_at_work(run, log, at=ask.at),
+            "has_stopped": has_stopped(run, log, at=ask.at),
+            "against": _against(ask, run),
             "has_file": bool(references_of(run)),
             "is_mine": ask.by in {run.preparer, run.approver},
             "here": f"{HERE}/{run.id}",
             "typed": typed,
         },
         status=422 if typed else 200,
+    )
+
+
+def _against(ask: Ask, run: FundingRun) -> Refused | None:
+    """Give what an approval by this person would be refused for, before a button is offered."""
+    if run.state is not RunState.PREVIEW or ACCOUNTING not in ask.visitor.roles:
+        return None
+    return funding.approval_refused(
+        ask.records,
+        run,
+        plans_hash=run.plans_hash,
+        partners=paid_partners(ask.records),
+        roles=ask.visitor.roles,
+        **ask.acting(),
     )
 
 
@@ -199,11 +216,13 @@ def _steps(run: FundingRun) -> list[tuple[str, bool]]:
 def progress(ask: Ask) -> Part:
     """Tell how far a run has come; asked for by script while something is being done for it."""
     run = _of(ask)
+    log = ask.records.history(run.id)
     return Part(
         "console/run_progress.html",
         {
             "run": run,
-            "at_work": is_at_work(run, ask.records.history(run.id)),
+            "at_work": is_at_work(run, log, at=ask.at),
+            "has_stopped": has_stopped(run, log, at=ask.at),
             "states": STATES,
             "here": f"{HERE}/{run.id}",
             "is_later": True,
@@ -220,6 +239,7 @@ def as_of_now(ask: Ask) -> Page:
             "console/run_now.html",
             f"Run {run.id} against now",
             {
+                **WORDS,
                 **everywhere(ask),
                 "run": run,
                 "now_run": None,
@@ -240,6 +260,7 @@ def as_of_now(ask: Ask) -> Page:
         "console/run_now.html",
         f"Run {run.id} against now",
         {
+            **WORDS,
             **everywhere(ask),
             "run": run,
             "now_run": now,
@@ -306,19 +327,21 @@ def release(ask: Ask) -> Answer:
 
 @VIEWS.post(HERE + "/{run_id}/approve", ACCOUNTING)
 def approve(ask: Ask) -> Answer:
-    """Approve exactly what the page showed (D03)."""
-    return _done(
-        ask,
-        lambda: funding.approve(
-            ask.records,
-            run_id=ask.names["run_id"],
-            plans_hash=ask.form["plans_hash"],
-            partners=paid_partners(ask.records),
-            roles=ask.visitor.roles,
-            **ask.acting(),
-        ),
-        "The run is approved. It goes into the books, and its file is made by itself.",
+    """Approve exactly what the page showed (D03); what changed since is shown beside it."""
+    run, here = _of(ask), f"{HERE}/{ask.names['run_id']}"
+    answer = funding.approve(
+        ask.records,
+        run_id=run.id,
+        plans_hash=ask.form["plans_hash"],
+        partners=paid_partners(ask.records),
+        roles=ask.visitor.roles,
+        **ask.acting(),
     )
+    is_stale = isinstance(answer, Refused) and answer.code == "stale_preview"
+    # Prepared anew since the page was made, it stands on its own page as it is now.
+    to = f"{here}/now" if is_stale and ask.form["plans_hash"] == run.plans_hash else here
+    said = "The run is approved. It goes into the books, and its file is made by itself."
+    return done(answer, to=to, said=said)
 
 
 @VIEWS.post(HERE + "/{run_id}/carry_out", ACCOUNTANT)

@@ -1,5 +1,6 @@
 """Trace: why something is as it is, from any id back to the readings, and what a rule says."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -13,7 +14,8 @@ from cloud.portal.console_views.ways import way_to
 from cloud.portal.routes import Views
 from cloud.reporting.roles import MONEY_ROLES, ROLES
 from cloud.reporting.run_desk import all_runs
-from cloud.reporting.story import MONEY, Node, story_of
+from cloud.reporting.story import Node, story_of
+from cloud.reporting.story_readers import hidden_from
 
 VIEWS = Views()
 HERE = "/console/trace"
@@ -26,9 +28,16 @@ KINDS = {
     "ledger_entry": "Ledger entry",
     "payable": "Money earned",
     "deduction": "Deduction",
+    "cancellation": "Proposal to end a project",
     "other": "Known by its log",
 }
 """Kind -> its name, where that is not its own word."""
+_ABOUT = {
+    "cancellation": "proposal",
+    "extension": "extension_request",
+    "paper": "document",
+}
+"""Kind -> what its page is found by, where that is another word."""
 EXAMPLES = (
     ("A trace number of the bank", "091000010000001", "fifteen digits, as a statement has them"),
     ("A ledger entry", "LE-…", "from the ledger of a partner"),
@@ -42,9 +51,10 @@ EXAMPLES = (
 
 @VIEWS.get(HERE, *_EVERYBODY)
 def trace(ask: Ask) -> Page:
-    """Show the tree of causes behind an id; money is for who deals with money."""
+    """Show the tree of causes behind an id, as far as the visitor's roles may see."""
     said = ask.query.get("id", "").strip()[:200]
-    hidden = frozenset() if ask.visitor.roles & MONEY_ROLES else MONEY
+    hidden = hidden_from(ask.visitor.roles)
+    sees_money = bool(ask.visitor.roles & MONEY_ROLES)
     root: Node | None = None
     wrong = ""
     if said:
@@ -52,7 +62,7 @@ def trace(ask: Ask) -> Page:
             root = _story(ask, said, hidden)
         except (BadInput, NotFound) as no:
             wrong = str(no)[:1].upper() + str(no)[1:] + "."
-    nodes = list(root.walk()) if root else []
+    nodes = [node for _, node in root.walk()] if root else []
     return Page(
         "console/trace.html",
         "Trace",
@@ -61,15 +71,17 @@ def trace(ask: Ask) -> Page:
             "asked_for": said,
             "root": root,
             "count": len(nodes),
-            "deepest": max((depth for depth, _ in nodes), default=0),
-            "readings": sum(node.kind == "reading" for _, node in nodes),
+            "deepest": max((depth for depth, _ in root.walk()), default=0) if root else 0,
+            "readings": sum(node.kind == "reading" for node in nodes),
             "wrong": wrong,
             "kinds": KINDS,
             "rules": rule_book(),
             "page_of": lambda node: _page_of(ask, node),
             "examples": EXAMPLES,
-            "sees_money": not hidden,
-            "latest_run": _latest_run(ask) if not said and not hidden else "",
+            "sees_money": sees_money,
+            "sees_all": not hidden,
+            "anchors": _anchors(nodes),
+            "latest_run": _latest_run(ask) if not said and sees_money else "",
         },
     )
 
@@ -84,6 +96,12 @@ def _story(ask: Ask, said: str, hidden: frozenset[str]) -> Node:
     return story_of(ask.records, said.upper(), hidden=hidden)
 
 
+def _anchors(nodes: Sequence[Node]) -> dict[str, str]:
+    """Give the place on the page of each thing that stands there with its causes."""
+    whole = [node.id for node in nodes if not node.is_shown_before]
+    return {name: f"n{place}" for place, name in enumerate(whole)}
+
+
 def _page_of(ask: Ask, node: Node) -> str:
     """Give the page on which a node stands; empty where only the trace tells of it."""
     if node.kind == "plan":
@@ -91,7 +109,7 @@ def _page_of(ask: Ask, node: Node) -> str:
         partner_id = rest.rpartition(".")[0]
         to = way_to(ask, "run", run_id)
         return f"{to}/partners/{partner_id}" if to and partner_id else to
-    return way_to(ask, node.kind, node.id)
+    return way_to(ask, _ABOUT.get(node.kind, node.kind), node.id)
 
 
 def _latest_run(ask: Ask) -> str:

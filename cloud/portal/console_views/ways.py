@@ -18,7 +18,7 @@ _PAGES = {
     "invoice": ("/console/invoices/{}", "/console/invoices"),
     "dispute": ("/console/disputes/{}", "/console/disputes"),
     "customer_charge": ("/console/charges/{}", "/console/invoices"),
-    "opt_in_request": ("/console/opt_ins", "/console/partners"),
+    "opt_in_request": ("/console/opt_ins/{}", "/console/partners"),
     "document": ("/console/papers/{}", "/console/papers"),
     "bank_change": ("/console/bank_changes/{}", "/console/papers"),
     "proposal": ("/console/proposals/{}",),

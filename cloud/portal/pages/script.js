@@ -46,6 +46,7 @@
   });
 
   // <form data-live="/path" data-into="id">: what is typed is asked about, the answer put in place.
+  // A field with data-quiet is not sent along.
   for (const form of document.querySelectorAll("form[data-live]")) {
     let waiting = 0;
     let asked = 0;
@@ -55,7 +56,8 @@
         const mine = ++asked;
         const fields = new URLSearchParams();
         for (const [name, value] of new FormData(form)) {
-          if (typeof value === "string") fields.append(name, value);
+          const isQuiet = form.elements[name]?.dataset?.quiet !== undefined;
+          if (typeof value === "string" && !isQuiet) fields.append(name, value);
         }
         try {
           const answer = await fetch(form.dataset.live, { method: "POST", body: fields });
@@ -154,6 +156,7 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-add]");
     if (!button) return;
+    event.preventDefault(); // without script the button sends the form, which comes with one more
     const list = document.getElementById(button.dataset.add);
     const row = document.querySelector(`template[data-row="${button.dataset.add}"]`);
     const next = String(list.children.length);

@@ -74,9 +74,10 @@ def report(ask: Ask) -> Page:
             "page": page,
             "taken": taken,
             "names": payouts.account_names(ask.records, found, ids),
-            "at_risk": total(row.amount for row in clocks),
-            "red": (len(red), total(row.amount for row in red)),
-            "kept_sum": total(row.amount for row in kept),
+            "at_risk": total(row.unclaimed for row in clocks),
+            "claimed": total(row.claimed for row in clocks),
+            "red": (len(red), total(row.unclaimed for row in red)),
+            "kept_sum": total(row.unclaimed for row in kept),
             "net_sums": net_funds.sums(nets),
             "taken_sums": (
                 total(one.raised for one in takings),

@@ -235,9 +235,9 @@ def _form(
         {
             **_outlook(ask, project, form, proof),
             "project": project,
-            "typed": typed or (typed_as(form) if waits else None),
+            "typed": typed or typed_as(form),
             "proof": proof
-            if proof is not None and proof.state is not UploadState.REFUSED
+            if proof is not None and proof.state in {UploadState.KEPT, UploadState.SCANNING}
             else None,
             "proof_waits": waits,
             "takes": TAKES,
@@ -293,7 +293,7 @@ def _proof(ask: Ask, project: Project, typed: Typed) -> Upload | None:
     """Give the proof: a file that came now, or the one that came before; None where none did."""
     files = ask.form.files.get("proof_file", ())
     if not files:
-        return _sent_before(ask, project)
+        return _told_why(_sent_before(ask, project, typed), typed)
     file = files[-1]
     if len(file.content) > MOST_BYTES:
         typed.is_wrong("proof_file", "The file is larger than 4 MB: send it smaller, as a PDF.")
@@ -311,12 +311,19 @@ def _proof(ask: Ask, project: Project, typed: Typed) -> Upload | None:
     if isinstance(found, Refused):
         typed.is_wrong("proof_file", f"{found.because[:1].upper()}{found.because[1:]}.")
         return None
-    if found.state is UploadState.REFUSED:
-        typed.is_wrong("proof_file", f"It was refused: {found.because}.")
-    return found
+    return _told_why(found, typed)
 
 
-def _sent_before(ask: Ask, project: Project) -> Upload | None:
+def _told_why(proof: Upload | None, typed: Typed) -> Upload | None:
+    """Give a proof; why one that is neither kept nor in the scan does not count stands at it."""
+    if proof is not None and proof.state is UploadState.REFUSED:
+        typed.is_wrong("proof_file", f"{proof.name} was refused: {proof.because}.")
+    if proof is not None and proof.state is UploadState.REQUESTED:
+        typed.is_wrong("proof_file", f"{proof.name} did not arrive: add it again.")
+    return proof
+
+
+def _sent_before(ask: Ask, project: Project, typed: Typed) -> Upload | None:
     upload_id = ask.form["proof"].removeprefix(PREFIX)
     if not upload_id:
         return None
@@ -333,7 +340,10 @@ def _sent_before(ask: Ask, project: Project) -> Upload | None:
         partner_id=ask.partner_id,
         **ask.acting(),
     )
-    return found if isinstance(answer, Refused) else answer
+    if isinstance(answer, Refused):
+        typed.is_wrong("proof_file", f"{found.name} did not arrive whole: add it again.")
+        return None
+    return answer
 
 
 def _place(request: ExtensionRequest) -> tuple[int, float]:

@@ -31,6 +31,7 @@ SUBJECTS = (
     "spend",
     "scorecard",
     "invoices",
+    "invoice_form",
     "back_bills",
     "payouts",
     "clawback",

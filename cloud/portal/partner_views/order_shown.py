@@ -207,6 +207,7 @@ def order_page(
         "is_at_work": lost is None and order.state in AT_WORK,
         "is_waiting_for_answer": lost is None and offer.state is AssignmentState.OFFERED,
         "may_ask": lost is None and order.state is not WorkOrderState.CANCELLED,
+        "asked_at": ask.at,
         "here_now": clock_text(ask.at, order.time_zone),
         "typed": typed,
         "at_form": at_form,

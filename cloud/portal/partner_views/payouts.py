@@ -5,13 +5,15 @@ from typing import Any
 
 from cloud.funding.clawback import ReductionType
 from cloud.funding.exports import link_minutes
+from cloud.funding.netting import DeductionKind
 from cloud.funding.process import paid_runs, payouts, remittances
+from cloud.funding.process.paid_runs import EarnedLine, TakenLine
 from cloud.funding.process.payouts import DEDUCTION, PAYABLE, PayoutFilter, PayoutRow
 from cloud.funding.views import PENDING, RETURNED, SENT, SETTLED, WITHDRAWN
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.money import total
 from cloud.portal.asking import Ask, Away, File, Form, Page
-from cloud.portal.money_words import MILESTONES, STATUSES, TABS, WORDS
+from cloud.portal.money_words import MILESTONES, STATUSES, TABS, WORDS, milestone
 from cloud.portal.partner_views.money_of import SECOND_LIST, chosen, linked, one_of, shown
 from cloud.portal.routes import Views
 from cloud.portal.typed import Typed
@@ -116,6 +118,7 @@ def one_payout(ask: Ask) -> Page:
             "waiting": shown(
                 ask, found.waiting, at="waiting", size=SECOND_LIST, organisation=about.asked
             ),
+            "why_open": {one.id: _why_open(one, found.held) for one in found.waiting},
             "waiting_sum": total(one.left for one in found.waiting),
             "held_sum": total(one.amount for one in found.held),
             "advice": linked(f"{HERE}/{run_id}/advice", organisation=about.asked),
@@ -123,6 +126,23 @@ def one_payout(ask: Ask) -> Page:
             "back": linked(HERE, organisation=about.asked),
         },
     )
+
+
+def _why_open(line: TakenLine, held: Sequence[EarnedLine]) -> str:
+    """Say why a run took nothing of a deduction (D02, F10, F13)."""
+    if line.is_paused:
+        return "An extension postpones it"
+    if line.is_own_project:
+        waits = [
+            milestone(one.milestone)
+            for one in held
+            if one.project_id == line.project_id and one.milestone
+        ]
+        named = " and ".join(dict.fromkeys(waits)) or "next payment"
+        return f"It is taken from this project's {named}, which waits"
+    if line.kind == DeductionKind.PREPAID_COMMISSION:
+        return "It is taken from M1 and M2 payments, and there was none left"
+    return "There was no money left that it could be taken from"
 
 
 @VIEWS.get("/portal/payouts/{run_id}/advice", ADMIN)

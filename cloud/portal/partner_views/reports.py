@@ -1,20 +1,22 @@
 """The report of a visit: written with its photos, told what it lacks, handed in, read again."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from cloud.kernel.decision import Refused
-from cloud.portal.asking import Absent, Answer, Ask, Away, Form, Go, Page, Part
+from cloud.kernel.errors import Conflict, Unavailable
+from cloud.portal.asking import Absent, Answer, Ask, Away, Form, Go, Page, Part, Sent
 from cloud.portal.partner_views.order_shown import ORDERS, STATES, clock_text, files_of
 from cloud.portal.routes import EVERYBODY, Views
 from cloud.portal.shown import AsTyped
-from cloud.portal.typed import Typed
+from cloud.portal.typed import Typed, too_long
 from cloud.portal.whose import own_order
 from cloud.service import process
 from cloud.service.models import Case, Incomplete, Report, ReportState, WorkOrder
 from cloud.service.policy import LINK_MINUTES
-from cloud.service.process.reporting import completeness
+from cloud.service.process.reporting import Drafted, completeness
 from cloud.service.process.showing import own_report_document
 from cloud.service.process.visits import not_at_work
 from cloud.service.report import SITECAPTURE, Condition, ExchangedPart, Rma, VisitReport
@@ -23,6 +25,8 @@ from cloud.service.uploads import Announced, Purpose, Upload, UploadState
 VIEWS = Views()
 ONE = ORDERS + "/{order_id}/report"
 MOST_PARTS = 60
+SHORT, LONG, LINK = 200, 4000, 500
+"""Characters of a name or number, of a text and of a link, as the partner API takes them."""
 FORMS = (("pdf", "I write it here"), (SITECAPTURE, "It is a SiteCapture report"))
 STARTED_BY = (
     ("partner", "We did, with the maker"),
@@ -126,24 +130,68 @@ def write(ask: Ask) -> Answer:
     What was typed is kept first, so that nothing is lost whatever stands against the report.
     """
     order, typed = _own(ask), Typed(ask.form)
-    departed_at = _departed_at(order, typed)
-    _look(ask, order)
-    refused = _take_files(ask, order, typed)
-    files = files_of(ask, order.id)
+    departed_at = _departed_at(order, typed, by=ask.at)
     written = written_in(ask.form)
-    content = content_of(written, files)
-    common = {"work_order_id": order.id, "partner_id": ask.partner_id, **ask.acting()}
-    kept = process.save_draft(ask.records, content=content, departed_at=departed_at, **common)
+    if not _fits(written, typed):
+        _take_files(ask, order, typed)
+        return _form(ask, order, written, typed=typed.as_typed, status=422)
+    kept = _keep(ask, order, written, departed_at)
     if isinstance(kept, Refused):
         return _form(ask, order, written, typed=typed.refused(kept.because), status=422)
-    is_whole = typed.as_typed is None and not refused
-    if is_whole and ask.form["deed"] == "send":
-        return _hand_in(ask, order, written, content, departed_at)
-    if not is_whole:
+    _look(ask, order)
+    _take_files(ask, order, typed)
+    files = files_of(ask, order.id)
+    _keep(ask, order, written, departed_at)  # with the files that came just now
+    if typed.as_typed is not None:
         return _form(ask, order, written, typed=typed.as_typed, status=422)
+    if ask.form["deed"] == "send":
+        return _hand_in(ask, order, written, content_of(written, files), departed_at)
     many = len(_lacks(ask, order, written)["lacking"])
     lacks = f" {_things(many).capitalize()} still missing." if many else ""
     return Go(f"{ORDERS}/{order.id}/report", said=f"The report is kept.{lacks}")
+
+
+def _keep(
+    ask: Ask, order: WorkOrder, written: Written, departed_at: datetime | None
+) -> Drafted | Refused:
+    return process.save_draft(
+        ask.records,
+        work_order_id=order.id,
+        partner_id=ask.partner_id,
+        content=draft_of(written, files_of(ask, order.id)),
+        departed_at=departed_at,
+        **ask.acting(),
+    )
+
+
+def _fits(written: Written, typed: Typed) -> bool:
+    """Tell whether everything is as short as the partner API takes it; say where it is not."""
+    texts = {
+        **dict.fromkeys(("form", "started_by", "oem_case"), SHORT),
+        **dict.fromkeys(("found_notes", "departed_notes", "summary", "root_cause"), LONG),
+        "link": LINK,
+    }
+    too_long_ones = {
+        name: too_long(said, most)
+        for name, most in texts.items()
+        if len(said := getattr(written, name)) > most
+    }
+    for number, one in enumerate(written.parts):
+        parts = (("kind", one.kind), ("old", one.old_serial), ("new", one.new_serial))
+        too_long_ones |= {
+            f"part_{what}_{number}": too_long(said, SHORT)
+            for what, said in parts
+            if len(said) > SHORT
+        }
+    for name, says in too_long_ones.items():
+        typed.is_wrong(name, says)
+    is_few = len(written.parts) <= MOST_PARTS
+    if not is_few:
+        says = f"A report names at most {MOST_PARTS} parts; these are {len(written.parts)}."
+        typed.is_wrong("", f"{says} It is not kept yet.")
+    if too_long_ones:
+        typed.is_wrong("", "It is not kept yet: something is too long. The fields say what.")
+    return is_few and not too_long_ones
 
 
 @VIEWS.post(ONE + "/lacking", EVERYBODY)
@@ -228,7 +276,7 @@ def written_in(form: Form) -> Written:
     )
     parts = [
         ExchangedPart(form[f"part_old_{row}"], form[f"part_new_{row}"], form[f"part_kind_{row}"])
-        for row in rows[:MOST_PARTS]
+        for row in rows
     ]
     return Written(
         form=form["form"] or "pdf",
@@ -255,16 +303,28 @@ def content_of(written: Written, files: Sequence[Upload]) -> VisitReport:
         for purpose in SIDES
     }
     has_exchange = bool(written.started_by or written.parts)
+    parts = written.parts[:MOST_PARTS]
     return VisitReport(
         form=written.form,
         as_found=Condition(written.found_notes, shown[Purpose.PHOTO_FOUND]),
         as_departed=Condition(written.departed_notes, shown[Purpose.PHOTO_DEPARTED]),
         summary=written.summary,
         root_cause=written.root_cause,
-        rma=Rma(written.started_by, written.parts, written.oem_case) if has_exchange else None,
+        rma=Rma(written.started_by, parts, written.oem_case) if has_exchange else None,
         papers=shown[Purpose.REPORT_PDF],
         link=written.link if written.form == SITECAPTURE else "",
     )
+
+
+def draft_of(written: Written, files: Sequence[Upload]) -> VisitReport:
+    """Give what is kept: also a link or a maker's case that the report as it stands has no use for.
+
+    Whoever goes on with it may choose otherwise.
+    """
+    content = content_of(written, files)
+    if content.rma is None and written.oem_case:
+        content = replace(content, rma=Rma("", (), written.oem_case))
+    return replace(content, link=written.link)
 
 
 def _written_of(
@@ -306,53 +366,60 @@ def _come_by(files: Sequence[Upload], at: datetime) -> frozenset[str]:
     return frozenset(one.id for one in files if (one.settled_at or one.requested_at) <= at)
 
 
-def _departed_at(order: WorkOrder, typed: Typed) -> datetime | None:
+def _departed_at(order: WorkOrder, typed: Typed, *, by: datetime) -> datetime | None:
     """Give the departure: the one on record, which is the one that counts, or what was typed."""
-    return order.departed_at or typed.moment("departed_at", order.time_zone)
+    return order.departed_at or typed.past("departed_at", order.time_zone, by=by)
 
 
 # ---- files ---------------------------------------------------------------------------------------
 
 
-def _take_files(ask: Ask, order: WorkOrder, typed: Typed) -> bool:
-    """Take the files that came with the form; tell whether one of them was refused."""
-    was_refused = False
+def _take_files(ask: Ask, order: WorkOrder, typed: Typed) -> None:
+    """Take the files that came with the form; why one was not is told at its field."""
     for purpose, (_, name) in SIDES.items():
-        for sent in ask.form.files.get(name, ()):
-            if not sent.content:
-                continue
-            taken = process.take_attachment(
-                ask.records,
-                ask.house.outside,
-                work_order_id=order.id,
-                partner_id=ask.partner_id,
-                purpose=purpose,
-                name=sent.name,
-                content=sent.content,
-                **ask.acting(),
-            )
-            if isinstance(taken, Refused):
-                says = f"{sent.name}: {_plain(taken.because)} (rule {taken.rule})."
-                typed.is_wrong(name, says)
-                was_refused = True
-            elif taken.state is UploadState.REFUSED:
-                typed.is_wrong(name, f"{sent.name} was removed: {taken.because}.")
-                was_refused = True
-    return was_refused
+        told = [_taken(ask, order, purpose, one) for one in ask.form.files.get(name, ())]
+        if any(told):
+            typed.is_wrong(name, " ".join(one for one in told if one))
+
+
+def _taken(ask: Ask, order: WorkOrder, purpose: Purpose, sent: Sent) -> str:
+    """Take one file; give why it was not taken, nothing where it was."""
+    if not sent.content:
+        return ""
+    try:
+        taken = process.take_attachment(
+            ask.records,
+            ask.house.outside,
+            work_order_id=order.id,
+            partner_id=ask.partner_id,
+            purpose=purpose,
+            name=sent.name,
+            content=sent.content,
+            **ask.acting(),
+        )
+    except (Conflict, Unavailable):
+        return f"{sent.name} did not get through: choose it again."
+    if isinstance(taken, Refused):
+        return f"{sent.name}: {_plain(taken.because)} (rule {taken.rule})."
+    if taken.state is UploadState.REFUSED:
+        return f"{sent.name} was removed: {taken.because}."
+    return ""
 
 
 def _look(ask: Ask, order: WorkOrder) -> None:
     """Look at what has arrived since, and ask again for what is in the scan; it may be repeated."""
     for upload in files_of(ask, order.id):
         if upload.state in {UploadState.REQUESTED, UploadState.SCANNING}:
-            # That nothing has arrived yet is no news: the list says so.
-            process.complete_upload(
-                ask.records,
-                ask.house.outside,
-                upload_id=upload.id,
-                partner_id=ask.partner_id,
-                **ask.acting(),
-            )
+            # That nothing has arrived yet, or that somebody looks just now, is no news: the list
+            # says so, and the next look goes on from there.
+            with suppress(Conflict, Unavailable):
+                process.complete_upload(
+                    ask.records,
+                    ask.house.outside,
+                    upload_id=upload.id,
+                    partner_id=ask.partner_id,
+                    **ask.acting(),
+                )
 
 
 def _shown_files(ask: Ask, order: WorkOrder, written: Written) -> dict[str, object]:

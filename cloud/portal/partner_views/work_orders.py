@@ -1,11 +1,12 @@
 """Work orders: the list, one with all that belongs to it, and what is done about it."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from cloud.kernel.decision import Refused
-from cloud.portal.asking import Answer, Ask, Away, Go, Page, done
+from cloud.portal.asking import Absent, Answer, Ask, Away, Go, Page, done
 from cloud.portal.partner_views.order_shown import (
     CHANNELS,
     ORDERS,
@@ -91,10 +92,16 @@ def work_order(ask: Ask) -> Page:
 
 @VIEWS.get(ONE + "/files/{upload_id}", EVERYBODY)
 def one_file(ask: Ask) -> Answer:
-    """Lead to a file of the partner's own, for some minutes (U-08)."""
+    """Lead to a file that the partner sent for this work order, for some minutes (U-08).
+
+    A paper of a project or of the organisation is none: those open where its money does (F27).
+    """
+    order = own_order(ask, ask.names["order_id"])[0].record
     upload = process.load_upload(
         ask.records, upload_id=ask.names["upload_id"], partner_id=ask.partner_id
     ).record
+    if upload.work_order_id != order.id:
+        raise Absent
     link = process.link_to(ask.house.outside.desk, upload, at=ask.at)
     if isinstance(link, Refused):
         return Go(_back(ask), refused=link)
@@ -187,7 +194,7 @@ def schedule(ask: Ask) -> Answer:
 def arrive(ask: Ask) -> Answer:
     """Note that somebody is there (Q-78)."""
     typed = Typed(ask.form)
-    arrived_at = typed.moment("arrived_at", _zone(ask), "Say when you arrived.") or ask.at
+    arrived_at = _past(ask, typed, "arrived_at", "Say when you arrived.")
     who = typed.text("came", most=200)
 
     def do() -> WorkOrder | Refused:
@@ -200,7 +207,7 @@ def arrive(ask: Ask) -> Answer:
 def depart(ask: Ask) -> Answer:
     """Note that the technician left: done, or somebody has to come again (S-22, S-23)."""
     typed = Typed(ask.form)
-    departed_at = typed.moment("departed_at", _zone(ask), "Say when the technician left.") or ask.at
+    departed_at = _past(ask, typed, "departed_at", "Say when the technician left.")
     how = typed.one_of("finished", frozenset({"yes", "no"}), "Say whether the work is done.")
 
     def do() -> WorkOrder | Refused:
@@ -222,7 +229,7 @@ def pause(ask: Ask) -> Answer:
     order = own_order(ask, ask.names["order_id"])[0].record
     reason = typed.one_of("pause_reason", dict(pause_choices(order)), "Say what you wait for.")
     evidence = typed.text("evidence", "Say what shows it: calls, a tracking number, a forecast.")
-    since = typed.moment("pause_since", order.time_zone, "Say since when.") or ask.at
+    since = _past(ask, typed, "pause_since", "Say since when.")
 
     def do() -> WorkOrder | Refused:
         return process.pause(
@@ -278,6 +285,11 @@ def _common(ask: Ask) -> dict[str, Any]:
 
 def _back(ask: Ask) -> str:
     return f"{ORDERS}/{ask.names['order_id']}"
+
+
+def _past(ask: Ask, typed: Typed, name: str, says: str) -> datetime:
+    """Give an instant that is over; where it is missing or wrong, `typed` knows it."""
+    return typed.past(name, _zone(ask), says, by=ask.at) or ask.at
 
 
 def _zone(ask: Ask) -> str:

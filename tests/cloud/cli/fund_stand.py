@@ -1,5 +1,6 @@
 """A stack with two partners that are owed something, and a run of it, to try commands on."""
 
+import json
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from cloud.adapters import wiring
+from cloud.cli import main
 from cloud.funding import process
 from cloud.funding.models import FundingRun
 from cloud.kernel.change import Change
@@ -104,3 +106,37 @@ class Stack:
         finally:
             self.controls.stop()
             thread.join()
+
+
+# ---------------------------------------------------------------------------- asking it
+def fund(stack, *words):
+    return main(["fund", *words, "--folder", str(stack.folder)])
+
+
+def told(capsys, stack, *words):
+    """Give what a command that does it prints, without the blanks at the ends of lines."""
+    code = fund(stack, *words)
+    out, err = capsys.readouterr()
+    assert (code, err) == (0, "")
+    return [line.rstrip() for line in out.splitlines() if line.strip()]
+
+
+def refused(capsys, stack, *words, code=1):
+    """Give the one line that a command prints that does not."""
+    assert fund(stack, *words) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("sunreeve fund: ")
+    return err.rstrip("\n").removeprefix("sunreeve fund: ")
+
+
+def shown(capsys, stack, *words):
+    code = fund(stack, *words, "--json")
+    out, err = capsys.readouterr()
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
+def replay(stack, *words):
+    return main(["replay", *words, "--folder", str(stack.folder)])

@@ -17,7 +17,18 @@ from cloud.kernel.money import Money
 from cloud.local.address import announced
 from cloud.local.demo import cast
 from cloud.portfolio.models import Milestone
-from tests.cloud.cli.fund_stand import ALDER, BEFORE, NOW, RUN, Stack
+from tests.cloud.cli.fund_stand import (
+    ALDER,
+    BEFORE,
+    NOW,
+    RUN,
+    Stack,
+    fund,
+    refused,
+    replay,
+    shown,
+    told,
+)
 from tests.cloud.funding.bank_replies import returns_for
 
 
@@ -44,68 +55,12 @@ def stack(standing):
         yield standing
 
 
-def fund(stack, *words):
-    return main(["fund", *words, "--folder", str(stack.folder)])
-
-
-def told(capsys, stack, *words):
-    """Give what a command that does it prints, without the blanks at the ends of lines."""
-    code = fund(stack, *words)
-    out, err = capsys.readouterr()
-    assert (code, err) == (0, "")
-    return [line.rstrip() for line in out.splitlines() if line.strip()]
-
-
-def refused(capsys, stack, *words, code=1):
-    """Give the one line that a command prints that does not."""
-    assert fund(stack, *words) == code
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert err.startswith("sunreeve fund: ")
-    return err.rstrip("\n").removeprefix("sunreeve fund: ")
-
-
-def shown(capsys, stack, *words):
-    code = fund(stack, *words, "--json")
-    out, err = capsys.readouterr()
-    assert (code, err) == (0, "")
-    return json.loads(out)
-
-
 def approved(capsys, stack):
     plans_hash = shown(capsys, stack, "preview", RUN)["run"]["plans_hash"]
     assert told(capsys, stack, "approve", RUN, "--hash", plans_hash) == [f"{RUN} is approved"]
 
 
 # ----------------------------------------------------------------------------------- to look at it
-def test_runs_are_listed(stack, capsys):
-    lines = told(capsys, stack, "preview")
-    assert lines[0].split() == ["run", "paid", "on", "state", "gross", "net"]
-    assert lines[1].split() == [RUN, "2026-06-11", "preview", "$12,452.50", "$362.50"]
-    assert [one["id"] for one in shown(capsys, stack, "preview")] == [RUN]
-
-
-def test_a_preview_tells_what_each_partner_is_paid_and_why_not_more(stack, capsys):
-    lines = told(capsys, stack, "preview", RUN)
-    plans_hash = stack.load().record.plans_hash
-    assert lines[:3] == [
-        f"{RUN}: $362.50 of $12,452.50",
-        "  paid on 2026-06-11 (regular)",
-        "  preview, prepared by funding_run",
-    ]
-    assert [line.split() for line in lines[4:6]] == [
-        ["P-ALDER", "$412.50", "$50.00", "$362.50", "$0.00", "$0.00", "preview"],
-        ["P-BRIGHT", "$12,040.00", "$12,040.00", "$0.00", "$7,960.00", "$0.00", "preview"],
-    ]
-    assert lines[6:] == [
-        "  P-ALDER: $50.00 taken, offset OFF-1 [red]",
-        "  P-BRIGHT: $12,040.00 taken, offset OFF-2 [red]",
-        "approve exactly this with",
-        f"  sunreeve fund approve {RUN} --hash {plans_hash}",
-    ]
-
-
 def test_a_preview_is_worked_out_anew_until_it_is_approved(stack, capsys):
     first = shown(capsys, stack, "preview", RUN)
     stack.owe(ALDER, "INV-3", 1_00, BEFORE + timedelta(hours=1))
@@ -113,7 +68,7 @@ def test_a_preview_is_worked_out_anew_until_it_is_approved(stack, capsys):
     assert again["run"]["net"] == {"cents": 363_50}
     assert again["run"]["plans_hash"] != first["run"]["plans_hash"]
     said = refused(capsys, stack, "approve", RUN, "--hash", first["run"]["plans_hash"])
-    assert "stale_preview" in said
+    assert "is not any more what was shown" in said
     assert stack.load().record.state is RunState.PREVIEW
 
 
@@ -181,46 +136,7 @@ def test_what_waits_for_a_person_is_no_success(stack, capsys, tmp_path):
     assert json.loads(capsys.readouterr().out)["needs_person"] is True
 
 
-# ------------------------------------------------------------------------------- what is not done
-@pytest.mark.parametrize(
-    ("words", "because"),
-    [
-        (("approve", "--hash", "0" * 64), "stale_preview"),
-        (("approve", "--hash", "short"), "/body/plans_hash"),
-        (("commit",), "is not approved yet"),
-        (("file",), "is not approved yet"),
-        (("send",), "there is no file to send"),
-        (("sent",), "there is no file that could be sent"),
-        (("not-sent", "--because", "x"), "it is not doubted"),
-        (("settle", "--statement", "1.00"), ""),
-        (("release", "--hash", "0" * 64, "--because", "x"), "is not held"),
-    ],
-    ids=lambda words: words[0] if isinstance(words, tuple) else "",
-)
-def test_a_step_before_its_time_is_refused_in_one_line(stack, capsys, words, because):
-    before = stack.load()
-    assert because in refused(capsys, stack, words[0], RUN, *words[1:])
-    assert stack.load() == before
-
-
-@pytest.mark.parametrize("run", ["comfort-2026-06-16", "a/b", "../partners", "ü ?#%"])
-def test_a_run_that_nobody_prepared_is_named(stack, capsys, run):
-    assert "is not known here" in refused(capsys, stack, "preview", run)
-
-
-def test_a_bank_file_that_nobody_brought_is_named(stack, capsys):
-    assert "BF-NONE" in refused(capsys, stack, "agree", "BF-NONE")
-
-
-def test_bank_files_that_are_none_are_refused(stack, capsys, tmp_path):
-    path = tmp_path / "answer"
-    assert "No such file" in refused(capsys, stack, "return", str(path))
-    path.write_bytes(b"\xff" * 94)
-    assert "it is not ASCII" in refused(capsys, stack, "return", str(path))
-    path.write_bytes(b"x" * 95)
-    assert "Record Size" in refused(capsys, stack, "return", str(path))
-
-
+# ---------------------------------------------------------------------------------------- unusual
 def test_a_run_far_above_those_before_waits_for_two_more_people(stack, capsys):
     run = stack.load().record
     for week in range(1, 6):
@@ -295,10 +211,6 @@ def test_what_does_not_go_on_is_not_waited_for_longer_than_was_said(standing, ca
 
 
 # ----------------------------------------------------------------------------------------- replay
-def replay(stack, *words):
-    return main(["replay", *words, "--folder", str(stack.folder)])
-
-
 def test_a_replay_says_who_would_have_been_paid_when(stack, capsys):
     assert replay(stack, "--programme", "standard") == 0
     nobody = "nobody would have been paid differently under standard\n"
@@ -320,20 +232,6 @@ def test_a_replay_says_who_would_have_been_paid_when(stack, capsys):
     assert replay(stack, "--programme", "standard", "--as-of", earlier) == 0
     assert capsys.readouterr().out == nobody
     assert stack.records.history(cast.PROJECT.id) == before
-
-
-@pytest.mark.parametrize(
-    ("words", "because"),
-    [
-        (("--programme", "nonesuch"), "use one of comfort, standard"),
-        (("--programme", "standard", "--as-of", "yesterday"), "/query/as_of"),
-    ],
-)
-def test_a_replay_of_what_is_not_there_is_refused(stack, capsys, words, because):
-    assert replay(stack, *words) == 1
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    assert because in err
 
 
 # ------------------------------------------------------------------------------------- the terminal

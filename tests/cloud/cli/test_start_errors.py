@@ -83,12 +83,18 @@ def test_a_command_that_is_none_is_one_line(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.fixture
-def started(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def ran_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the folder of a stack that ran once: all of its databases are there."""
-    folder = tmp_path / "stack"
+    folder = tmp_path_factory.mktemp("ran") / "stack"
     assert main(["demo", "--days", "0", "--folder", str(folder)]) == 0
     return folder
+
+
+@pytest.fixture
+def started(tmp_path: Path, ran_once: Path) -> Path:
+    """Give such a folder of a test's own."""
+    return shutil.copytree(ran_once, tmp_path / "stack")
 
 
 @pytest.mark.parametrize("command", [["clock"], ["up", "--port=0"], ["demo", "--days=0"]])

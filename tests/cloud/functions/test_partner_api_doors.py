@@ -46,6 +46,16 @@ def test_without_a_token_the_door_stays_shut(shared):
     assert (response.status, shown(response)) == (401, {"message": "Unauthorized"})
 
 
+def test_a_text_that_would_steer_a_terminal_is_refused_with_its_place(shared, order, theirs):
+    path = f"/v1/work_orders/{order.id}/decline"
+    body = {"reason": "no\x1b]0;owned\x07\x1b[2J"}
+    response = shared.call("POST", path, body, token=theirs, key="steering")
+    assert (response.status, response.headers["content-type"]) == (400, PROBLEM)
+    (error,) = shown(response)["errors"]
+    assert error["pointer"].endswith("/reason")
+    assert "control character, \\x1b, at place 2" in error["message"]
+
+
 @pytest.mark.parametrize(
     ("scope", "client"),
     [

@@ -275,13 +275,74 @@ def test_money_is_told_to_programs_with_the_role_and_to_no_other(stack, mine, re
     assert [one["type"] for one in mine.call("GET", "/v1/events")[1]["events"]] == ["ticket.opened"]
     assert len(there.requests) == 1
     assert ticket["ticket_id"] in there.requests[0].decode()
+    (delivery,) = deliveries(mine, endpoint)
     stored = stack.records.load(ApiClient, mine.client.id)
     plain = replace(stored.record, roles=frozenset())
     stack.records.commit(Change(saves=(stored.replaced_by(plain),)))
     assert mine.call("GET", "/v1/events")[1]["events"] == []
-    (delivery,) = deliveries(mine, endpoint)
+    assert deliveries(mine, endpoint) == []
     again = {"event_id": delivery["event_id"]}
     assert mine.call("POST", f"/v1/webhook_endpoints/{endpoint['id']}/redeliver", again)[0] == 404
+
+
+@pytest.mark.rule("F27")
+def test_an_endpoint_that_is_told_of_money_is_kept_with_the_role_only(stack, mine, receivers):
+    mine.trust()
+    endpoint = mine.listen(receivers())
+    assert endpoint["named_by"] == mine.client.id
+    clerk = ApiClient(f"{mine.client.id}-clerk", mine.partner_id)
+    register(stack.records, clerk, at=stack.now, by="test")
+    path = f"/v1/webhook_endpoints/{endpoint['id']}"
+    for way, body in [
+        ("/rotate", None),
+        ("", {"url": "https://clerk.example/"}),
+        ("", {"types": ["ticket.*"]}),
+    ]:
+        status, refused = mine.call("POST", f"{path}{way}", body, client=clerk)
+        assert (status, refused["errors"][0]["code"]) == (422, "role_needed"), way
+    _, shown = mine.call("GET", path, client=clerk)
+    assert (shown["url"], shown["secret_last4"]) == (endpoint["url"], endpoint["secret"][-4:])
+
+
+@pytest.mark.rule("API-04")
+def test_a_program_that_was_stopped_is_told_no_more(stack, mine, receivers):
+    there = receivers()
+    mine.listen(there)
+    stored = stack.records.load(ApiClient, mine.client.id)
+    stopped = replace(stored.record, is_stopped=True)
+    stack.records.commit(Change(saves=(stored.replaced_by(stopped),)))
+    stack.offered(mine.home)
+    stack.runtime.run_due()
+    assert there.requests == []
+
+
+@pytest.mark.rule("T-91")
+@pytest.mark.parametrize(
+    ("way", "body", "needs"),
+    [
+        pytest.param("", {"url": "https://scope.example/new"}, True, id="a new one"),
+        pytest.param("/ID", {"url": "https://scope.example/moved"}, True, id="moved"),
+        pytest.param("/ID", {"types": ["invoice.*"]}, True, id="other types"),
+        pytest.param("/ID", {"is_active": False}, False, id="switched off"),
+        pytest.param("/ID/test", None, False, id="tried out"),
+    ],
+)
+def test_who_may_not_read_events_has_none_sent(mine, receivers, way, body, needs):
+    endpoint = mine.listen(receivers())
+    path = f"/v1/webhook_endpoints{way.replace('ID', endpoint['id'])}"
+    only, both = "sunreeve/webhook:write", "sunreeve/webhook:write sunreeve/event:read"
+    status, told = mine.call("POST", path, body, scope=only)
+    assert status == (403 if needs else 200)
+    assert ("event:read" in told.get("detail", "")) is needs
+    assert mine.call("POST", path, body, scope=both)[0] == 200
+
+
+@pytest.mark.rule("WH-11")
+def test_who_tries_out_without_end_is_asked_to_wait(mine, receivers):
+    path = f"/v1/webhook_endpoints/{mine.listen(receivers())['id']}/test"
+    answers = [mine.call("POST", path) for _ in range(11)]
+    assert [status for status, _ in answers] == [200] * 10 + [422]
+    assert answers[-1][1]["errors"][0]["code"] == "too_often"
 
 
 # ---------------------------------------------------------------------- the door

@@ -1,6 +1,7 @@
 """Scheduled reports through the whole stack: made over the API, woken, sent as a mail, stopped."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
 
@@ -71,6 +72,30 @@ def test_a_report_is_scheduled_sent_once_and_stopped_when_the_role_is_lost(world
     assert len([one for one in mails(tmp_path) if one["To"] == "sam@owner.example"]) == 2
     assert not_allowed(done, TEMPLATE.read_bytes()) == []
     assert {"SendReportsFunction", "TimersFunction"} <= {who for who, _, _ in done.done}
+
+
+@pytest.mark.rule("OR-15")
+def test_a_report_that_cannot_be_made_is_told_to_its_maker_and_shown(world, tmp_path):
+    done = watched(world.runtime)
+    to_amy = {**ASKED, "to": ["amy@owner.example"]}
+    _, made = ask(world, "sam.spc spc", "POST", "/ops/report_schedules", to_amy)
+    assert made["item"]["failing_since"] is None
+    stored = world.records.load(ReportSchedule, made["item"]["id"])
+    asks_wrongly = replace(stored.record, words=(("days", "0"),))  # as a release might leave it
+    world.records.commit(Change(saves=(stored.replaced_by(asks_wrongly),)))
+    pass_until(world, stored.record.due_at + timedelta(minutes=1))
+    told = [(one["To"], one["Subject"]) for one in mails(tmp_path)]
+    assert told == [("sam@owner.example", "Report not sent: routing audit")]
+    (shown,) = ask(world, "sam.spc spc", "GET", "/ops/report_schedules")[1]["items"]
+    due = stored.record.due_at.isoformat().replace("+00:00", "Z")
+    assert (shown["failing_since"], shown["failed_for"]) == (due, due)
+    assert "reading days '0'" in shown["failed_because"]
+    for tries in range(1, 6):  # the queue gives the others of its five tries
+        world.runtime.clock.move_to(stored.record.due_at + timedelta(minutes=31 * tries))
+        world.runtime.run_due()
+        world.invoke("SendOutboxFunction", {})
+    assert len(mails(tmp_path)) == 1
+    assert not_allowed(done, TEMPLATE.read_bytes()) == []
 
 
 def test_a_schedule_belongs_to_its_maker(shared):

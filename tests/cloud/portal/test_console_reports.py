@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from cloud.reporting.models import Asked, Column, Report, Row
 from cloud.reporting.process import REPORTS
 from cloud.reporting.schedule_letters import page_of
-from cloud.reporting.schedules import Cadence, ReportFormat, ReportSchedule, ScheduleState
+from cloud.reporting.schedules import (
+    Cadence,
+    ReportFormat,
+    ReportSchedule,
+    ScheduleState,
+    failing,
+)
 from tests.cloud.portal.orders_world import ALDER, OrdersWorld
 from tests.cloud.portal.pages_world import NOW
 
@@ -218,6 +224,18 @@ def test_only_maker_auditor_and_admin_see_a_schedule_and_an_admin_ends_it(world)
     assert "What others have sent" in world.page("ann", HERE).plain
     world.send("ann", f"{own}/end")
     assert schedules(world) == []
+
+
+def test_a_schedule_that_fails_says_since_when_and_why(world):
+    world.send("sam", f"{HERE}/schedules", **NEW)
+    (made,) = schedules(world)
+    due_at = made.due_at - timedelta(days=7)
+    world.change(failing(made, due_at, "the table did not answer"))
+    page = world.page("sam", f"{HERE}/schedules/{made.id}").plain
+    assert "Fails" in page
+    assert "Not sent since the one that was due Tue, Jun 2, 2026, 7:30 AM MDT" in page
+    assert "the table did not answer" in page
+    assert "Fails" in world.page("sam", HERE).plain
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

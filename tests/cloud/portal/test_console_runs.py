@@ -125,7 +125,8 @@ def test_who_prepared_sees_why_there_is_no_button_and_is_refused():
     assert "You prepared this run: another person approves it" in page.plain
     assert "Approve $" not in page.plain
     after = world.told("ada", f"{HERE}/approve", plans_hash=run_of(world).plans_hash)
-    assert "maker_is_checker" in after.plain
+    assert "ada prepared run" in after.plain
+    assert "maker_is_checker" not in after.plain
     assert "Rule D03" in after.plain
     assert run_of(world).state is RunState.PREVIEW
 
@@ -140,7 +141,14 @@ def test_what_changed_since_is_told_and_an_approval_of_it_refused():
     assert "$47,500.00 $71,500.00 $24,000.00" in plain
     assert "Came: PAY-" in plain
     after = world.told("ada", f"{HERE}/approve", plans_hash=run.plans_hash)
-    assert "stale_preview" in after.plain
+    assert "would pay otherwise now than was shown" in after.plain
+    assert "stale_preview" not in after.plain
+    assert "Came: PAY-" in after.plain
+    assert "Somebody of accounting prepares it anew" in after.plain
+    marked = world.page("ada", HERE).plain
+    assert "Approve $" not in marked
+    assert "See what would be otherwise" in marked
+    assert "it waits here for you again" in marked
     again = world.told("alan", f"{HERE}/prepare")
     assert "It is being prepared anew" in again.plain
     assert len(world.messages("run_prepare")) == 1
@@ -256,6 +264,40 @@ def test_the_bank_never_got_it_needs_its_words():
     assert (wrong.status, run_of(world).state) == (422, RunState.SENT)
     world.told("tess", f"{HERE}/not_sent", not_sent_because="they have no file of today")
     assert run_of(world).state is RunState.FILED
+
+
+def test_an_approval_of_what_was_prepared_anew_since_is_led_to_what_it_is_now():
+    world = office()
+    world.planned()
+    after = world.told("ada", f"{HERE}/approve", plans_hash="another")
+    assert "is not any more what was shown" in after.plain
+    assert "Approve $47,500.00" in after.plain
+
+
+@pytest.mark.parametrize("who", ["alan", "ada", "tess", "otto"])
+def test_a_run_that_stopped_is_shown_as_stopped_to_all(who):
+    world = office()
+    world.approved()
+    world.clock.at += timedelta(minutes=15)
+    soon = world.page(who, HERE).plain
+    assert "It stopped" not in soon
+    world.clock.at += timedelta(minutes=1)
+    page = world.page(who, HERE)
+    assert "It stopped" in page.plain
+    assert "data-again" not in page.text
+    assert "It stopped" in world.page(who, f"{HERE}/progress").plain
+    assert ("Have it go on" in page.plain) is (who == "alan")
+    assert ("Somebody of accounting has it go on" in page.plain) is (who != "alan")
+
+
+def test_a_preparation_that_stopped_is_told():
+    world = office()
+    world.planned()
+    world.earns_m1("PRJ-3")
+    world.told("alan", f"{HERE}/prepare")
+    assert "that stopped" not in world.page("ada", HERE).plain
+    world.clock.at += timedelta(minutes=16)
+    assert "It was to be prepared anew, and that stopped" in world.page("ada", HERE).plain
 
 
 def test_a_run_that_stopped_is_told_to_go_on():

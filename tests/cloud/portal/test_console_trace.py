@@ -1,5 +1,7 @@
 """Trace in the console: from any id back to what led to it, and what the rules say."""
 
+import re
+
 import pytest
 from money_office import Office
 from money_street import said
@@ -46,7 +48,32 @@ def test_a_line_of_the_bank_leads_back_to_the_milestone():
     assert "/console/runs/comfort-2026-12-03/partners/P-A" in page.text
     assert "/console/projects/PRJ-1" in traced(world, "ada", first(world, PaymentTrace)).text
     assert f"/console/reductions/{first(world, Deduction)}" in page.text
-    assert "stands nearer to the top" in plain
+    assert "stands elsewhere in this tree" in plain
+
+
+def test_what_stands_elsewhere_is_linked_to_where_it_stands():
+    world = paid()
+    text = traced(world, "otto", first(world, PaymentTrace)).text
+    places = re.findall(r'href="#(n\d+)">stands elsewhere', text)
+    assert places
+    for place in places:
+        assert text.count(f'id="{place}"') == 1
+
+
+def test_tracing_a_run_leads_to_the_milestones():
+    plain = traced(paid(), "ada", "comfort-2026-12-03").plain
+    for told in ("A partner's part of a run", "Money earned", "Milestone"):
+        assert told.lower() in plain.lower()
+
+
+def test_what_came_of_a_thing_is_told_apart():
+    world = paid()
+    about = first(world, Payable)
+    event = Event(about, "paid", world.now, "funding", "D01", ("comfort-2026-12-03",), "paid")
+    world.records.commit(Change(events=(event,)))
+    tree, _, came = traced(world, "ada", about).plain.partition("What came of it")
+    assert "comfort-2026-12-03" not in tree
+    assert "comfort-2026-12-03" in came
 
 
 def test_a_reading_ends_the_way():

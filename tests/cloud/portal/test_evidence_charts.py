@@ -112,16 +112,25 @@ def near(*homes: tuple[float, float, Reason | None], here: Reason | None = Reaso
 
 
 def test_each_kind_of_home_has_a_shape_of_its_own():
-    drawn = neighbour_map(near((0.5, 0.5, Reason.GOOD), (-0.5, 0.2, Reason.LOW), (0.1, -0.4, None)))
+    drawn = neighbour_map(
+        near(
+            (0.5, 0.5, Reason.GOOD),
+            (-0.5, 0.2, Reason.LOW),
+            (0.1, -0.4, None),
+            (0.3, -0.5, Reason.SNOW),
+        )
+    )
     svg, narrow = parsed(drawn)
     marks = {one.get("class"): one.tag for one in svg.iter() if one.get("class")}
-    assert (marks["well"], marks["low"], marks["unknown"], marks["here"]) == (
-        "circle", "path", "circle", "path",
+    assert (marks["well"], marks["low"], marks["unknown"], marks["uncounted"], marks["here"]) == (
+        "circle", "path", "circle", "path", "path",
     )  # fmt: skip
+    assert len(set(re.findall(r'class="(?:well|low|unknown|uncounted)"', drawn))) == 4
     assert narrow.get("class") == "chart map narrow"
     assert "0 &lt;Elm&gt; St: 97% of expected, well" in drawn
     assert svg.get("aria-label") == (
-        "3 homes within 0.7 miles on Jun 7: 1 well, 1 low, 1 not known; this home made 45%."
+        "4 homes within 0.7 miles on Jun 7: 1 well, 1 low, 1 does not count, 1 not known; "
+        "this home made 45%."
     )
 
 
@@ -134,6 +143,19 @@ def test_each_kind_of_home_has_a_shape_of_its_own():
             "1 home within 1.0 miles on Jun 7: 1 well, 0 low; what this home did is not known.",
             id="one neighbour, and nothing known of the home",
         ),
+        *(
+            pytest.param(
+                near((1, 0, reason), (1, 0, Reason.SNOW), here=reason),
+                "2 homes within 1.0 miles on Jun 7: 0 well, 0 low, 2 do not count; "
+                "this home made 40%, on a day that does not count."
+                if reason is Reason.SNOW
+                else "2 homes within 1.0 miles on Jun 7: 0 well, 0 low, 2 do not count; "
+                "this home made 97%, on a day that does not count.",
+                id=f"a day that proves nothing: {reason.value}",
+            )
+            for reason in Reason
+            if reason not in {Reason.GOOD, Reason.LOW, Reason.UNKNOWN}
+        ),
     ],
 )
 def test_what_a_map_says(around, says):
@@ -144,7 +166,7 @@ def test_what_a_map_says(around, says):
 @given(
     st.lists(
         st.tuples(
-            st.floats(-31, 31), st.floats(-31, 31), st.sampled_from([None, Reason.LOW, Reason.GOOD])
+            st.floats(-31, 31), st.floats(-31, 31), st.sampled_from([None, *Reason])
         ),
         max_size=32,
     )

@@ -244,3 +244,46 @@ def test_the_line_of_a_life_can_be_read_whatever_its_length(days, gap):
     assert [first.point.name, last.point.name] == ["NTP", "Today"]
     assert last.y - first.y == gap
     assert line.today_y == last.y < line.height
+
+
+@pytest.mark.rule("F26")
+def test_money_that_is_being_clawed_back_is_not_at_risk_as_well():
+    street = Street(now=days_on(130))
+    street.was_paid("PRJ-1", customer="Ada Home")
+    street.was_paid("PRJ-2", customer="Ben Home")
+    street.save(clawback("PRJ-1"))
+    page = street.page("ines", "/portal/clawback")
+    assert "At risk in all $24,000.00 if every clock ran out, besides what is" in page.plain
+    assert "Still to be taken $24,000.00" in page.plain
+    assert "Needs action now $24,000.00 2 clocks" in page.plain
+    row = page.plain.partition("Projects at risk, by milestone")[2]
+    assert "$24,000.00 is being clawed back; M2 gives it back" in row
+    assert "Sum of 2 $24,000.00" in row
+    today = street.page("ines", "/portal").plain
+    assert "Ada Home is being clawed back; M2 gives it back $24,000.00" in today
+    assert "Ben Home needs M2 before money is taken back $24,000.00" in today
+
+
+@pytest.mark.rule("F26")
+@pytest.mark.parametrize(
+    ("debt", "at_risk"),
+    [
+        pytest.param(clawback(), "$0.00", id="all of it is being taken"),
+        pytest.param(
+            clawback(applications=(Application("R", Money(4_000_00)),)),
+            "$0.00",
+            id="a part of it was taken",
+        ),
+        pytest.param(
+            clawback(dropped=Money(24_000_00), state=DeductionState.CLOSED),
+            "$24,000.00",
+            id="one that was given up",
+        ),
+        pytest.param(clawback(causes=("M-OLD",)), "$24,000.00", id="one of an M1 revoked since"),
+    ],
+)
+def test_at_risk_is_what_no_open_clawback_takes(debt, at_risk):
+    street = Street(now=days_on(130))
+    street.was_paid("PRJ-1", customer="Ada Home")
+    street.save(debt)
+    assert f"At risk in all {at_risk} if every" in street.page("ines", "/portal/clawback").plain

@@ -180,6 +180,43 @@ def test_while_the_proof_is_scanned_the_form_waits_and_goes_on_from_there():
     assert asked(street, files={}, proof=reference).status == 303
 
 
+@pytest.mark.rule("U-05")
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        pytest.param(Scan.THREAT, "the malware scan found a threat in it", id="a threat"),
+        pytest.param(None, "mail.pdf did not arrive whole: add it again", id="it is gone from the quarantine"),
+    ],
+)
+def test_a_proof_that_the_scan_refuses_is_told_why_and_the_form_is_as_it_was(found, says):
+    street = waits()
+    said = street.desk.said
+
+    class Scanning(dict):
+        def get(self, key, default=None):
+            return Scan.PENDING
+
+    street.desk.said = Scanning()
+    page = asked(street, reason_text="the <pole> is rotten")
+    reference = page.text.partition('name="proof" value="')[2].partition('"')[0]
+    upload = street.get(Upload, reference.removeprefix("upload:"))
+    street.desk.said = said
+    if found is None:
+        street.desk.lying.clear()
+    else:
+        street.desk.said[upload.quarantine] = found
+    again = asked(street, files={}, proof=reference, reason_text="the <pole> is rotten")
+    assert again.status == 422
+    assert says in again.text.partition('id="proof_file-wrong"')[2].partition("</p>")[0]
+    for typed in ('value="2027-05-01"', 'value="2027-05-15"', "the &lt;pole&gt; is rotten"):
+        assert typed in again.text
+    assert '<option value="transformer_upgrade" selected>' in again.text
+    assert 'name="proof"' not in again.text
+    assert not requests(street)
+    other = ("other.pdf", *PAPER[1:])
+    assert asked(street, files={"proof_file": other}).status == 303
+
+
 @pytest.mark.rule("F17")
 def test_a_proof_of_another_project_does_not_count():
     street = waits()

@@ -1,11 +1,14 @@
 """Payouts: the runs and their sums, each amount with its place, one payment line by line."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
-from money_street import RUN, Street, said
+from money_street import REACHED, RUN, Street, said
 
-from cloud.funding.models import PaymentTrace, PlanState, RunPlan
+from cloud.funding.models import Deduction, PaymentTrace, PlanState, RunPlan
+from cloud.funding.netting import DeductionKind
+from cloud.kernel.money import Money
 from cloud.portfolio.models import Partner
 
 
@@ -100,6 +103,57 @@ def test_a_day_that_is_none_is_told_and_kept():
     page = money_of().page("ines", "/portal/payouts?since=soon")
     assert "This is no day" in page.plain
     assert 'value="soon"' in page.text
+
+
+@pytest.mark.rule("D02")
+@pytest.mark.parametrize(
+    ("kind", "paused", "says"),
+    [
+        pytest.param(
+            DeductionKind.PROJECT_NET_FUND,
+            False,
+            "It is taken from this project's next payment, which waits",
+            id="of its own project only",
+        ),
+        pytest.param(
+            DeductionKind.EQUIPMENT,
+            False,
+            "It is taken from this project's next payment, which waits",
+            id="equipment",
+        ),
+        pytest.param(
+            DeductionKind.BACK_BILL, True, "An extension postpones it", id="what is postponed"
+        ),
+        pytest.param(
+            DeductionKind.PREPAID_COMMISSION, False, "none left", id="of M1 and M2 payments"
+        ),
+        pytest.param(
+            DeductionKind.CLAWBACK_M1, False, "There was no money left", id="of any money"
+        ),
+    ],
+)
+def test_what_a_run_did_not_take_says_why(kind, paused, says):
+    street = Street()
+    street.earns_m1("PRJ-1", customer="Ada Home")
+    street.offset("BB-1", 24_000_00)
+    street.project("PRJ-9", customer="Nia Home", reached=())
+    debt = Deduction(
+        id="DED-9",
+        kind=kind,
+        partner_id="P-A",
+        project_id="PRJ-9",
+        raised=Money(700_00),
+        incurred_on=date(2026, 12, 1),
+        raised_at=REACHED,
+        says="for the home",
+        causes=("PRJ-9",),
+        paused=paused,
+    )
+    street.save(debt)
+    street.settled()
+    page = street.page("ines", f"/portal/payouts/{RUN}")
+    rows = page.plain.partition("Open, and not taken in this run")[2]
+    assert says in rows, rows
 
 
 @pytest.mark.rule("F05")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloud.kernel.errors import Conflict, Unavailable
 from cloud.portal.asking import Form
 from cloud.portal.partner_views.reports import LACKING, SIDES, content_of, written_in
 from cloud.service import process
@@ -320,6 +321,91 @@ def announce(world: OrdersWorld, **differs: str):
         "sha256": hashlib.sha256(FOUND[2]).hexdigest(),
     }
     return world.send("bo", path(world, "/announce"), **(fields | differs))
+
+
+@pytest.mark.parametrize("lost", [Conflict, Unavailable])
+def test_a_file_that_does_not_get_through_costs_no_word(
+    world: OrdersWorld, lost: type[Exception]
+) -> None:
+    put = world.desk.put
+
+    def failing(key: str, content: bytes, content_type: str) -> None:
+        if content == FOUND[2]:
+            raise lost("storing a file: it did not answer; try again")
+        put(key, content, content_type)
+
+    world.desk.put = failing
+    seen = send_all(world, deed="keep")
+    assert seen.status == 422
+    said = seen.text.partition('id="add_found-wrong"')[2].partition("</p>")[0]
+    assert "found.jpg did not get through" in said
+    assert 'id="add_departed-wrong"' not in seen.text
+    assert "Dark display" in seen.text
+    assert draft(world).content.summary == "Breaker replaced"
+    assert len(draft(world).content.as_departed.photos) == 1
+
+
+def test_each_file_that_is_not_taken_is_named(world: OrdersWorld) -> None:
+    bad = ("a.heic", "image/heic", b"heic")
+    seen = world.send_files("bo", path(world), {"add_found": bad, "add_paper": bad}, **WORDS)
+    assert seen.text.count("HEIC photos cannot be read") == 2
+
+
+def test_a_file_that_came_with_the_form_is_part_of_what_is_kept(world: OrdersWorld) -> None:
+    send_all(world, deed="keep")
+    assert world.page("bo", path(world)).text.count(" checked") == 2
+
+
+# ---- what a report has no use for now ----------------------------------------------------------
+def test_a_case_and_a_link_that_are_not_asked_for_are_kept_and_not_sent(
+    world: OrdersWorld,
+) -> None:
+    link = "https://app.sitecapture.com/r/1"
+    world.send("bo", path(world), deed="keep", oem_case="MK-7", link=link, **WORDS)
+    seen = world.page("bo", path(world)).text
+    assert 'value="MK-7"' in seen
+    assert f'value="{link}"' in seen
+    send_all(world, deed="send", oem_case="MK-7", link=link)
+    assert (latest(world).content.rma, latest(world).content.link) == (None, "")
+
+
+# ---- how long ----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("field", "most"),
+    [
+        pytest.param("found_notes", 4000, id="notes"),
+        pytest.param("summary", 4000, id="the summary"),
+        pytest.param("root_cause", 4000, id="the cause"),
+        pytest.param("oem_case", 200, id="the maker's case"),
+        pytest.param("link", 500, id="a link"),
+        pytest.param("part_old_0", 200, id="a serial number"),
+    ],
+)
+def test_what_is_too_long_is_told_at_its_field_and_nothing_is_cut(
+    world: OrdersWorld, field: str, most: int
+) -> None:
+    told = world.send("bo", path(world), **(WORDS | {"deed": "keep", field: "x" * (most + 1)}))
+    assert told.status == 422
+    says = f"Use at most {most:,} characters here; these are {most + 1:,}."
+    assert says in told.text.partition(f'id="{field}-wrong"')[2].partition("</p>")[0]
+    assert "It is not kept yet" in told.plain
+    assert "x" * (most + 1) in told.text
+    assert world.records.load(ReportDraft, world.number) is None
+    kept = world.send("bo", path(world), **(WORDS | {"deed": "keep", field: "x" * most}))
+    assert kept.status == 303
+
+
+def test_a_text_of_any_length_comes_back_whole(world: OrdersWorld) -> None:
+    told = world.send("bo", path(world), deed="keep", summary="y" * 30_000)
+    assert "these are 30,000" in told.plain
+    assert "y" * 30_000 in told.text
+
+
+def test_more_parts_than_a_report_names_are_told_and_shown_again(world: OrdersWorld) -> None:
+    parts = {f"part_old_{number}": f"OLD-{number}" for number in range(61)}
+    told = world.send("bo", path(world), deed="keep", **parts)
+    assert (told.status, "at most 60 parts; these are 61" in told.plain) == (422, True)
+    assert "OLD-60" in told.text
 
 
 # ---- afterwards ------------------------------------------------------------------------------

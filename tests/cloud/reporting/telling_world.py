@@ -10,7 +10,7 @@ from cloud.kernel.change import Change, Save
 from cloud.kernel.money import ZERO
 from cloud.kernel.secret import Sealed
 from cloud.local.demo import cast
-from cloud.portfolio.models import Partner
+from cloud.portfolio.models import ApiClient, Partner
 from cloud.reporting.feed import ToldEvent
 from cloud.reporting.telling import FeedPage, read_feed
 from cloud.reporting.webhooks import SigningSecret, WebhookBook, WebhookEndpoint
@@ -43,6 +43,7 @@ class World:
     def __init__(self, *partner_ids: str) -> None:
         self.records = MemoryRecords()
         self.save(*(a_partner(one) for one in partner_ids))
+        self.save(*(ApiClient("client", one) for one in partner_ids[:1]))
 
     def save(self, *records) -> None:
         for record in records:

@@ -73,6 +73,7 @@ class Post(World):
             delivery_id=body["delivery_id"],
             round_=body["round"],
             tried=body["tried"],
+            put_offs=body["put_offs"],
             at=at or message.at,
         )
 
@@ -219,8 +220,9 @@ def test_an_event_that_is_not_kept_any_more_is_not_sent():
 @pytest.mark.rule("F27")
 def test_money_is_not_sent_where_the_role_was_taken_meanwhile():
     world = Post()
+    stored = world.records.load(ApiClient, "client")
     role = frozenset({"accounting_admin"})
-    world.save(ApiClient("client", "P-A", roles=role))
+    world.save_again(stored, replace(stored.record, roles=role))
     world.funding_run("run")
     world.save(PaymentTrace("1", "run", "P-A", "PLAN", Money(5)))
     tell(world.records, Event("run", "run_sent", MONDAY, "x"), key="sent", at=MONDAY)
@@ -242,7 +244,9 @@ def test_while_a_silent_endpoint_rests_nothing_is_sent_there_and_no_try_is_lost(
     assert post.take(second, at=put_off) is DeliveryState.WAITING
     assert len(post.door.came) == 1
     waiting = post.delivery("WHE-1.000000000002")
-    assert (waiting.tried, waiting.next_at) == (0, MONDAY + timedelta(minutes=1))
+    # The first place after the rest is that of the first one's next try.
+    assert (waiting.tried, waiting.next_at) == (0, MONDAY + timedelta(seconds=65))
+    assert post.delivery().next_at == MONDAY + timedelta(seconds=60)
     post.run()
     assert {post.delivery(f"WHE-1.00000000000{one}").state for one in (1, 2)} == {
         DeliveryState.DELIVERED
@@ -251,7 +255,7 @@ def test_while_a_silent_endpoint_rests_nothing_is_sent_there_and_no_try_is_lost(
 
 @pytest.mark.rule("WH-08")
 @pytest.mark.parametrize("answer", [SILENT, BROKEN, OK], ids=["silent", "broken", "well"])
-def test_after_its_rest_one_try_finds_out_and_the_others_wait_for_it(answer):
+def test_after_its_rest_one_try_goes_and_the_others_wait_in_line(answer):
     post = Post(answer)
     for what in ("accepted", "paused"):
         post.tell(what)
@@ -268,12 +272,15 @@ def test_after_its_rest_one_try_finds_out_and_the_others_wait_for_it(answer):
     post.take(first, at=over)
     assert len(post.door.came) == 1
     assert meanwhile == [DeliveryState.WAITING] * 2
-    still = post.health().rests_until
-    assert (still is not None) is (answer is SILENT)
+    step = timedelta(seconds=5)
+    waiting = [post.delivery(f"WHE-1.00000000000{one}").next_at for one in (2, 3)]
+    assert waiting == [over + step, over + 2 * step]
+    assert post.health().rests_until >= over + 3 * step
     post.door.answers, post.door.post = [OK], send
     post.run()
     states = {post.delivery(f"WHE-1.00000000000{one}").state for one in (1, 2, 3)}
     assert states == {DeliveryState.DELIVERED}
+    assert post.health().rests_until is None
 
 
 @pytest.mark.rule("WH-08")

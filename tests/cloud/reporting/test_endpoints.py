@@ -1,5 +1,6 @@
 """Webhook endpoints as their partner keeps them: made, changed, rotated, tried, read."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,8 +9,9 @@ from telling_world import MONDAY, URL, Backwards, World
 from cloud.kernel.change import Event
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput, NotFound
+from cloud.portfolio.models import ApiClient
 from cloud.reporting import endpoints
-from cloud.reporting.feed import PING
+from cloud.reporting.feed import PING, FeedHead
 from cloud.reporting.telling import DELIVER, endpoints_of, tell
 from cloud.reporting.webhooks import (
     Delivery,
@@ -17,6 +19,7 @@ from cloud.reporting.webhooks import (
     EndpointHealth,
     Off,
     WebhookEndpoint,
+    delivery_key,
     secret_of,
 )
 
@@ -24,7 +27,9 @@ SECRETS = [secret_of(bytes([one]) * 32) for one in range(9)]
 HOUR = timedelta(hours=1)
 
 
-def create(world, *, url=URL, types=(), partner_id="P-A", at=MONDAY, secret=SECRETS[0], **more):
+def create(
+    world, *, url=URL, types=(), partner_id="P-A", at=MONDAY, secret=SECRETS[0], by="client", **more
+):
     return endpoints.create(
         world.records,
         Backwards(),
@@ -33,7 +38,7 @@ def create(world, *, url=URL, types=(), partner_id="P-A", at=MONDAY, secret=SECR
         types=types,
         secret=secret,
         at=at,
-        by="client",
+        by=by,
         **more,
     )
 
@@ -43,7 +48,7 @@ def mine(world, call, made, **more):
     return call(world.records, **given)
 
 
-def rotate(world, made, secret, at):
+def rotate(world, made, secret, at, by="client"):
     return endpoints.rotate(
         world.records,
         Backwards(),
@@ -51,7 +56,7 @@ def rotate(world, made, secret, at):
         partner_id="P-A",
         secret=secret,
         at=at,
-        by="client",
+        by=by,
     )
 
 
@@ -196,16 +201,173 @@ def test_a_former_secret_signs_for_a_day(after, signing):
 
 
 @pytest.mark.rule("WH-05")
-def test_of_two_rotations_within_a_day_two_secrets_are_left():
+def test_of_two_rotations_within_a_day_all_three_secrets_sign_until_their_day_is_over():
     world = World("P-A")
     made = create(world)
     rotate(world, made, SECRETS[1], MONDAY)
     twice = rotate(world, made, SECRETS[2], MONDAY + HOUR)
-    assert opened(twice, MONDAY + HOUR) == [SECRETS[2].value, SECRETS[1].value]
+    assert opened(twice, MONDAY + HOUR) == [SECRETS[one].value for one in (2, 1, 0)]
+    assert opened(twice, MONDAY + 24 * HOUR) == [SECRETS[one].value for one in (2, 1)]
+    assert opened(twice, MONDAY + 25 * HOUR) == [SECRETS[2].value]
     assert twice.rotations == 2
 
 
+@pytest.mark.rule("WH-05")
+@pytest.mark.parametrize(
+    ("after", "is_made"),
+    [
+        pytest.param(24 * HOUR - timedelta(microseconds=1), False, id="while three count"),
+        pytest.param(24 * HOUR, True, id="when the first has ended"),
+    ],
+)
+def test_a_rotation_that_would_end_a_secret_early_is_refused(after, is_made):
+    world = World("P-A")
+    made = create(world)
+    rotate(world, made, SECRETS[1], MONDAY)
+    twice = rotate(world, made, SECRETS[2], MONDAY + HOUR)
+    third = rotate(world, made, SECRETS[3], MONDAY + after)
+    if is_made:
+        assert opened(third, MONDAY + after) == [SECRETS[one].value for one in (3, 2, 1)]
+    else:
+        assert (third.rule, third.code) == ("WH-05", "too_many_secrets")
+        assert "2026-06-09T12:00:00+00:00" in third.because
+        assert world.records.load(WebhookEndpoint, made.id).record == twice
+
+
+@pytest.mark.rule("WH-06")
+def test_one_that_is_moved_begins_anew():
+    world = World("P-A")
+    made = create(world)
+    world.save(EndpointHealth(made.id, MONDAY, MONDAY + HOUR, MONDAY))
+    mine(world, endpoints.change, made, types=("invoice.*",))
+    assert world.records.load(EndpointHealth, made.id).record.failing_since == MONDAY
+    mine(world, endpoints.change, made, url=f"{URL}/2")
+    assert world.records.load(EndpointHealth, made.id).record == EndpointHealth(made.id)
+
+
+# ---------------------------------------------------------------------- what is told of money
+ADMIN = frozenset({"accounting_admin"})
+TOUCHES = [
+    pytest.param(
+        lambda world, made, by: mine(world, endpoints.change, made, url=f"{URL}/2", by=by),
+        id="move",
+    ),
+    pytest.param(
+        lambda world, made, by: mine(world, endpoints.change, made, types=(), by=by), id="types"
+    ),
+    pytest.param(
+        lambda world, made, by: mine(world, endpoints.change, made, is_active=False, by=by),
+        id="switch off",
+    ),
+    pytest.param(
+        lambda world, made, by: rotate(world, made, SECRETS[1], MONDAY, by=by), id="rotate"
+    ),
+]
+
+
+@pytest.mark.rule("F27")
+@pytest.mark.parametrize("touch", TOUCHES)
+@pytest.mark.parametrize(
+    ("maker", "other", "is_done"),
+    [
+        pytest.param(ADMIN, frozenset(), False, id="a plain program, one of an admin's"),
+        pytest.param(ADMIN, None, False, id="a program that is gone, one of an admin's"),
+        pytest.param(ADMIN, ADMIN, True, id="another with the role"),
+        pytest.param(frozenset(), frozenset(), True, id="a plain program, a plain one's"),
+        pytest.param(frozenset(), ADMIN, True, id="one with the role, a plain one's"),
+    ],
+)
+def test_what_is_told_of_money_is_changed_with_the_role_only(touch, maker, other, is_done):
+    world = World("P-A")
+    world.save(ApiClient("maker", "P-A", roles=maker))
+    world.save(*([ApiClient("other", "P-A", roles=other)] if other is not None else []))
+    made = create(world, types=("invoice.*",), by="maker")
+    after = touch(world, made, "other")
+    if is_done:
+        assert isinstance(after, WebhookEndpoint)
+    else:
+        assert (after.rule, after.code) == ("F27", "role_needed")
+        assert world.records.load(WebhookEndpoint, made.id).record == made
+
+
+@pytest.mark.rule("F27")
+def test_deliveries_about_money_are_passed_over_for_who_may_not_see_it():
+    world = World("P-A")
+    made = create(world)
+    world.save(FeedHead("P-A", 3, ((MONDAY.date().isoformat(), 1),)))
+    for number, type_ in enumerate(("invoice.paid", "payout.sent", "ticket.opened"), 1):
+        key = f"{made.id}.{number:012d}"
+        state, end = DeliveryState.DELIVERED, MONDAY + HOUR
+        world.save(Delivery(key, made.id, "P-A", number, "E", type_, state, end, None))
+    seen = [one.type for one in page(world, made, limit=9).deliveries]
+    assert seen == ["ticket.opened", "payout.sent", "invoice.paid"]
+    seen = [one.type for one in page(world, made, limit=9, with_money=False).deliveries]
+    assert seen == ["invoice.paid"]
+
+
+# ---------------------------------------------------------------------- how often
+@pytest.mark.rule("WH-11")
+@pytest.mark.parametrize(
+    ("after", "more"),
+    [
+        pytest.param(timedelta(seconds=59), 0, id="within a minute: none"),
+        pytest.param(timedelta(seconds=60), 1, id="after a minute: one more"),
+        pytest.param(timedelta(minutes=10), 10, id="after ten: ten at once"),
+        pytest.param(timedelta(days=9), 10, id="never more than ten"),
+    ],
+)
+def test_ten_requests_at_once_and_then_one_a_minute(after, more):
+    world = World("P-A")
+    made = create(world)
+    asks = [
+        lambda at: mine(world, endpoints.ping, made, at=at),
+        lambda at: again(world, made, since=MONDAY, at=at),
+    ]
+    done = [asks[number % 2](MONDAY) for number in range(11)]
+    assert [one.code for one in done if isinstance(one, Refused)] == ["too_often"]
+    later = [asks[number % 2](MONDAY + after) for number in range(11)]
+    assert sum(not isinstance(one, Refused) for one in later) == more
+    assert later[-1].rule == "WH-11"
+
+
+@pytest.mark.rule("WH-11")
+def test_a_pace_that_only_a_clock_gone_wrong_can_have_left_stops_nobody():
+    assert endpoints.asked_after(MONDAY + timedelta(days=9), at=MONDAY) == MONDAY + timedelta(
+        minutes=1
+    )
+
+
 # ---------------------------------------------------------------------- deliveries
+def again(world, made, **asked):
+    given = {"endpoint_id": made.id, "partner_id": "P-A", "at": MONDAY, **asked}
+    return endpoints.redeliver(world.records, **given)
+
+
+@pytest.mark.rule("WH-02")
+@pytest.mark.parametrize(
+    ("due", "since", "count"),
+    [
+        pytest.param(-HOUR, -2 * HOUR, 1, id="overdue by an hour"),
+        pytest.param(timedelta(seconds=1) - HOUR, -2 * HOUR, 0, id="not yet"),
+        pytest.param(HOUR, -2 * HOUR, 0, id="to be tried"),
+        pytest.param(-3 * HOUR, -2 * HOUR, 0, id="due before what was asked for"),
+    ],
+)
+def test_what_waits_for_a_try_that_was_lost_is_sent_again_with_what_failed(due, since, count):
+    world = World("P-A")
+    made = create(world)
+    key, end = delivery_key(made.id, 1), MONDAY + 9 * HOUR
+    state, next_at = DeliveryState.WAITING, MONDAY + due
+    lost = Delivery(key, made.id, "P-A", 1, "E", "t", state, end, next_at, put_offs=3)
+    world.save(replace(lost, has_place=True))
+    assert again(world, made, since=MONDAY + since).count == count
+    now = world.records.load(Delivery, key).record
+    if count:
+        assert (now.next_at, now.round, now.put_offs, now.has_place) == (MONDAY, 2, 0, False)
+    else:
+        assert now == replace(lost, has_place=True)
+
+
 def test_a_ping_goes_to_one_endpoint_whatever_it_asked_for():
     world = World("P-A")
     made = create(world, types=("invoice.*",))
@@ -327,3 +489,32 @@ def test_everything_that_failed_goes_out_again_a_hundred_at_a_time():
     assert counts == [100, 30]
     sent = [one for one in world.records.messages.values() if one.topic == DELIVER]
     assert len(sent) == 130
+    leave = [one.at - MONDAY for one in sent]
+    assert sorted(leave) == [timedelta(seconds=5 * one) for one in range(130)]
+
+
+@pytest.mark.rule("WH-11")
+@pytest.mark.parametrize(
+    ("ends", "begins"),
+    [
+        pytest.param(None, timedelta(), id="nothing is being sent"),
+        pytest.param(-HOUR, timedelta(), id="it was sent"),
+        pytest.param(HOUR, HOUR, id="behind what is being sent"),
+        pytest.param(HOUR + timedelta(seconds=1), None, id="more than an hour of it"),
+        pytest.param(3 * HOUR, timedelta(), id="of a clock gone wrong"),
+    ],
+)
+def test_what_failed_leaves_behind_what_is_being_sent_again(ends, begins):
+    world = World("P-A")
+    made = create(world)
+    stored = world.records.load(WebhookEndpoint, made.id)
+    until = None if ends is None else MONDAY + ends
+    world.save_again(stored, replace(stored.record, sends_until=until))
+    state, key = DeliveryState.FAILED, delivery_key(made.id, 1)
+    end = MONDAY + 9 * HOUR
+    world.save(Delivery(key, made.id, "P-A", 1, "E", "t", state, end, None, failed_of=made.id))
+    answer = again(world, made, since=MONDAY)
+    if begins is None:
+        assert (answer.rule, answer.code) == ("WH-11", "too_often")
+    else:
+        assert world.records.load(Delivery, key).record.next_at == MONDAY + begins

@@ -1,14 +1,20 @@
 """The homes around a home: who is near, how far, and what is known of their day."""
 
+import math
+import random
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from cloud.detection.models import RegionRoster, SiteTrack
+from cloud.adapters.memory import MemoryRecords
+from cloud.detection.models import RegionRoster, SiteTrack, north_and_east, place_of
 from cloud.detection.verdict import Reason
-from cloud.reporting.nearby import around, lines_of, telling_day
+from cloud.portfolio.models import Site
+from cloud.reporting.nearby import Did, NearHome, around, lines_of, telling_day
 from tests.cloud.portal.homes_world import Street, a_line, days
 from tests.cloud.service.case_world import put
+from tests.cloud.service.test_service_process import SITE
 
 DAY = date(2026, 6, 7)
 
@@ -23,8 +29,19 @@ def test_neighbours_come_the_nearest_first_with_their_day():
     assert (found.homes[1].east_miles < 0, found.homes[1].north_miles > 0) == (True, True)
     assert found.here.line is not None
     assert found.here.miles == 0
-    assert [one.site_id for one in found.told] == ["site-n1"]
-    assert [one.site_id for one in found.low] == ["site-n1"]
+    assert [one.site_id for one in found.those(Did.LOW)] == ["site-n1"]
+    assert [one.site_id for one in found.those(Did.UNKNOWN)] == ["site-n0", "site-n2"]
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_only_a_day_that_counts_is_well_or_low(reason):
+    line = a_line(DAY, reason)
+    expected = {
+        Reason.GOOD: Did.WELL,
+        Reason.LOW: Did.LOW,
+        Reason.UNKNOWN: Did.UNKNOWN,
+    }.get(reason, Did.UNCOUNTED)
+    assert NearHome("site", "1 Ash Ln", 0, 0, line).did is expected
 
 
 def test_a_home_alone_in_its_region_has_nobody_around_it():
@@ -69,3 +86,61 @@ def test_the_day_that_tells_most(reasons, until, found):
 def test_days_in_another_format_are_no_days():
     assert lines_of(None) == ()
     assert lines_of(SiteTrack("site-1", lines=(99, "x"))) == ()
+
+
+class Counting(MemoryRecords):
+    """Records that note how many sites were asked for at once."""
+
+    asked: tuple[str, ...] = ()
+
+    def load_all(self, kind, record_ids):
+        if kind is Site:
+            self.asked = tuple(record_ids)
+        return super().load_all(kind, record_ids)
+
+
+@pytest.mark.parametrize(
+    ("has_places", "loaded"),
+    [
+        pytest.param(True, 64, id="the roster tells where they lie"),
+        pytest.param(False, 300, id="a roster from before places were kept"),
+    ],
+)
+def test_of_a_large_region_only_those_are_loaded_that_may_be_near(has_places, loaded):
+    here = replace(SITE, latitude=35.5, longitude=-78.5)
+    spread = random.Random(7)  # noqa: S311 - places on a map
+    homes = [
+        replace(
+            here,
+            id=f"home-{number:03}",
+            latitude=35 + spread.random() * 0.999,
+            longitude=-79 + spread.random() * 0.999,
+        )
+        for number in range(300)
+    ]
+    every = [here, *homes]
+    places = tuple(place_of(one) for one in every) if has_places else ()
+    roster = RegionRoster(here.region, tuple(one.id for one in every), places)
+    records = Counting()
+    for one in (*every, roster):
+        put(records, one)
+    found = around(records, here, day=DAY)
+    assert len(records.asked) == loaded
+    narrow = math.cos(math.radians(here.latitude))
+    exact = sorted(
+        homes,
+        key=lambda one: math.hypot(one.latitude - 35.5, (one.longitude + 78.5) * narrow),
+    )
+    assert [one.site_id for one in found.homes] == [one.id for one in exact[:32]]
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "place"),
+    [
+        pytest.param(35.0, -79.0, (0, 0), id="the corner"),
+        pytest.param(35.9999, -78.0001, (999, 999), id="the corner across"),
+        pytest.param(35.25, -78.25, (250, 750), id="west of Greenwich, east within its square"),
+    ],
+)
+def test_a_place_is_told_within_the_square(latitude, longitude, place):
+    assert north_and_east(place_of(replace(SITE, latitude=latitude, longitude=longitude))) == place

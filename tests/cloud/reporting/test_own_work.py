@@ -285,6 +285,18 @@ OWN = [
         "send_run", "ada", True, run(RunState.FILED, approver="ada"), id="its approver: the file"
     ),
     pytest.param("send_run", "tess", False, run(RunState.FILED), id="another: the file"),
+    *(
+        pytest.param(
+            "settle_run",
+            person,
+            is_own,
+            run(RunState.SENT, approver="ada", funding_date=date(2026, 6, 8)),
+            id=f"{says}: what the bank paid out",
+        )
+        for person, is_own, says in (
+            (MAKER, True, "who prepared it"), ("ada", True, "its approver"), ("tess", False, "another"),
+        )
+    ),
     pytest.param("agree_bank_file", MAKER, True, FILE, id="who brought it: a bank file"),
     pytest.param("agree_bank_file", "ada", False, FILE, id="another: a bank file"),
     pytest.param("decide_invoice", "jo", True, INVOICE, id="who submitted it: an invoice"),

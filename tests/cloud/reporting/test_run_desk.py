@@ -62,6 +62,9 @@ def test_a_run_stands_beside_those_that_paid_before_it():
     assert run_desk.beside(this, others[:3]).usual is None
 
 
+SECOND = timedelta(seconds=1)
+
+
 def log(*what: str) -> list[Event]:
     return [
         Event(RUN_ID, one, AT + number * timedelta(minutes=1), "x")
@@ -72,6 +75,7 @@ def log(*what: str) -> list[Event]:
 @pytest.mark.parametrize(
     ("state", "told", "expected"),
     [
+        pytest.param("approved", [], True, id="approved, and no log"),
         pytest.param("preview", [], False, id="nothing is known of it"),
         pytest.param("preview", ["run_prepared"], False, id="prepared"),
         pytest.param("preview", ["run_prepared", "preparing_ordered"], True, id="prepared anew"),
@@ -100,7 +104,19 @@ def log(*what: str) -> list[Event]:
     ],
 )
 def test_whether_something_is_done_for_it_by_itself(state, told, expected):
-    assert run_desk.is_at_work(run("r", state=RunState(state)), log(*told)) is expected
+    what, happened = run("r", state=RunState(state)), log(*told)
+    begun = [one for one in happened if one.what != "run_released"]
+    last = begun[-1].at if begun else what.dated_at
+    for late, is_late in ((run_desk.PATIENCE, False), (run_desk.PATIENCE + SECOND, True)):
+        at = last + late
+        assert run_desk.is_at_work(what, happened, at=at) is (expected and not is_late)
+        assert run_desk.has_stopped(what, happened, at=at) is (expected and is_late)
+
+
+def test_what_happened_to_it_meanwhile_does_not_make_a_stopped_preparation_go_on():
+    happened = log("run_prepared", "preparing_ordered", *["run_released"] * 20)
+    prepared = run("r", state=RunState.PREVIEW)
+    assert run_desk.has_stopped(prepared, happened, at=happened[-1].at)
 
 
 @pytest.mark.rule("F05")
@@ -121,6 +137,21 @@ def test_rows_sums_and_gates_of_a_run():
     (gate,) = run_desk.held_for(rows)
     assert (gate.reason, gate.items, gate.amount) == ("w9_missing", 1, Money(70_00))
     assert rows[2].reasons == ("w9_missing",)
+    assert sums.held_items == 1
+
+
+@pytest.mark.rule("F05")
+def test_an_item_that_two_gates_hold_stands_at_both_and_is_held_once():
+    world = World([partner("P-A", w9_on_file=False, bank_authorization_on_file=False)])
+    world.service("INV-A", 100_00, "P-A")
+    plans = [one.record for one in _plans(world, world.prepare())]
+    rows = run_desk.plan_rows(plans, ())
+    sums = run_desk.sums_of(rows)
+    assert (sums.held, sums.held_items) == (Money(100_00), 1)
+    assert [(one.items, one.amount) for one in run_desk.held_for(rows)] == [(1, Money(100_00))] * 2
+    left_out = run_desk.plan_rows([replace(one, state=PlanState.STALE) for one in plans], ())
+    assert run_desk.held_for(left_out) == ()
+    assert run_desk.sums_of(left_out).held_items == 0
 
 
 def test_what_came_back_stands_first_and_what_was_left_out_is_not_summed():

@@ -1,7 +1,10 @@
-"""The tree of causes: from a bank line to the readings, bounded, and nothing of it shown twice."""
+"""The tree of causes: from a bank line to the readings, bounded, and nothing of it shown twice.
+
+What came later is told apart, and nothing is shown to who does not read it elsewhere.
+"""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 from reporting_world import House, at, empty_house, story
 
 from cloud.adapters.memory import MemoryRecords
+from cloud.funding.extension import ExtensionRequest
 from cloud.funding.models import (
     BankFileTaken,
     Deduction,
@@ -23,15 +27,18 @@ from cloud.funding.models import (
 )
 from cloud.funding.netting import DeductionKind
 from cloud.funding.process.committing import payment_entry_id
+from cloud.funding.tickets import Ticket
 from cloud.invoicing.models import BackBill, CustomerCharge, Dispute
 from cloud.kernel.change import Change, Event, Save
 from cloud.kernel.errors import BadInput, NotFound
 from cloud.kernel.money import Money
-from cloud.portfolio.models import Project
+from cloud.portfolio.models import Partner, Project
 from cloud.portfolio.papers import BankChange
 from cloud.portfolio.proposals import Proposal
-from cloud.reporting.story import DEEPEST, MONEY, MOST_NODES, WIDEST, story_of
-from cloud.service.models import Report
+from cloud.reporting.roles import ROLES
+from cloud.reporting.story import DEEPEST, MOST_NODES, WIDEST, story_of
+from cloud.reporting.story_readers import hidden_from
+from cloud.service.models import Report, WorkOrder
 from tests.cloud.adapters.record_examples import example
 
 NOON = datetime(2026, 6, 26, 12, 0, tzinfo=UTC)
@@ -105,14 +112,16 @@ def shown(root):
 def test_a_line_of_the_bank_file_leads_to_the_readings(house):
     root = story_of(house.records, TRACE)
     case, order, invoice = (getattr(house, one)("site-2") for one in ("case", "order", "invoice"))
-    assert (root.kind, root.cents, root.rule, root.at) == ("bank_line", 80_000, "D40", NOON)
+    assert (root.kind, root.cents) == ("bank_line", 80_000)
+    # That it left is told by its log, and did not make it.
+    assert (root.rule, root.by, root.at) == ("", "", None)
     places = {
         node.id: (depth, node.kind) for depth, node in root.walk() if not node.is_shown_before
     }
     assert places[PLAN] == (1, "plan")
     assert places["PAY-1"] == (2, "payable")
     assert places["DED-1"] == (2, "deduction")
-    assert places[RUN] == (2, "run")
+    assert RUN not in places  # under it stands every other partner's money
     assert places[invoice.id][1] == "invoice"
     assert places[order.id][1] == "work_order"
     assert places[case.id][1] == "case"
@@ -138,16 +147,154 @@ def test_the_tree_does_not_hang_on_who_comes_first(house):
 
 
 def test_money_is_hidden_from_who_does_not_deal_with_it(house):
+    hidden = hidden_from({"spc"})
     with pytest.raises(NotFound, match="PAY-1 is not known"):
-        story_of(house.records, "PAY-1", hidden=MONEY)
+        story_of(house.records, "PAY-1", hidden=hidden)
     invoice = house.invoice("site-2").id
     paid = Event(invoice, "paid", NOON, "funding", "I-68", (RUN,), "paid")
     house.records.commit(Change(events=(paid,)))
     with_money = story_of(house.records, invoice)
-    without = story_of(house.records, invoice, hidden=MONEY)
-    assert RUN in {node.id for _, node in with_money.walk()}
-    assert RUN not in {node.id for _, node in without.walk()}
-    assert without.more == with_money.more + 1
+    without = story_of(house.records, invoice, hidden=hidden)
+    assert RUN in {node.id for node in with_money.came_of_it}
+    assert RUN not in {node.id for node in without.came_of_it}
+    assert without.more_came == with_money.more_came + 1
+
+
+# ---------------------------------------------------------------------- before and after
+EARLY, LATE = NOON - timedelta(days=3), NOON + timedelta(days=3)
+
+
+def logged(*events):
+    """Give records whose log is these events: (subject, what, at, causes)."""
+    records = MemoryRecords()
+    for subject, what, when, causes in events:
+        event = Event(subject, what, when, f"by-{what}", f"rule-{what}", causes, what)
+        records.commit(Change(events=(event,)))
+    return records
+
+
+def ids(nodes):
+    return [node.id for node in nodes]
+
+
+def test_what_came_later_is_no_cause():
+    records = logged(
+        ("F-1", "finding_made", EARLY, ()),
+        ("X-1", "made", NOON, ("F-1",)),
+        ("X-1", "paid", LATE, ("RUN-1",)),
+        ("RUN-1", "run_prepared", LATE, ("OTHERS-MONEY",)),
+    )
+    root = story_of(records, "X-1")
+    assert ids(root.children) == ["F-1"]
+    assert ids(root.came_of_it) == ["RUN-1"]
+    assert root.came_of_it[0].children == ()
+    assert (root.by, root.rule) == ("by-made", "rule-made")
+    assert "OTHERS-MONEY" not in ids(node for _, node in root.walk())
+
+
+def test_a_cause_that_is_younger_than_what_names_it_came_of_it():
+    records = logged(("X-1", "made", NOON, ("Y-1", "Y-2")), ("Y-1", "made", LATE, ()))
+    root = story_of(records, "X-1")
+    assert ids(root.children) == ["Y-2"]  # nothing is on record that tells when
+    assert ids(root.came_of_it) == ["Y-1"]
+    assert root.more == 0
+
+
+def test_a_window_of_readings_leads_to_what_a_slower_clock_made_of_it():
+    ahead = f"gw-1/{LATE.isoformat()}/7"
+    assert ids(story_of(logged(("F-1", "finding_made", NOON, (ahead,))), "F-1").children) == [ahead]
+
+
+def test_what_is_younger_in_one_place_may_have_led_to_a_later_thing():
+    records = logged(
+        ("X", "made", LATE, ("OLD", "NEW")),
+        ("OLD", "made", EARLY, ("NEW",)),
+        ("NEW", "made", NOON, ()),
+    )
+    root = story_of(records, "X")
+    assert ids(root.children) == ["OLD", "NEW"]
+    assert root.children[0].children == ()
+
+
+def test_the_log_of_a_partner_is_not_what_led_to_its_things():
+    records = logged(
+        ("X-1", "made", NOON, ("P-1",)),
+        ("P-1", "direct_pay_joined", EARLY, ("V-1",)),
+        ("P-1", "partner_registered", EARLY, ()),
+        ("P-1", "dunned", EARLY, ("DED-9",)),
+    )
+    records.commit(Change(saves=(Save(replace(example(Partner), id="P-1")),)))
+    told = ids(node for _, node in story_of(records, "X-1").walk())
+    assert told == ["X-1", "P-1"]
+
+
+def test_events_of_one_instant_stand_in_no_order_and_the_making_is_known_by_its_name():
+    made = replace(example(WorkOrder), id="WO-1", case_id="CASE-1", report_id="", issued_at=NOON)
+    records = logged(
+        ("WO-1", "delivered", NOON, ("LTR-1",)), ("WO-1", "issued", NOON, ("CASE-1", "F-1"))
+    )
+    records.commit(Change(saves=(Save(made),)))
+    root = story_of(records, "WO-1")
+    assert ids(root.children) == ["CASE-1", "F-1"]
+    assert ids(root.came_of_it) == ["LTR-1"]
+    assert root.rule == "rule-issued"
+
+
+def test_a_thing_whose_making_is_not_in_its_log_has_nobody_and_no_rule():
+    records = logged(("091000010000009", "payment_returned", LATE, (RUN,)))
+    line = PaymentTrace("091000010000009", RUN, "other", PLAN, Money(1))
+    records.commit(Change(saves=(Save(line),)))
+    root = story_of(records, line.id)
+    assert (root.by, root.rule) == ("", "")
+    assert ids(root.children) == [PLAN]
+    assert ids(root.came_of_it) == [RUN]
+
+
+def test_what_came_of_it_is_bounded():
+    later = tuple(f"Y-{n}" for n in range(WIDEST + 4))
+    root = story_of(logged(("X", "made", NOON, ()), ("X", "used", LATE, later)), "X")
+    assert len(root.came_of_it) == WIDEST
+    assert root.more_came == 4
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("ABCDEF"),
+            st.integers(0, 9),
+            st.lists(st.sampled_from("ABCDEFG"), max_size=4).map(tuple),
+        ),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_no_child_is_younger_than_its_parent(events):
+    told = sorted(events, key=lambda one: one[1])
+    records = logged(*((one, "made", NOON + timedelta(hours=n), of) for one, n, of in told))
+    root = story_of(records, told[0][0])
+    for _, node in root.walk():
+        for child in node.children:
+            assert None in (child.at, node.at) or child.at <= node.at
+    assert all(one.at is None or one.at >= root.at for one in root.came_of_it)
+    assert not {*ids(root.children)} & {*ids(root.came_of_it)}
+
+
+def test_a_run_leads_to_its_parts_and_no_part_to_the_others(house):
+    assert ids(story_of(house.records, RUN).children) == [PLAN]
+    assert "PAY-1" in ids(node for _, node in story_of(house.records, RUN).walk())
+    assert RUN not in ids(node for _, node in story_of(house.records, "PAY-1").walk())
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_nothing_hidden_stands_anywhere_in_a_story(house, role):
+    hidden = hidden_from({role})
+    for start in (TRACE, RUN, house.invoice("site-2").id, house.case("site-2").id, "PAY-1"):
+        try:
+            root = story_of(house.records, start, hidden=hidden)
+        except NotFound:
+            continue
+        shown_kinds = {node.kind for _, node in root.walk()} | {n.kind for n in root.came_of_it}
+        assert not shown_kinds & hidden
 
 
 STARTS = [
@@ -208,6 +355,8 @@ RECORDS = [
     pytest.param(Report, "RPT-1", "report", {"work_order_id"}, id="a report of a visit"),
     pytest.param(Proposal, "PRO-1", "proposal", set(), id="a proposal"),
     pytest.param(BankChange, "BCH-1", "bank_change", set(), id="a change of bank details"),
+    pytest.param(ExtensionRequest, "EXT-1", "extension", {"project_id"}, id="an extension"),
+    pytest.param(Ticket, "TKT-1", "ticket", {"about_id"}, id="a question about money"),
     pytest.param(BankFileTaken, "BF-1", "bank_file", set(), id="a file of the bank's"),
     pytest.param(Project, "PRJ-1", "project", set(), id="a project"),
 ]

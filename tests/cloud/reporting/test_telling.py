@@ -14,6 +14,7 @@ from cloud.kernel.change import Change, Event, Save
 from cloud.kernel.errors import Conflict
 from cloud.kernel.money import Money
 from cloud.portfolio.models import TEST, ApiClient
+from cloud.portfolio.papers import PartnerPerson
 from cloud.reporting.feed import FeedHead, ToldEvent
 from cloud.reporting.telling import DELIVER, read_feed, tell
 from cloud.reporting.webhooks import Delivery, Off
@@ -315,9 +316,35 @@ def test_an_event_goes_to_the_endpoints_that_want_it(changes, is_sent):
     delivery = world.records.load(Delivery, "WHE-1.000000000001")
     assert (delivery is not None) is is_sent
     sent = [one for one in world.records.messages.values() if one.topic == DELIVER]
-    assert [one.body for one in sent] == (
-        [{"delivery_id": "WHE-1.000000000001", "round": 1, "tried": 0}] if is_sent else []
-    )
+    body = {"delivery_id": "WHE-1.000000000001", "round": 1, "tried": 0, "put_offs": 0}
+    assert [one.body for one in sent] == ([body] if is_sent else [])
+
+
+@pytest.mark.rule("API-04")
+@pytest.mark.parametrize(
+    ("partner", "client", "is_sent"),
+    [
+        pytest.param({}, ApiClient("C", "P-A"), True, id="of a program that may call"),
+        pytest.param({}, ApiClient("C", "P-A", is_stopped=True), False, id="of one stopped"),
+        pytest.param({}, None, False, id="of one that is gone"),
+        pytest.param({"active": False}, ApiClient("C", "P-A"), False, id="of no active partner"),
+        pytest.param({}, PartnerPerson("C", "P-A", "Jo", "j@p.example"), True, id="of a person"),
+        pytest.param(
+            {},
+            PartnerPerson("C", "P-A", "Jo", "j@p.example", is_active=False),
+            False,
+            id="of a person who left",
+        ),
+    ],
+)
+def test_whoever_may_not_call_is_told_nothing_whatever_it_is_about(partner, client, is_sent):
+    world = World()
+    world.save(replace(a_partner("P-A"), **partner), *([client] if client else []))
+    world.order("WO-1", world.assignment("P-A", MONDAY))
+    world.endpoint("P-A", "WHE-1", client_id="C")
+    told(world, Event("WO-1", "offered", MONDAY, "x"))
+    assert (world.records.load(Delivery, "WHE-1.000000000001") is not None) is is_sent
+    assert len(world.feed("P-A")) == 1  # it is in the feed all the same
 
 
 @pytest.mark.rule("F27")

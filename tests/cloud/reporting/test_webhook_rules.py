@@ -118,6 +118,11 @@ HOSTILE = {
     "a circled letter": "https://\u24d4xample.com/",
     "a wide dot": "https://169\u3002254\u3002169\u3002254/",
     "letters that are not ASCII": "https://b\u00fccher.example/",
+    "the sign of Kelvin": "https://hoo\u212as.partner.example/",
+    "a long s": "https://hook\u017f.partner.example/",
+    "a long s in the scheme": "http\u017f://hooks.partner.example/",
+    "an i without its dot": "https://\u0131n.partner.example/",
+    "the sign of Kelvin in the path": "https://hooks.partner.example/\u212a",
     "a soft hyphen": "https://hooks.part\u00adner.example/",
     "mirrored text": "https://hooks.\u202epartner.example/",
     "a path that is not ASCII": "https://hooks.partner.example/ü",
@@ -380,7 +385,9 @@ def test_eight_tries_take_a_day_and_a_bit():
 )
 def test_when_an_endpoint_is_switched_off(failing_for, made, off):
     since = MONDAY - failing_for if failing_for is not None else None
-    now = health_after(EndpointHealth("WHE-1", since), made, at=MONDAY)
+    lately = MONDAY - timedelta(hours=10) if since is not None else None
+    before = EndpointHealth("WHE-1", since, failed_at=lately)
+    now = health_after(before, made, at=MONDAY)
     assert off_after(now, made, at=MONDAY) is off
 
 

@@ -23,6 +23,7 @@ from cloud.service.models import (
     ReportDraft,
     ReportState,
     ReportTask,
+    WorkOrder,
     WorkOrderState,
 )
 from cloud.service.process import reporting
@@ -621,6 +622,30 @@ def test_the_pages_are_shown_to_who_wrote_them_and_to_no_other_partner(world, co
     assert shown("orig").startswith("memory:reports/")
     asked("other", world.number)
     asked("orig", "WO-0")
+
+
+@pytest.mark.rule("T-91")
+def test_after_the_case_is_closed_the_partners_pages_name_no_customer(world, content):
+    submit(world, content)
+    stored = world.records.load(WorkOrder, world.number)
+    hidden = replace(stored.record, customer_hidden_at=SENT)
+    world.records.commit(Change(saves=(stored.replaced_by(hidden),)))
+    link = own_report_document(
+        world.records,
+        world.outside,
+        report_pdf,
+        work_order_id=world.number,
+        partner_id="orig",
+        at=SENT,
+    )
+    reference = link.removeprefix("memory:").partition("?")[0]
+    read = PdfReader(BytesIO(world.documents.get(reference)))
+    text = " ".join(page.extract_text() for page in read.pages)
+    assert world.number in text
+    for personal in (SITE.customer_name, SITE.address.split(",", maxsplit=1)[0]):
+        assert personal not in text
+    _, ours = pages(world)
+    assert SITE.customer_name in ours
 
 
 def test_a_photo_that_is_gone_does_not_keep_the_pages_away(world, content):

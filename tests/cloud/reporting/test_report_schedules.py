@@ -18,6 +18,7 @@ from cloud.reporting.asking import question
 from cloud.reporting.models import Asked, Column, Report, Row
 from cloud.reporting.parameters import PARAMETERS
 from cloud.reporting.policy import ATTACHMENT_BYTES, MOST_SCHEDULES
+from cloud.reporting.schedule_failures import note_failure, tell_of_failing
 from cloud.reporting.schedule_letters import page_of
 from cloud.reporting.schedules import (
     WORDS,
@@ -142,6 +143,12 @@ def test_between_two_due_instants_there_is_none(when, instant):
         pytest.param({"time_zone": "Mountain"}, id="no such zone"),
         pytest.param({"time_zone": "../../etc/passwd"}, id="a path"),
         pytest.param({"time_zone": ""}, id="no zone"),
+        pytest.param({"time_zone": "localtime"}, id="the zone of the machine"),
+        pytest.param({"time_zone": "posixrules"}, id="the rules of the machine"),
+        pytest.param({"time_zone": "Factory"}, id="the zone of a machine that nobody set up"),
+        pytest.param({"time_zone": "posix/America/Denver"}, id="another copy of the zones"),
+        pytest.param({"time_zone": "right/America/Denver"}, id="clocks with leap seconds"),
+        pytest.param({"time_zone": "america/denver"}, id="small letters, that some disks forgive"),
     ],
 )
 def test_a_time_that_is_none_is_refused(facts):
@@ -229,6 +236,11 @@ class House:
         if self.is_down:
             raise Unavailable("asking the user pool: it is down")
         return frozenset(self.roles.get(name, ()))
+
+    def address_of(self, name):
+        if self.is_down:
+            raise Unavailable("asking the user pool: it is down")
+        return f"{name}@home.owner.example" if name in self.roles else ""
 
     def make(self, by="ron", at=NOW, **facts):
         known = {
@@ -515,6 +527,126 @@ def test_a_schedule_that_was_ended_meanwhile_sends_nothing(house):
     assert house.records.letters == {}
     with pytest.raises(NotFound, match="RPS-GONE"):
         house.send("RPS-GONE", NOW)
+
+
+# ---------------------------------------------------------------------- what cannot be made
+DEAD = RuntimeError("secret of the program")
+DOWN = Unavailable("asking the user pool: it is down")
+NO_SUCH = BadInput("reading partner 'x': there is none; name another")
+
+
+def fails(house, made, due_at, failed, tries=5):
+    return note_failure(
+        house.records, house, schedule_id=made.id, due_at=due_at, failed=failed, tries=tries,
+        at=due_at + timedelta(hours=2),
+    )  # fmt: skip
+
+
+def letters(house):
+    return [(one.to, one.subject) for one in house.records.letters.values()]
+
+
+FAILURES = [
+    pytest.param(DOWN, 1, False, "the user pool: it is down", id="it may go through the next time"),
+    pytest.param(DOWN, 4, False, "the user pool: it is down", id="one try is left"),
+    pytest.param(DOWN, 5, True, "the user pool: it is down", id="no try is left"),
+    pytest.param(NO_SUCH, 1, True, "there is none", id="no further try mends it"),
+    pytest.param(DEAD, 5, True, "the program failed", id="an error of the program"),
+]
+
+
+@pytest.mark.rule("OR-15")
+@pytest.mark.parametrize(("failed", "tries", "is_told", "because"), FAILURES)
+def test_a_report_that_fails_is_said_to_and_its_maker_told_when_it_is_given_up(
+    house, failed, tries, is_told, because
+):
+    made = house.make(to=["rita@owner.example"])
+    noted = fails(house, made, made.due_at, failed, tries)
+    assert house.load(made.id) == noted
+    assert (noted.state, noted.sent_for) == (ScheduleState.RUNNING, None)
+    assert (noted.failing_since, noted.failed_for) == (made.due_at, made.due_at)
+    assert because in noted.failed_because
+    assert "secret" not in noted.failed_because
+    expected = [("ron@home.owner.example", "Report not sent: ageing")] if is_told else []
+    assert letters(house) == expected
+    for letter in house.records.letters.values():
+        assert "due on 2026-06-09 at 07:00 (America/Denver)" in letter.text
+        assert because in letter.text
+        assert "secret" not in letter.text
+    assert house.log(made.id) == ["schedule_made", "report_failed"]
+
+
+@pytest.mark.rule("OR-15")
+def test_the_maker_is_told_once_in_a_row_and_anew_after_a_report_that_left(house):
+    made = house.make()
+    days = [made.due_at + timedelta(days=n) for n in range(4)]
+    for tries in range(1, 6):
+        fails(house, made, days[0], DEAD, tries)
+    fails(house, made, days[1], DEAD)
+    noted = fails(house, made, days[1], DEAD)
+    assert (noted.failing_since, noted.failed_for) == (days[0], days[1])
+    assert len(letters(house)) == 1
+    assert house.log(made.id).count("report_failed") == 2
+    well = house.send(made.id, days[2])
+    assert (well.failing_since, well.failed_for, well.failed_because) == (None, None, "")
+    assert len(letters(house)) == 2
+    fails(house, made, days[3], DEAD)
+    assert len(letters(house)) == 3
+
+
+@pytest.mark.rule("OR-15")
+def test_what_was_sent_or_is_over_has_not_failed(house):
+    made = house.make()
+    sent = house.send(made.id, made.due_at)
+    assert fails(house, made, made.due_at, DEAD) == sent
+    assert fails(house, made, made.due_at - timedelta(days=1), DEAD) == sent
+    ended = end_schedule(house.records, schedule_id=made.id, roles=(), by="ron", at=NOW)
+    assert fails(house, made, made.due_at + timedelta(days=1), DEAD) == ended
+    assert house.records.load(ReportSchedule, made.id).record == ended
+    assert note_failure(
+        house.records, house, schedule_id="RPS-GONE", due_at=NOW, failed=DEAD, tries=5, at=NOW
+    ) is None  # fmt: skip
+
+
+@pytest.mark.rule("OR-15")
+@pytest.mark.parametrize("is_down", [True, False], ids=["the pool is down", "nobody knows it"])
+def test_where_the_makers_address_is_not_known_those_are_told_who_get_the_report(house, is_down):
+    made = house.make(to=["rita@owner.example", "sam@owner.example"])
+    house.is_down = is_down
+    del house.roles["ron"]
+    fails(house, made, made.due_at, DOWN)
+    assert sorted(to for to, _ in letters(house)) == ["rita@owner.example", "sam@owner.example"]
+
+
+@pytest.mark.rule("OR-15")
+def test_an_instant_that_left_neither_report_nor_error_is_told_at_the_next_one(house):
+    made = house.make()
+    first, second = made.due_at, made.due_at + timedelta(days=1)
+    house.wake(made.id, first)
+    assert house.load(made.id).failing_since is None
+    house.wake(made.id, second)
+    known = house.load(made.id)
+    assert (known.failing_since, known.failed_for) == (first, first)
+    assert "dead letters" in known.failed_because
+    assert house.log(made.id) == ["schedule_made", "report_failed"]
+    for _ in range(2):
+        tell_of_failing(house.records, house, schedule_id=made.id, due_at=second, at=second)
+    assert letters(house) == [("ron@home.owner.example", "Report not sent: ageing")]
+    assert house.send(made.id, second).failing_since is None
+    tell_of_failing(house.records, house, schedule_id=made.id, due_at=second, at=second)
+    tell_of_failing(house.records, house, schedule_id="RPS-GONE", due_at=second, at=second)
+    assert len(letters(house)) == 2
+
+
+@pytest.mark.rule("OR-15")
+def test_what_was_noted_with_its_reason_keeps_it_when_the_next_instant_comes(house):
+    made = house.make()
+    house.wake(made.id, made.due_at)
+    noted = fails(house, made, made.due_at, NO_SUCH, 1)
+    house.wake(made.id, made.due_at + timedelta(days=1))
+    known = house.load(made.id)
+    assert known.failed_because == noted.failed_because
+    assert house.log(made.id).count("report_failed") == 1
 
 
 # ---------------------------------------------------------------------- as a page
