@@ -22,8 +22,11 @@ from cloud.service.programs import Allowance, Pace, allowance, instant_ms
 
 logger = Logger(child=True)
 
-SLACK_MS = 60_000
-"""How far two clocks may differ. What lies further ahead than steps can be is no number of ours."""
+SLACK_MS = 2_000
+"""How far two clocks may differ. What lies further ahead than steps can be is no number of ours.
+
+A clock that is wrong shuts a program out for no longer than that: beyond it the limit fails open.
+"""
 KEPT_S = 24 * 3600
 """After which the item of a program that does not call goes by itself."""
 TRIES = 3

@@ -10,7 +10,7 @@ from cloud.adapters.tables import Chart, MoneyRow, OperationsRow, SitesRow
 
 CHART: Chart = {
     "portfolio.Site": (SitesRow, ("gateway_id", "utc_offset_hours", "customer_key")),
-    "portfolio.Partner": (SitesRow, ("active",)),
+    "portfolio.Partner": (SitesRow, ("active", "parent_id")),
     "portfolio.Project": (SitesRow, ("partner_id", "site_id")),
     "portfolio.ApiClient": (SitesRow, ("partner_id",)),
     "portfolio.Technician": (SitesRow, ("partner_id",)),

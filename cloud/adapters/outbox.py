@@ -18,6 +18,10 @@ LEASE = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(hours=1)
 """The longest pause between two attempts; a row is tried for ever and never dropped."""
 
+PASSING = frozenset({"webhook_due"})
+"""Topics whose messages DynamoDB deletes some time after they were sent."""
+PASSING_KEPT = timedelta(days=30)
+
 KINDS: dict[str, type[Any]] = {"Letter": Letter, "Message": Message, "Timer": Timer}
 
 
@@ -76,16 +80,18 @@ class DynamoOutbox:
                 yield from _claimed([row], now)
 
     def done(self, due: Due, now: datetime) -> None:
-        """Take a row off the index of what is due; it stays as a record of what was sent."""
-        _is_updated(
-            OperationsRow(due.row_id, "-"),
-            [
-                OperationsRow.due_at.remove(),
-                OperationsRow.due_shard.remove(),
-                OperationsRow.done_at.set(sortable(now)),
-            ],
-            if_due_at=due.claimed_until,
-        )
+        """Take a row off the index of what is due; it stays as a record of what was sent.
+
+        One of a topic of `PASSING` goes by itself after a while: a delivery keeps its own tries.
+        """
+        actions = [
+            OperationsRow.due_at.remove(),
+            OperationsRow.due_shard.remove(),
+            OperationsRow.done_at.set(sortable(now)),
+        ]
+        if isinstance(due.what, Message) and due.what.topic in PASSING:
+            actions.append(OperationsRow.ttl.set(int((now + PASSING_KEPT).timestamp())))
+        _is_updated(OperationsRow(due.row_id, "-"), actions, if_due_at=due.claimed_until)
 
     def failed(self, due: Due, now: datetime) -> None:
         """Put a row back, to be tried again after a pause that doubles up to `LONGEST_WAIT`."""

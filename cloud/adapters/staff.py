@@ -1,4 +1,4 @@
-"""The owner's people in the user pool: which groups somebody is in at this moment."""
+"""The owner's people in the user pool: their groups at this moment, and where they read mail."""
 
 from typing import Any
 
@@ -37,6 +37,20 @@ class CognitoStaff:
                 if wrong.response["Error"]["Code"] != "UserNotFoundException":
                     raise
                 return frozenset()
+
+    def address_of(self, name: str) -> str:
+        """See `Staff.address_of`."""
+        if not 0 < len(name) <= _LONGEST_NAME:
+            return ""
+        with reaching(f"asking the user pool for {name}"):
+            try:
+                found = self._client.admin_get_user(UserPoolId=self._pool_id, Username=name)
+            except ClientError as wrong:
+                if wrong.response["Error"]["Code"] != "UserNotFoundException":
+                    raise
+                return ""
+        told = {one["Name"]: one.get("Value", "") for one in found.get("UserAttributes", ())}
+        return str(told.get("email", "")) if found["Enabled"] else ""
 
     def _groups(self, who: dict[str, str]) -> list[str]:
         found: list[str] = []

@@ -10,6 +10,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from threading import Thread
 from time import monotonic
@@ -81,7 +82,13 @@ class HttpsPoster:
         self, url: str, *, headers: Mapping[str, str], body: bytes, seconds: int, most_bytes: int
     ) -> Answered:
         """See `cloud.reporting.delivering.Poster.post`."""
-        until = monotonic() + seconds
+        began = monotonic()
+        answered = self._posted(url, headers, body, began + seconds, most_bytes)
+        return replace(answered, took_s=monotonic() - began)
+
+    def _posted(
+        self, url: str, headers: Mapping[str, str], body: bytes, until: float, most_bytes: int
+    ) -> Answered:
         try:
             target = target_of(url, to_loopback=self.to_loopback)
             if self.to_loopback and not target.is_plain:

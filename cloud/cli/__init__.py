@@ -13,8 +13,9 @@ from importlib import import_module
 from pathlib import Path
 
 from cloud.cli.parsing import WRONG_USE, read
+from cloud.cli.saying import complain, say
 from cloud.cli.shape import Command
-from cloud.cli.teaching import complain, first_screen, tell
+from cloud.cli.teaching import first_screen
 from cloud.kernel.errors import SunreeveError, Unavailable
 
 DONE, NO, UNREACHABLE, BROKEN_OFF = 0, 1, 3, 130
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     if not words:
-        tell(first_screen())
+        say(first_screen())
         return DONE
     command, options = read(words)
     try:

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
@@ -19,6 +18,7 @@ from cloud.cli.fleet import (
     read_typical_year,
     read_weather,
 )
+from cloud.cli.saying import complain, say
 from cloud.cli.screen import counted
 from cloud.detection.baseline import Baseline
 from cloud.kernel.errors import BadInput
@@ -46,7 +46,7 @@ def baseline(options: argparse.Namespace) -> int:
         return put(api, sent, "baselines")
     made = counted(built(designs, typical), "baselines", len(designs))
     count = _write(options.out, map(told, made))
-    print(f"{count} baselines in {options.out}")
+    say(f"{count} baselines in {options.out}")
     return 0
 
 
@@ -82,7 +82,7 @@ def weather(options: argparse.Namespace) -> int:
             "days of weather",
         )
     lines = ({"region": options.region, "day": f"{one.date}", **_weather(one)} for one in days)
-    print(f"{_write(options.out, lines)} days of weather in {options.out}")
+    say(f"{_write(options.out, lines)} days of weather in {options.out}")
     return 0
 
 
@@ -128,7 +128,7 @@ def put(api: OperationsApi, lines: Iterable[Line], what: str) -> int:
         else:
             count += 1
     _say(refused)
-    print(f"{what}: {count} put, {len(refused)} refused")
+    say(f"{what}: {count} put, {len(refused)} refused")
     return 1 if refused else 0
 
 
@@ -144,6 +144,6 @@ def _why(no: Refusal) -> str:
 
 def _say(refused: Sequence[str]) -> None:
     for no in refused[:_SHOWN]:
-        print(no, file=sys.stderr)
+        complain(no)
     if len(refused) > _SHOWN:
-        print(f"and {len(refused) - _SHOWN} more", file=sys.stderr)
+        complain(f"and {len(refused) - _SHOWN} more")

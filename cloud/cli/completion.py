@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from shlex import quote
 
+from cloud.cli.saying import say
 from cloud.cli.shape import Command, Completes, Option, leaves
 from cloud.cli.tree import COMMANDS
 from cloud.reporting.process import REPORTS
@@ -14,7 +15,7 @@ _HELP = Option("--help", "all of it, with examples")
 def show(options: argparse.Namespace) -> int:
     """Print the script for a shell."""
     write: Mapping[str, Callable[[], str]] = {"bash": bash, "zsh": zsh, "fish": fish}
-    print(write[options.shell](), end="")
+    say(write[options.shell](), end="")
     return 0
 
 

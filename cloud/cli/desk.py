@@ -9,6 +9,7 @@ from rich.text import Text
 
 from cloud.cli import screen
 from cloud.cli.asking import OperationsApi
+from cloud.cli.saying import harmless
 from cloud.cli.screen import Column
 
 Record = Mapping[str, Any]
@@ -102,7 +103,7 @@ def _row_of_work(one: Record) -> screen.Row:
     own = "; you prepared it, so another decides" if one["is_own"] else ""
     return {
         "what": _words(one["kind"]),
-        "id": Text(screen.harmless(one["id"]), "bold"),
+        "id": Text(harmless(one["id"]), "bold"),
         "when": when,
         "for": one["waits_for"] or " or ".join(sorted(map(_words, one["roles"]))),
         "amount": "" if one["amount"] is None else screen.amount(one["amount"]["cents"]),
@@ -208,7 +209,7 @@ def _show_one(options: argparse.Namespace, kind: str, name: str, facts_of: Any) 
         screen.tell_json({"item": item, "log": log})
         return 0
     on = screen.console()
-    on.print(Text(screen.harmless(item["id"]), "bold"))
+    on.print(Text(harmless(item["id"]), "bold"))
     screen.facts(facts_of(item), on)
     rows: list[screen.Row] = [
         {

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cloud.cli.baseline import built
 from cloud.cli.fleet import Day, appearing_whole, read_days, read_sites, read_typical_year
+from cloud.cli.saying import say
 from cloud.cli.screen import counted
 from cloud.detection.baseline import Baseline
 from cloud.detection.daily import Region, Track, judge_day
@@ -42,7 +43,7 @@ def detect(options: argparse.Namespace) -> int:
     opened = replay(known, counted(days, "days", len(days)))
     write_cases(options.out, opened)
     counts = ", ".join(f"{sum(one.tier == tier for one in opened)} {tier}" for tier in TIERS)
-    print(f"{len(designs)} sites, {len(days)} days: {counts} in {options.out}")
+    say(f"{len(designs)} sites, {len(days)} days: {counts} in {options.out}")
     return 0
 
 

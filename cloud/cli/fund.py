@@ -13,6 +13,7 @@ from rich.text import Text
 from cloud.cli import funding_shown as shown
 from cloud.cli import screen
 from cloud.cli.asking import OperationsApi, ask, wait_until
+from cloud.cli.saying import say
 from cloud.kernel.errors import BadInput, Unavailable
 from cloud.kernel.money import Money
 
@@ -31,7 +32,7 @@ def preview(options: argparse.Namespace) -> int:
         run = _prepared(options)
     plans = ask(options, ACCOUNTANT, "GET", f"{_path(run['id'])}/plans")["items"]
     if options.json:
-        print(json.dumps({"run": run, "plans": plans}, indent=1))
+        say(json.dumps({"run": run, "plans": plans}, indent=1))
         return 0
     _show(run, plans, screen.console())
     return 0
@@ -111,10 +112,10 @@ def send(options: argparse.Namespace) -> int:
     if run["state"] != "sending":
         return _told(options, run)
     if options.json:
-        print(json.dumps(run, indent=1))
+        say(json.dumps(run, indent=1))
     else:
-        print(f"{run['id']} is sending, and nobody knows whether the bank has it: ask the bank,")
-        print(f"then say so with fund sent {run['id']}, or fund not-sent {run['id']} --because ...")
+        say(f"{run['id']} is sending, and nobody knows whether the bank has it: ask the bank,")
+        say(f"then say so with fund sent {run['id']}, or fund not-sent {run['id']} --because ...")
     return 1
 
 
@@ -165,15 +166,15 @@ def _is_worked_through(found: Mapping[str, Any]) -> bool:
 def _told_file(options: argparse.Namespace, found: Mapping[str, Any]) -> int:
     taken = found["item"]
     if options.json:
-        print(json.dumps(taken, indent=1))
+        say(json.dumps(taken, indent=1))
         return 1 if taken["needs_person"] else 0
     for one in taken["done"]:
-        print(f"{one['trace_number']}  {one['code']}  {one['action'].replace('_', ' ')}")
+        say(f"{one['trace_number']}  {one['code']}  {one['action'].replace('_', ' ')}")
     left = "; some wait for a person, who was told" if taken["needs_person"] else ""
-    print(f"{taken['id']}: {taken['count']} {_entries(taken['count'])}{left}")
+    say(f"{taken['id']}: {taken['count']} {_entries(taken['count'])}{left}")
     if taken["count"] and not taken["done"]:
-        print("nothing is done until a second person agrees that it is the bank's, with")
-        print(f"  sunreeve fund agree {taken['id']}")
+        say("nothing is done until a second person agrees that it is the bank's, with")
+        say(f"  sunreeve fund agree {taken['id']}")
     return 1 if taken["needs_person"] else 0
 
 
@@ -182,14 +183,14 @@ def balance(options: argparse.Namespace) -> int:
     words = f"?as_of={quote(options.as_of)}" if options.as_of else ""
     item = ask(options, ACCOUNTANT, "GET", f"/ops/trial_balance{words}")["item"]
     if options.json:
-        print(json.dumps(item, indent=1))
+        say(json.dumps(item, indent=1))
         return 0
     rows = [
         {"account": account, "balance": str(Money(cents))}
         for account, cents in item["balances_cents"].items()
     ]
     rows.append({"account": "sum", "balance": str(Money(sum(item["balances_cents"].values())))})
-    print(f"as of {item['as_of']}")
+    say(f"as of {item['as_of']}")
     _draw(rows, numbers=frozenset({"balance"}), nothing="")
     return 0
 
@@ -208,12 +209,12 @@ def verify(options: argparse.Namespace) -> int:
         msg = f"waiting for check {check['id']} of the books: it is not done yet; wait longer"
         raise Unavailable(msg)
     if options.json:
-        print(json.dumps(check, indent=1))
+        say(json.dumps(check, indent=1))
     else:
         for line in check["problems"]:
-            print(line)
+            say(line)
         what = f"{check['entries']} entries, {check['items']} items and plans of all runs"
-        print(f"{what}: {check['differences'] or 'no'} differences")
+        say(f"{what}: {check['differences'] or 'no'} differences")
     return 1 if check["differences"] else 0
 
 
@@ -224,7 +225,7 @@ def replay(options: argparse.Namespace) -> int:
         words += f"&as_of={quote(options.as_of)}"
     items = ask(options, ACCOUNTANT, "GET", f"/ops/replay{words}")["items"]
     if options.json:
-        print(json.dumps(items, indent=1))
+        say(json.dumps(items, indent=1))
         return 0
     rows = [
         {
@@ -258,7 +259,7 @@ def _list(
     ]
     runs.sort(key=lambda one: str(one["cut_off_at"]))
     if options.json:
-        print(json.dumps(runs, indent=1))
+        say(json.dumps(runs, indent=1))
         return 0
     rows = [
         {
@@ -279,7 +280,7 @@ def _draw(rows: Sequence[Mapping[str, str]], *, numbers: frozenset[str], nothing
     if rows:
         shown.draw(rows, screen.console(), numbers=numbers)
     else:
-        print(nothing)
+        say(nothing)
 
 
 def _path(run_id: str) -> str:
@@ -300,7 +301,7 @@ def _done(options: argparse.Namespace, person: str, action: str, body: Any) -> i
 
 
 def _told(options: argparse.Namespace, run: Mapping[str, Any]) -> int:
-    print(json.dumps(run, indent=1) if options.json else f"{run['id']} is {run['state']}")
+    say(json.dumps(run, indent=1) if options.json else f"{run['id']} is {run['state']}")
     return 0
 
 

@@ -63,7 +63,8 @@ def reasons(plans: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
             for item in one[where]:
                 if not item[what]["cents"]:
                     continue
-                line = Text(f"{one['partner_id']}: {amount(item[what])} {word}, {item['says']}")
+                says = f"{one['partner_id']}: {amount(item[what])} {word}, {item['says']}"
+                line = screen.cell(says)
                 for reason in item.get("held_for", ()):
                     line.append(f"; {_words(reason)}", "yellow")
                 yield Padding(line, (0, 0, 0, 2), expand=False)

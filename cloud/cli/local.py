@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.text import Text
 
 from cloud.cli import screen
+from cloud.cli.saying import harmless, say, say_json
 from cloud.kernel.errors import BadInput, Unavailable
 
 LOOK_AGAIN_S = 0.2
@@ -140,12 +141,12 @@ def clock(options: argparse.Namespace) -> int:
     if options.to is not None:
         stack.ask("POST", "/clock/jump", {"to": str(options.to)})
     if options.jump is not None or options.to is not None:
-        _wait_for_jump(stack, Console(stderr=True, quiet=bool(options.json)))
+        _wait_for_jump(stack, screen.Screen(stderr=True, quiet=bool(options.json)))
     seen = stack.ask("GET", "/clock").content
     if options.json:
-        print(json.dumps(seen))
+        say(json.dumps(seen))
     else:
-        print(clock_says(seen))
+        say(clock_says(seen))
     return 0
 
 
@@ -193,14 +194,17 @@ def logs(options: argparse.Namespace) -> int:
 
 def _print_lines(answer: Answer, *, as_json: bool) -> None:
     for raw in answer.body.splitlines():
-        print(raw.decode() if as_json else log_line(json.loads(raw)))
+        if as_json:
+            say_json(raw.decode())
+        else:
+            say(log_line(json.loads(raw)))
     sys.stdout.flush()
 
 
 def log_line(line: Mapping[str, str]) -> str:
     """Write a line of the log for a terminal; what would steer the terminal is shown as text."""
     text = f"{line['at'][:19]:<19} {line['level']:<8} {line['function']:<22} {line['message']}"
-    return screen.harmless(f"{text} {line['more']}".rstrip())
+    return harmless(f"{text} {line['more']}".rstrip())
 
 
 def queues(options: argparse.Namespace) -> int:
@@ -210,14 +214,14 @@ def queues(options: argparse.Namespace) -> int:
         path = f"/queues/{quote(options.redrive, safe='')}/redrive"
         sent = stack.ask("POST", path, {}).content
         if options.json:
-            print(json.dumps(sent))
+            say(json.dumps(sent))
         else:
             stay = f", {sent['left']} stay: {sent['why']}" if sent["left"] else ""
-            print(f"{sent['moved']} sent back from {sent['queue']}{stay}")
+            say(f"{sent['moved']} sent back from {sent['queue']}{stay}")
         return 1 if sent["left"] else 0
     seen = stack.state()["queues"]
     if options.json:
-        print(json.dumps(seen))
+        say(json.dumps(seen))
     else:
         screen.draw(_rows_of(seen), _QUEUES, screen.console(), nothing="there is no queue")
     return 0
@@ -249,5 +253,5 @@ def _rows_of(seen: Sequence[Mapping[str, Any]]) -> list[screen.Row]:
 def token(options: argparse.Namespace) -> int:
     """Print an access token of a running stack for a client or a person."""
     given = RunningStack(options.folder).ask("POST", "/token", {"name": options.name}).content
-    print(json.dumps(given) if options.json else given["token"])
+    say(json.dumps(given) if options.json else given["token"])
     return 0

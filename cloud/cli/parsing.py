@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from cloud.cli import teaching
+from cloud.cli.saying import complain, say
 from cloud.cli.shape import Command, Option
 from cloud.cli.tree import COMMANDS
 
@@ -53,7 +54,7 @@ def named(words: Sequence[str]) -> Command:
 def wrong_use(what: str, said: str, near: str = "", *, see: str = "") -> NoReturn:
     """End with one line: what is wrong, what may be meant, where help is."""
     guess = f"; did you mean {near}?" if near else ";"
-    teaching.complain(f"{what}: {said}{guess} see {see or what} --help".replace("\n", " "))
+    complain(f"{what}: {said}{guess} see {see or what} --help".replace("\n", " "))
     raise SystemExit(WRONG_USE)
 
 
@@ -77,7 +78,7 @@ def _meant(words: Sequence[str]) -> tuple[Command, Sequence[str]]:
 
 
 def _answer(text: str) -> NoReturn:
-    teaching.tell(text)
+    say(text)
     raise SystemExit(0)
 
 
@@ -117,7 +118,7 @@ class _Parser(argparse.ArgumentParser):
 
     def print_help(self, file: object = None) -> None:  # noqa: ARG002 - as argparse calls it
         """Tell all of the command."""
-        teaching.tell(teaching.page_of(self._of))
+        say(teaching.page_of(self._of))
 
     def error(self, message: str) -> NoReturn:
         """End with the exit code for wrong use."""

@@ -17,6 +17,7 @@ from rich.text import Text
 from cloud.cli import screen
 from cloud.cli.asking import OperationsApi
 from cloud.cli.fleet import appearing_whole
+from cloud.cli.saying import harmless, say_csv, say_json
 from cloud.kernel.csv_text import csv_text
 
 READER = "otto.audit"
@@ -47,7 +48,7 @@ def show(options: argparse.Namespace) -> int:
             file.write(text)
         return 0
     if options.format:
-        print(text, end="")
+        (say_json if options.format == "json" else say_csv)(text, end="")
         return 0
     draw(json.loads(text), screen.console())
     return 0
@@ -56,11 +57,15 @@ def show(options: argparse.Namespace) -> int:
 def draw(report: Mapping[str, Any], console: Console) -> None:
     """Draw a report as a table that fits the terminal, with what each column counts."""
     console.print(Text(str(report["report"]).replace("_", " "), style="bold"))
-    console.print(Padding(Text(str(report["says"])), (0, 0, 0, 2), expand=False))
+    console.print(Padding(screen.cell(str(report["says"])), (0, 0, 0, 2), expand=False))
     told = {name: value for name, value in report["parameters"].items() if value not in _USUAL}
     words = "  ".join(f"{name} {value}" for name, value in told.items())
     console.print(
-        Padding(Text(f"as of {report['as_of']}  {words}", style="dim"), (0, 0, 0, 2), expand=False)
+        Padding(
+            Text(harmless(f"as of {report['as_of']}  {words}"), style="dim"),
+            (0, 0, 0, 2),
+            expand=False,
+        )
     )
     rows = report["rows"]
     shown = [one for one in report["columns"] if _is_told(rows, one)]
@@ -75,7 +80,9 @@ def draw(report: Mapping[str, Any], console: Console) -> None:
     if len(rows) > _MOST_LINES and not screen.is_wide(console):
         console.print(f"  and {len(rows) - _MOST_LINES} rows more: write them with --out FILE")
     for note in report["notes"]:
-        console.print(Padding(Text(str(note), style="italic"), (0, 0, 0, 2), expand=False))
+        console.print(
+            Padding(Text(harmless(str(note)), style="italic"), (0, 0, 0, 2), expand=False)
+        )
 
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -188,7 +195,7 @@ def _cell(value: Any, unit: str) -> Text:
     text = str(value)
     if _INSTANT.fullmatch(text):
         return Text(screen.moment(text))
-    return screen.cell(Text(screen.harmless(text), style=_STYLES.get(text, "")))
+    return screen.cell(Text(harmless(text), style=_STYLES.get(text, "")))
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -197,7 +204,7 @@ def _list(options: argparse.Namespace) -> int:
         screen.tell_json(found)
     elif options.format == "csv":
         rows = [("name", "says"), *((one["name"], one["says"]) for one in found)]
-        print(csv_text(rows), end="")
+        say_csv(csv_text(rows))
     else:
         shown = [{"report": Text(one["name"], "bold"), "says": one["says"]} for one in found]
         screen.draw(shown, _LISTED, screen.console(), nothing="there is no report")

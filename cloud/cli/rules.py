@@ -9,6 +9,7 @@ from typing import Any
 from rich.padding import Padding
 from rich.text import Text
 
+from cloud.cli.saying import say
 from cloud.cli.screen import console, tell_json
 from cloud.kernel.policy import Rule
 from cloud.kernel.rule_text import shown
@@ -64,13 +65,13 @@ def show(options: argparse.Namespace) -> int:
     """Print the rules that hold all of the words, or the whole book; 1 when there is none."""
     found = matching(options.words)
     if options.markdown:
-        print(markdown(found), end="")
+        say(markdown(found), end="")
         return 0
     if options.json:
         tell_json([shown_as_json(entry) for entry in found])
         return 0 if found else 1
     if not found:
-        print(f"no rule holds {' '.join(options.words)!r}")
+        say(f"no rule holds {' '.join(options.words)!r}")
         return 1
     on = console()
     for entry in found:

@@ -11,13 +11,16 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
 from rich.padding import Padding
 from rich.progress import track
+from rich.segment import Segment
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
+
+from cloud.cli.saying import harmless, harmless_page, say_json
 
 T = TypeVar("T")
 Row = Mapping[str, Text | str]
@@ -49,7 +52,17 @@ class Column:
 
 
 class Screen(Console):
-    """A terminal whose reader may leave: what that means is decided where commands end."""
+    """A terminal that what others wrote cannot steer, and whose reader may leave.
+
+    What a reader that left means is decided where commands end.
+    """
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """Give the parts of what is drawn, each harmless; rich's own steering stays."""
+        for part in super().render(renderable, options):
+            yield part if part.control else Segment(harmless_page(part.text), part.style)
 
     def on_broken_pipe(self) -> None:
         """Let the error pass.
@@ -73,14 +86,7 @@ def is_wide(on: Console) -> bool:
 
 def tell_json(document: Any) -> None:
     """Print one JSON document."""
-    print(json.dumps(document, indent=1))
-
-
-def harmless(text: str) -> str:
-    """Give text in which nothing steers a terminal: such characters are shown as escapes."""
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
-    )
+    say_json(json.dumps(document, indent=1))
 
 
 def cell(value: Text | str) -> Text:
@@ -225,7 +231,7 @@ _is_shown = ContextVar("is_shown", default=False)
 
 def counted(things: Iterable[T], what: str, total: int) -> Iterator[T]:
     """Give the things as they come, with a bar on a terminal that shows how many are left."""
-    screen = Console(stderr=True)
+    screen = Screen(stderr=True)
     is_off = not screen.is_terminal or _is_shown.get()
     before = _is_shown.set(True)
     try:
@@ -249,7 +255,7 @@ class _Waiting:
 @contextmanager
 def patience(what: str) -> Iterator[None]:
     """Show on a terminal that something is waited for, once it takes longer than a second."""
-    screen = Console(stderr=True)
+    screen = Screen(stderr=True)
     if not screen.is_terminal or screen.is_dumb_terminal or _is_shown.get():
         yield
         return

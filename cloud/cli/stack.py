@@ -9,11 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
-from rich.console import Console
-
 from cloud.cli import local, town
 from cloud.cli.asking import OperationsApi
 from cloud.cli.local import PATIENCE_S
+from cloud.cli.saying import say
 from cloud.cli.screen import Screen, counted, patience
 from cloud.kernel.errors import BadInput
 from cloud.local.address import announced
@@ -59,7 +58,7 @@ def up(options: argparse.Namespace) -> int:
     return 0
 
 
-def _say_where(stage: Stage, options: argparse.Namespace, console: Console) -> None:
+def _say_where(stage: Stage, options: argparse.Namespace, console: Screen) -> None:
     runtime = stage.runtime
     console.print(f"page   {runtime.address}/_local/")
     console.print(f"API    {runtime.address}/v1 and /ops")
@@ -91,12 +90,12 @@ def trace(options: argparse.Namespace) -> int:
         _must_exist(options.folder)
         with (
             patience(f"starting the stack in {options.folder}"),
-            staged(options.folder / "data", Console(quiet=True)) as stage,
+            staged(options.folder / "data", Screen(quiet=True)) as stage,
         ):
             door = _StageDoor(stage, f"in {options.folder}")
             found = OperationsApi(door).ask(_AUDITOR, "GET", path)["items"]
     if options.json:
-        print(json.dumps(found, indent=1))
+        say(json.dumps(found, indent=1))
     else:
         console = Screen(soft_wrap=True)
         for line in steps(found):
@@ -131,7 +130,7 @@ def clock(options: argparse.Namespace) -> int:
         msg = f"no stack runs in {options.folder}: its clock can only jump; start it with up"
         raise BadInput(msg)
     _must_exist(options.folder)
-    with staged(options.folder / "data", Console(soft_wrap=True)) as stage:
+    with staged(options.folder / "data", Screen(soft_wrap=True)) as stage:
         now = stage.runtime.clock.now()
         until = now + timedelta(days=options.jump or 0)
         if options.to:
@@ -143,7 +142,7 @@ def clock(options: argparse.Namespace) -> int:
                     stage.conductor.advance_to(now + (until - now) * step / _STEPS)
             stage.story.tell(stage.runtime.clock.now())
         shown = stage.runtime.clock.now().isoformat()
-        print(json.dumps({"now": shown}) if options.json else shown)
+        say(json.dumps({"now": shown}) if options.json else shown)
     return 0
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from cloud.cli.asking import ask
+from cloud.cli.saying import say
 
 _PERSON = "sam.spc"
 """Who decides on this machine; on AWS it is whoever signed in."""
@@ -15,14 +16,14 @@ def holds(options: argparse.Namespace) -> int:
     """List what sweeps held back because it was too much to be believed."""
     items = _ask(options, "GET", f"/ops/sweep_holds?state={quote(options.state)}")["items"]
     if options.json:
-        print(json.dumps(items, indent=1))
+        say(json.dumps(items, indent=1))
         return 0
     for one in items:
-        print(f"{one['id']}: {one['says']}, since {one['held_at']}")
+        say(f"{one['id']}: {one['says']}, since {one['held_at']}")
         for line in one["examples"]:
-            print(f"  {line}")
+            say(f"  {line}")
     if not items:
-        print(f"nothing is {options.state}")
+        say(f"nothing is {options.state}")
     return 0
 
 
@@ -41,7 +42,7 @@ def _decide(options: argparse.Namespace, what: str) -> int:
         "item"
     ]
     count = len(hold["finding_ids"])
-    print(json.dumps(hold) if options.json else f"{hold['id']}: {count} findings {hold['state']}")
+    say(json.dumps(hold) if options.json else f"{hold['id']}: {count} findings {hold['state']}")
     return 0
 
 
@@ -49,7 +50,7 @@ def replay(options: argparse.Namespace) -> int:
     """Judge the open days of a clock anew."""
     body = {"utc_offset_hours": options.clock, "replay_from": options.since}
     done = _ask(options, "POST", "/ops/sweeps", body)["item"]
-    print(json.dumps(done) if options.json else f"{done['sites']} sites are judged anew")
+    say(json.dumps(done) if options.json else f"{done['sites']} sites are judged anew")
     return 0
 
 

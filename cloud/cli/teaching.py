@@ -2,10 +2,10 @@
 
 import argparse
 import shutil
-import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from cloud.cli.saying import say
 from cloud.cli.shape import Command, Option
 from cloud.cli.tree import CHAPTERS, COMMANDS, FIRST_SIX
 
@@ -31,25 +31,15 @@ _WIDEST = 100
 _INDENT = 4
 
 
-def tell(text: str) -> None:
-    """Print what was asked for."""
-    print(text)
-
-
-def complain(line: str) -> None:
-    """Say in one line on standard error what is wrong."""
-    print(line, file=sys.stderr)
-
-
 def show(options: argparse.Namespace) -> int:
     """Tell what there is, of one command or of all; `--markdown` writes the page."""
     # The parser finds commands by their words, and prints what is made here.
     from cloud.cli.parsing import named  # noqa: PLC0415
 
     if options.markdown:
-        print(markdown(), end="")
+        say(markdown(), end="")
     else:
-        tell(page_of(named(options.command_words)) if options.command_words else overview())
+        say(page_of(named(options.command_words)) if options.command_words else overview())
     return 0
 
 

@@ -2,8 +2,7 @@
 
 import argparse
 
-from rich.console import Console
-
+from cloud.cli.screen import Screen
 from cloud.local import people
 from cloud.local.address import announced
 from cloud.local.demo.play import Ports
@@ -13,7 +12,7 @@ from cloud.local.town.making import ENDS_AT
 
 def up(options: argparse.Namespace) -> int:
     """Run the town of a folder until Ctrl-C, at a speed."""
-    console = Console(soft_wrap=True)
+    console = Screen(soft_wrap=True)
     folder = stage.prepared(options.folder, options.town_homes)
     ports = Ports(options.port, options.mqtt_port, options.smtp_port)
     with (
@@ -25,7 +24,7 @@ def up(options: argparse.Namespace) -> int:
     return 0
 
 
-def _say_where(town: stage.Running, options: argparse.Namespace, console: Console) -> None:
+def _say_where(town: stage.Running, options: argparse.Namespace, console: Screen) -> None:
     runtime = town.runtime
     console.print(f"page   {runtime.address}/_local/")
     console.print(f"API    {runtime.address}/v1 and /ops")

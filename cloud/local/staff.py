@@ -32,5 +32,10 @@ class Staff:
         if person is None:
             raise ServiceError("UserNotFoundException", "User does not exist.")
         if operation == "AdminGetUser":
-            return {"Username": person.username, "Enabled": True, "UserStatus": "CONFIRMED"}
+            return {
+                "Username": person.username,
+                "Enabled": True,
+                "UserStatus": "CONFIRMED",
+                "UserAttributes": [{"Name": "email", "Value": person.email}],
+            }
         return {"Groups": [{"GroupName": role} for role in sorted(person.roles)]}

@@ -150,7 +150,8 @@ def _instant_in(text: str) -> datetime | None:
         found = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.tzinfo is not None else None
+    is_one = found.tzinfo is not None and FIRST_YEAR <= found.year <= LAST_YEAR
+    return found if is_one else None
 
 
 def _minute(at: datetime, zone: str) -> str:

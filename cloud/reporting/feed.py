@@ -218,7 +218,7 @@ NOT_FOR_PARTNERS: Final = frozenset(
         "no_data", "not_sent", "opening_ordered", "opted_in", "organisation_moved",
         "payment_plan_assigned", "payment_plan_put", "person_added", "person_retired", "phoned",
         "post_dropped", "post_held", "post_released", "prenote_sent", "preparing_ordered",
-        "program_resumed", "program_stopped", "recovered", "reminded", "report_mailed",
+        "program_resumed", "program_stopped", "recovered", "reminded", "report_failed", "report_mailed",
         "rerouted", "reversal_ordered", "role_granted", "role_revoked", "run_approved",
         "run_committed", "run_filed", "run_not_sent", "run_prepared", "run_released",
         "run_sending", "schedule_changed", "schedule_ended", "schedule_made",

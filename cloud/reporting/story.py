@@ -195,7 +195,9 @@ def _is_after(node: Node, until: datetime | None) -> bool:
 
     Its name has the instant that a gateway's clock told, which may be ahead of ours.
     """
-    return node.kind != READING and None not in (node.at, until) and node.at > until
+    if node.kind == READING or node.at is None or until is None:
+        return False
+    return node.at > until
 
 
 def _tree(name: str, grown: _Growing, hidden: Collection[str]) -> Node:
@@ -451,11 +453,11 @@ _BY_LOG: Mapping[str, str] = {
     "OPT": "opt_in_request",
     "CHK": "books_check",
     "EXP": "export",
+    "VISIT": "visit_request",
     "IHC": "internal_cost",
     "PUB": "funding_day",
     "WPR": "warranty_prices",
     "PLAN": "payment_plan",
-    "REV": "reversal",
 }
 """Beginning of an id -> what it is, where the log alone tells of it here."""
 KINDS = frozenset({*_KINDS, *_BY_LOG.values(), READING, CANCELLATION, UNKNOWN})

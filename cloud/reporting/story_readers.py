@@ -33,6 +33,7 @@ READERS: Mapping[str, frozenset[str]] = {
     "recovery": _FIELD | MONEY_ROLES,
     "reading": _FIELD | MONEY_ROLES,
     "file": _FIELD | MONEY_ROLES,
+    "visit_request": _FIELD | MONEY_ROLES,
     "mail": _FIELD,
     "question": _FIELD,
     "help_request": frozenset({AMS, AUDITOR}),

@@ -435,6 +435,17 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
+class SpendApproval:
+    """A written leave to spend up to a total on a work order (I-62)."""
+
+    by: str
+    role: str
+    is_written: bool
+    at: datetime
+    max_total: Money
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """The offer of a work order to one partner, with the facts that its clock runs on.
 
@@ -448,7 +459,7 @@ class Assignment:
         reminded: the reminders that were sent, each once.
         letters_sent: how many letters offered it: one more after a corrected contact.
         ended_at: when the work was given on; the facts of the work order up to then follow, for the
-            order itself begins anew: leave to work, attempts, visits and pauses.
+            order itself begins anew: leave to work and to spend, attempts, visits and pauses.
     """
 
     partner_id: str
@@ -472,17 +483,7 @@ class Assignment:
     contact_attempts: tuple[ContactAttempt, ...] = ()
     visits: tuple[Visit, ...] = ()
     pauses: tuple[Pause, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SpendApproval:
-    """A written leave to spend up to a total on a work order (I-62)."""
-
-    by: str
-    role: str
-    is_written: bool
-    at: datetime
-    max_total: Money
+    spend_approvals: tuple[SpendApproval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -494,7 +495,7 @@ class WorkOrder:
         assignments: all offers of it, the latest last.
         time_zone, policy_day: fixed at issue, so that its clocks never change their meaning.
         spend_limit: what needs no approval beforehand, by the policy of that day.
-        not_to_exceed: what may be spent now.
+        not_to_exceed: what may be spent now, by who has it now.
         ranking, routed_by: how the present partner was chosen.
         emergency_since: when work that was ordered already became an emergency; None when it was
             one from the beginning, or is none.

@@ -14,9 +14,13 @@ from cloud.service.uploads import Upload
 
 
 class Copy(StrEnum):
-    """For whom the pages are; the customer's leave out what is between us and the partner."""
+    """For whom the pages are; the customer's leave out what is between us and the partner.
+
+    A past copy is the partner's after its case was closed: without the customer (T-91).
+    """
 
     PARTNER = "partner"
+    PAST = "past"
     CUSTOMER = "customer"
 
 
@@ -118,17 +122,18 @@ def sheet_of(
     """Give what a report's pages show (P-71).
 
     The customer's copy names no technician, no file as the partner called it, no version and no
-    case with the maker; neither copy names a price.
+    case with the maker; a past copy names neither the customer nor the address (T-91). No copy
+    names a price.
     """
     content = report.content
-    is_partners = copy is Copy.PARTNER
+    is_partners = copy is not Copy.CUSTOMER
     settled = (report.submitted_at, report.serials_at, case.resolved_at)
     return ReportSheet(
         work_order_id=order.id,
         report_id=report.id,
         copy=copy,
-        site_address=site.address,
-        facts=_facts(report, order=order, site=site, partner=partner, is_partners=is_partners),
+        site_address="" if copy is Copy.PAST else site.address,
+        facts=_facts(report, order=order, site=site, partner=partner, copy=copy),
         summary=content.summary,
         root_cause=content.root_cause,
         found=_side(content.as_found, files, is_partners=is_partners),
@@ -146,16 +151,16 @@ def sheet_of(
 
 
 def _facts(
-    report: Report, *, order: WorkOrder, site: Site, partner: Partner, is_partners: bool
+    report: Report, *, order: WorkOrder, site: Site, partner: Partner, copy: Copy
 ) -> tuple[tuple[str, str], ...]:
     left = in_words(report.departed_at, order.time_zone)
     shared = (
-        ("Customer", site.customer_name),
+        ("Customer", "" if copy is Copy.PAST else site.customer_name),
         ("System", f"{site.manufacturer} {site.inverter_model}".strip()),
         ("Service partner", partner.name),
         ("Work finished", left),
     )
-    if not is_partners:
+    if copy is Copy.CUSTOMER:
         return (*shared, ("Case", order.case_id))
     technician = order.visits[-1].technician if order.visits else ""
     handed_in = in_words(report.submitted_at, order.time_zone)

@@ -143,7 +143,8 @@ class Window:
         """Tell whether a path leads to a file or to a piece of a page, and not to a page."""
         answer = self.context.request.get(self._stack + path, max_redirects=0)
         kind = answer.headers.get("content-type", "")
-        is_page = kind.startswith("text/html") and "<html" in answer.text()
+        is_kept = "attachment" in answer.headers.get("content-disposition", "")
+        is_page = kind.startswith("text/html") and "<html" in answer.text() and not is_kept
         assert answer.status in {200, 302, 303}, f"{path}: {answer.status}"
         return not is_page
 

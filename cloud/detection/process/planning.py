@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
-from cloud.detection.models import RegionRoster, RegionSweep, SweepTally
+from cloud.detection.models import RegionRoster, RegionSweep, SweepTally, place_of
 from cloud.detection.policy import SHARD_ANSWERS, SHARD_SITES
 from cloud.kernel.change import NEW, Change, Message, Save, Timer
 from cloud.kernel.ids import derived
@@ -34,19 +34,20 @@ def plan(
         replay_from: run the last evaluation again, and measure and judge the days from here on
             anew: the verdicts are the same, or something was not stored.
     """
-    regions: dict[str, list[str]] = {}
+    regions: dict[str, list[Site]] = {}
     for stored in records.find(Site, by="utc_offset_hours", value=str(utc_offset_hours)):
         site = stored.record
         if site.commissioned_on <= standard_day(at, utc_offset_hours):
-            regions.setdefault(site.region, []).append(site.id)
+            regions.setdefault(site.region, []).append(site)
     total = sum(map(len, regions.values()))
     if replay_from is None:  # a replay counts with the evaluation that it repeats
         _begin_tally(records, str(utc_offset_hours), at, total)
-    for region_id, site_ids in sorted(regions.items()):
+    for region_id, sites in sorted(regions.items()):
         _plan_region(
             records,
-            region_id,
-            tuple(site_ids),
+            RegionRoster(
+                region_id, tuple(one.id for one in sites), tuple(place_of(one) for one in sites)
+            ),
             utc_offset_hours=utc_offset_hours,
             at=at,
             replay_from=replay_from,
@@ -63,13 +64,13 @@ def _begin_tally(records: Records, clock: str, at: datetime, sites: int) -> None
 
 def _plan_region(
     records: Records,
-    region_id: str,
-    site_ids: tuple[str, ...],
+    listed: RegionRoster,
     *,
     utc_offset_hours: int,
     at: datetime,
     replay_from: date | None,
 ) -> None:
+    region_id = listed.id
     stored = records.load(RegionSweep, region_id)
     before = stored.record if stored else None
     if before is not None and before.at >= at and replay_from is None:
@@ -80,7 +81,7 @@ def _plan_region(
         id=region_id,
         utc_offset_hours=utc_offset_hours,
         at=at,
-        shards=-(-len(site_ids) // SHARD_SITES.on(at.date())),
+        shards=-(-len(listed.site_ids) // SHARD_SITES.on(at.date())),
     )
     if before is not None and replay_from is not None:  # the last evaluation, once more
         begun = replace(begun, at=before.at, replay_from=replay_from, replayed_at=at)
@@ -88,8 +89,7 @@ def _plan_region(
         begun = replace(begun, since=before.at if before.is_measured else before.since)
     roster = records.load(RegionRoster, region_id)
     saves = [Save(begun, stored.version if stored else NEW)]
-    if roster is None or roster.record.site_ids != site_ids:
-        listed = RegionRoster(region_id, site_ids)
+    if roster is None or roster.record != listed:
         saves.append(Save(listed, roster.version if roster else NEW))
     records.commit(
         Change(

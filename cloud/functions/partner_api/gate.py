@@ -27,7 +27,7 @@ from cloud.portfolio.models import Project
 from cloud.reporting.webhooks import WebhookEndpoint
 from cloud.service.access import OK, Principal, Resource, status_of
 from cloud.service.models import WorkOrder
-from cloud.service.uploads import Upload
+from cloud.service.uploads import Purpose, Upload
 
 READS = frozenset({"GET", "HEAD"})
 
@@ -148,7 +148,7 @@ class Gate:
         status = status_of(method, principal=mine, resource=asked, on=self._clock.now().date())
         if status != OK:
             return _answered(status, method, asked, record_id)
-        if is_money and collection not in PUBLISHED:
+        if (is_money and collection not in PUBLISHED) or self._is_money_paper(stored):
             today = eastern_day(self._clock.now())
             as_accounting_admin(caller(), "view_payouts", on=today)
         if wanted and stored is not None and wanted != etag(stored):
@@ -156,6 +156,16 @@ class Gate:
             return problem(412, "It is another version by now", detail)
         _HERE.set(stored if method in READS else None)
         return None
+
+    def _is_money_paper(self, stored: Stored[Any] | None) -> bool:
+        """Tell whether a file is a paper of a project or of the organisation, and of no work order.
+
+        Such are proofs and papers about money, whose routes ask for the role as well (F27).
+        """
+        if stored is None or not isinstance(stored.record, Upload):
+            return False
+        is_evidence = stored.record.purpose is Purpose.EVIDENCE
+        return is_evidence and self._records.load(WorkOrder, stored.record.work_order_id) is None
 
     def _of_parent(self, asked: Resource) -> Resource:
         """Give a thing as the caller's where it is of a sub-organisation of the caller's (F27)."""

@@ -101,7 +101,9 @@ def line(event: Event) -> Text:
     text.append(f"{at:%a %d %b %H:%M}  ", style="dim")
     text.append(f"{event.by[:14]:<14} ", style="bold")
     text.append(f"{event.rule[:6]:<6} ", style="blue")
-    text.append(event.says or event.what.replace("_", " "), style=_COLOURS.get(event.what, ""))
+    text.append(
+        _one_line(event.says) or event.what.replace("_", " "), style=_COLOURS.get(event.what, "")
+    )
     text.append(f"  {event.subject}", style="dim")
     return text
 
@@ -119,7 +121,7 @@ def steps(trace: Sequence[Step]) -> Iterator[Text]:
             return
         seen.add(step_id)
         step = known.get(step_id, {"says": "", "causes": []})
-        says = str(step["says"]) or chunk_says(step_id)
+        says = _one_line(str(step["says"])) or chunk_says(step_id)
         if says:
             text = Text("  " * depth + ("└ " if depth else ""), style="dim")
             text.append(says, style="bold" if not depth else "")
@@ -130,6 +132,11 @@ def steps(trace: Sequence[Step]) -> Iterator[Text]:
 
     if trace:
         yield from walk(str(trace[0]["id"]), 0)
+
+
+def _one_line(says: str) -> str:
+    """Give what was said without the ends of lines in it: no part passes for another step."""
+    return " ".join(says.split())
 
 
 def chunk_of(step_id: str) -> tuple[str, datetime] | None:

@@ -47,6 +47,7 @@ SUBJECTS = (
     "runs",
     "payments",
     "reductions",
+    "warranty_prices",
     "proposals",
     "trace",
     "ledger",

@@ -23,7 +23,7 @@ from cloud.portal.console_views.money_desk import everywhere, linked, one_of, pa
 from cloud.portal.life_line import LifeLine, Point, life_line
 from cloud.portal.money_words import CLOCKS, MILESTONES, WORDS
 from cloud.portal.routes import Views
-from cloud.portal.shown import AsTyped
+from cloud.portal.shown import AsTyped, moment
 from cloud.portal.typed import Typed
 from cloud.portfolio import process as portfolio
 from cloud.portfolio.models import Milestone, Partner, Project, Site
@@ -31,7 +31,7 @@ from cloud.portfolio.papers import PartnerDocument
 from cloud.portfolio.process import CANCEL_PROJECT, PREPAID_COMMISSION, CancellationReason
 from cloud.portfolio.proposals import Proposal, ProposalState
 from cloud.reporting.project_search import MOST, STATES, is_held, projects_like, state_of
-from cloud.reporting.roles import ACCOUNTANT, ACCOUNTING, AUDITOR, PROJECTS, RM
+from cloud.reporting.roles import ACCOUNTANT, ACCOUNTING, AUDITOR, MONEY_ROLES, PROJECTS, RM
 
 VIEWS = Views()
 HERE = "/console/projects"
@@ -111,7 +111,11 @@ def _of(ask: Ask) -> Project:
 
 @VIEWS.get(HERE + "/{project_id}", *READERS)
 def one_project(ask: Ask) -> Page:
-    """Show one project: milestones on its time line, clocks, money, holds, papers, proposals."""
+    """Show one project: milestones on its time line, clocks, money, holds, papers, proposals.
+
+    What was paid for it and taken back is for who deals with money; what it pays by its plan, and
+    what ending it would cost, is not hidden from who puts projects on record.
+    """
     return _page(ask)
 
 
@@ -122,11 +126,6 @@ def _page(ask: Ask, typed: AsTyped | None = None) -> Page:
         one.record for one in ask.records.find(ExtensionRequest, by="project_id", value=project.id)
     ]
     clocks = risk.clock_rows(found, risk.by_milestone(requests), at=ask.at)
-    proposals = [
-        one.record
-        for one in ask.records.find(Proposal, by="subject", value=project.id)
-        if one.record.kind in _ABOUT_PROJECTS
-    ]
     home = ask.records.load(Site, project.site_id)
     partner = ask.records.load(Partner, project.partner_id)
     direct = ask.records.load(DirectPay, project.id)
@@ -142,14 +141,12 @@ def _page(ask: Ask, typed: AsTyped | None = None) -> Page:
         "shares": plan.split(project.value, project.plan, programme=project.programme),
         "running": clocks,
         "line": _line(ask, project, clocks),
-        "rows": [one for one in payouts.rows_of(found, at=ask.at) if one.kind == "payable"],
-        "takings": net_funds.takings(found),
-        "net": net_funds.sums(net_funds.net_by_project(found, only_reduced=False)),
+        **_money(ask, found),
         "requests": sorted(requests, key=lambda one: one.submitted_at, reverse=True),
         "direct": direct.record if direct else None,
         "material": material_verdict(direct.record, project, ask.at) if direct else None,
         "papers": _papers(ask, project),
-        "proposals": sorted(proposals, key=lambda one: one.at, reverse=True),
+        "proposals": _proposals(ask, project),
         "log": list(reversed(ask.records.history(project.id)))[:_LOG],
         "to_record": _to_record(project),
         "holds": list(HOLDS.items()),
@@ -159,6 +156,31 @@ def _page(ask: Ask, typed: AsTyped | None = None) -> Page:
     }
     name = home.record.customer_name if home else project.id
     return Page("console/project.html", name, shows, status=422 if typed else 200)
+
+
+def _money(ask: Ask, found: payouts.Holdings) -> dict[str, Any]:
+    """Give what was paid and taken, for who deals with money; nothing of it for others."""
+    sees_money = bool(ask.visitor.roles & MONEY_ROLES)
+    if not sees_money:
+        return {"sees_money": False}
+    return {
+        "sees_money": True,
+        "rows": [one for one in payouts.rows_of(found, at=ask.at) if one.kind == "payable"],
+        "takings": net_funds.takings(found),
+        "net": net_funds.sums(net_funds.net_by_project(found, only_reduced=False)),
+    }
+
+
+def _proposals(ask: Ask, project: Project) -> list[Proposal]:
+    """Give what is proposed of it that the visitor reads, the latest first (D09)."""
+    told: frozenset[str] = frozenset()
+    if ask.visitor.roles & MONEY_ROLES:
+        told = _ABOUT_PROJECTS
+    elif PROJECTS in ask.visitor.roles:
+        told = frozenset({CANCEL_PROJECT})
+    found = ask.records.find(Proposal, by="subject", value=project.id)
+    own = [one.record for one in found if one.record.kind in told]
+    return sorted(own, key=lambda one: one.at, reverse=True)
 
 
 def _papers(ask: Ask, project: Project) -> list[PartnerDocument]:
@@ -288,7 +310,7 @@ def _already(ask: Ask, project: Project, what: str, because: str, *, is_open: bo
 
     The same person's same words are the same form, sent twice: nothing is wrong with it.
     """
-    is_so, last = portfolio.already(ask.records, project, what, is_open=is_open)
+    is_so, last = portfolio.stands_already(ask.records, project, what, is_open=is_open)
     if not is_so or (last and (last.by, last.says) == (ask.by, because)):
         return ""
     how = "open already" if is_open else "closed already" if last else "not open"

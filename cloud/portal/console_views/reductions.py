@@ -54,7 +54,9 @@ def reductions(ask: Ask) -> Page:
         one_of(ask, "kind", tuple(map(str, REDUCTIONS))),
     )
     owed = funding.debts(ask.records, as_of=ask.at)
-    rows = rows_of(ask.records, _debts(ask, standing, partner_id))
+    # What is closed stays for good and has no index by its day: it is looked at partner by partner.
+    is_asked = standing == Standing.OPEN or bool(partner_id)
+    rows = rows_of(ask.records, _debts(ask, partner_id) if is_asked else ())
     kept = [
         one
         for one in rows
@@ -83,6 +85,7 @@ def reductions(ask: Ask) -> Page:
                 total(one.taken for one in kept),
                 total(one.debt.open for one in kept),
             ),
+            "is_asked": is_asked,
             "names": names,
             "partner_id": partner_id,
             "kind": kind,
@@ -99,12 +102,12 @@ def reductions(ask: Ask) -> Page:
     )
 
 
-def _debts(ask: Ask, standing: str, partner_id: str) -> list[Deduction]:
+def _debts(ask: Ask, partner_id: str) -> list[Deduction]:
+    """Give the deductions of a partner, or all that are open."""
     if partner_id:
         found = ask.records.find(Deduction, by="partner_id", value=partner_id)
     else:
-        state = DeductionState.OPEN if standing == Standing.OPEN else DeductionState.CLOSED
-        found = ask.records.find(Deduction, by="state", value=state)
+        found = ask.records.find(Deduction, by="state", value=DeductionState.OPEN)
     return [one.record for one in found]
 
 

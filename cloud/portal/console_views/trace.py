@@ -39,14 +39,21 @@ _ABOUT = {
 }
 """Kind -> what its page is found by, where that is another word."""
 EXAMPLES = (
-    ("A trace number of the bank", "091000010000001", "fifteen digits, as a statement has them"),
-    ("A ledger entry", "LE-…", "from the ledger of a partner"),
-    ("A payable or a deduction", "PAY-…, DED-…, OFF-…", "from a run or from Reductions"),
-    ("An invoice", "INV-…", "with the report and the readings behind it"),
-    ("A work order, a case", "WO-…, CASE-…", "back to the days that were too low"),
-    ("A finding", "F-…", "the readings that it was made of"),
-    ("A project, a run, a partner", "PRJ-…", "by its own number"),
+    (
+        "bank_line",
+        "A trace number of the bank",
+        "091000010000001",
+        "fifteen digits, as a statement has them",
+    ),
+    ("ledger_entry", "A ledger entry", "LE-…", "from the ledger of a partner"),
+    ("payable", "A payable or a deduction", "PAY-…, DED-…, OFF-…", "from a run or from Reductions"),
+    ("invoice", "An invoice", "INV-…", "with the report and the readings behind it"),
+    ("work_order", "A work order, a case", "WO-…, CASE-…", "back to the days that were too low"),
+    ("finding", "A finding", "F-…", "the readings that it was made of"),
+    ("project", "A project", "PRJ-…", "by its own number"),
+    ("partner", "A partner", "P-…", "by its own number"),
 )
+"""Kind -> what it is called, what its id looks like, and where that stands."""
 
 
 @VIEWS.get(HERE, *_EVERYBODY)
@@ -77,7 +84,7 @@ def trace(ask: Ask) -> Page:
             "kinds": KINDS,
             "rules": rule_book(),
             "page_of": lambda node: _page_of(ask, node),
-            "examples": EXAMPLES,
+            "examples": [rest for kind, *rest in EXAMPLES if kind not in hidden],
             "sees_money": sees_money,
             "sees_all": not hidden,
             "anchors": _anchors(nodes),

@@ -11,7 +11,7 @@ from cloud.kernel.calendar import eastern_day
 from cloud.kernel.decision import Refused
 from cloud.portal.asking import Answer, Ask, Away, File, Go, Page, Part
 from cloud.portal.money_words import MILESTONES, STATUSES, TABS, WORDS
-from cloud.portal.partner_views.money_of import chosen, linked, shown
+from cloud.portal.partner_views.money_of import Chosen, chosen, linked, shown
 from cloud.portal.routes import Views
 from cloud.portal.shown import AsTyped
 from cloud.portal.typed import Typed
@@ -42,6 +42,7 @@ def all_exports(ask: Ask) -> Page:
     is_ready = asked.get("report") in REPORTS
     return _page(
         ask,
+        about,
         None,
         asked,
         download=linked(DOWNLOAD, organisation=about.asked, **asked) if is_ready else "",
@@ -64,7 +65,7 @@ def order(ask: Ask) -> Answer:
         if report in REPORTS and name in exports.FILTERS and name not in exports.COLUMNS[report]:
             typed.is_wrong(name, "This report does not have it: leave it empty.")
     if typed.as_typed is not None:
-        return _page(ask, typed.as_typed, {})
+        return _page(ask, about, typed.as_typed, {})
     made = exports.order_export(
         ask.records,
         partner_id=ask.partner_id,
@@ -99,8 +100,7 @@ def download(ask: Ask) -> Answer:
 @VIEWS.get("/portal/exports/progress", ADMIN)
 def progress(ask: Ask) -> Part:
     """Give the list of exports as it stands now."""
-    organisation_asked(ask, action=_DO)
-    return Part("partner/exports_list.html", _listed(ask))
+    return Part("partner/exports_list.html", _listed(ask, chosen(ask, action=_DO)))
 
 
 @VIEWS.get("/portal/exports/{export_id}/file", ADMIN)
@@ -116,15 +116,16 @@ def file(ask: Ask) -> Answer:
     return Away(ask.house.outside.desk.link(reference, name=name, minutes=minutes))
 
 
-def _page(ask: Ask, typed: AsTyped | None, asked: Mapping[str, str], *, download: str = "") -> Page:
-    about = chosen(ask, action=_DO)
+def _page(
+    ask: Ask, about: Chosen, typed: AsTyped | None, asked: Mapping[str, str], *, download: str = ""
+) -> Page:
     today = eastern_day(ask.at)
     return Page(
         "partner/exports.html",
         "Exports",
         {
             **WORDS,
-            **_listed(ask),
+            **_listed(ask, about),
             "about": about,
             "typed": typed,
             "asked": asked,
@@ -153,11 +154,15 @@ def _classes(ask: Ask) -> list[str]:
     return [f"{a}-{b}" for a, b in zip(starts, ends, strict=False)] + [f"over {ends[-1]}"]
 
 
-def _listed(ask: Ask) -> dict[str, object]:
+def _listed(ask: Ask, about: Chosen) -> dict[str, object]:
+    """Give the list; its further pages, and its piece, are those of the page (`HERE`)."""
     found = ask.records.find(ExportOrder, by="partner_id", value=ask.partner_id)
     orders = sorted((one.record for one in found), key=lambda one: one.asked_at, reverse=True)
+    page = ask.query.get("page", "")
+    asked = {"organisation": about.asked, "page": page if page.isascii() and page.isdigit() else ""}
     return {
-        "page": shown(ask, orders),
+        "page": shown(ask, orders, path=HERE, organisation=about.asked),
+        "progress": linked(f"{HERE}/progress", **asked),
         "is_running": any(one.state is ExportState.WANTED for one in orders),
         "reports_by_name": {one: text.partition(":")[0] for one, text in REPORTS.items()},
         "today": eastern_day(ask.at),

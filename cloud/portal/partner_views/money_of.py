@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 from cloud.portal.asking import Ask
 from cloud.portal.whose import organisation_asked
 from cloud.portfolio.models import Partner
-from cloud.portfolio.process.registry import all_partners
 
 ROWS = 50
 """Rows of one page."""
@@ -57,11 +56,8 @@ def chosen(ask: Ask, *, action: str = "view_payouts") -> Chosen:
 
 def parts_of(ask: Ask) -> list[Partner]:
     """Give the parts of the person's organisation, by name."""
-    found = [
-        one
-        for one in all_partners(ask.records)
-        if one.parent_id == ask.partner_id and one.mode == ask.visitor.mode
-    ]
+    stored = ask.records.find(Partner, by="parent_id", value=ask.partner_id)
+    found = [one.record for one in stored if one.record.mode == ask.visitor.mode]
     return sorted(found, key=lambda one: (one.name, one.id))
 
 
@@ -83,7 +79,13 @@ class Shown:
 
 
 def shown(
-    ask: Ask, rows: Sequence[Any], *, at: str = "page", size: int = ROWS, **query: object
+    ask: Ask,
+    rows: Sequence[Any],
+    *,
+    at: str = "page",
+    size: int = ROWS,
+    path: str = "",
+    **query: object,
 ) -> Shown:
     """Give the part of a list that ``?page=`` asks for; a page that is none is the first.
 
@@ -92,6 +94,7 @@ def shown(
         rows: all of them.
         at: name of the query, where a page has two lists.
         size: how many rows are shown at once.
+        path: of the page, where a piece of it is asked for.
         query: what the links to the other parts keep.
     """
     asked = ask.query.get(at, "")
@@ -99,7 +102,7 @@ def shown(
     page = min(int(asked), last) if asked.isascii() and asked.isdigit() and len(asked) < 7 else 0
 
     def to(number: int) -> str:
-        return linked(ask.path, **query, **{at: number or ""})
+        return linked(path or ask.path, **query, **{at: number or ""})
 
     return Shown(
         rows=rows[page * size : (page + 1) * size],

@@ -21,6 +21,7 @@ from cloud.portfolio.process.compliance import (
     close_stip,
     open_compliance_case,
     open_stip,
+    stands_already,
 )
 from cloud.portfolio.process.contacts import (
     confirm_contact,
@@ -168,6 +169,7 @@ __all__ = [
     "revoke_role_as_owner",
     "set_certifications",
     "set_parent",
+    "stands_already",
     "stop_program",
     "technicians_of",
     "tell_bank_change_due",

@@ -1,5 +1,6 @@
 """Compliance cases and administrative stips: while one is open, a project's money waits."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -57,6 +58,30 @@ def close_stip(
         project_id,
         {"administrative_stip_open": False},
         Event(project_id, "administrative_stip_closed", at, by, _RULE, says=because),
+    )
+
+
+_FLAGS: Mapping[str, tuple[str, str]] = {
+    "compliance_case": ("compliance_case_open", "compliance_case"),
+    "stip": ("administrative_stip_open", "administrative_stip"),
+}
+"""What may hold a project's money -> its flag, and how its events begin."""
+
+
+def stands_already(
+    records: Records, project: Project, what: str, *, is_open: bool
+) -> tuple[bool, Event | None]:
+    """Tell whether a compliance case or stip stands so already, and who said so last.
+
+    Opened or closed again it is left as it is; what the second person wrote is on no record, so
+    that whoever asks has to say that nothing was done. None where the log does not tell who.
+    """
+    flag, name = _FLAGS[what]
+    if getattr(project, flag) is not is_open:
+        return False, None
+    wanted = f"{name}_{'opened' if is_open else 'closed'}"
+    return True, next(
+        (one for one in reversed(records.history(project.id)) if one.what == wanted), None
     )
 
 

@@ -203,9 +203,11 @@ def given_on(
     """Offer the work to the next partner, whoever had it being excluded from now on (R-44).
 
     The next one begins anew: what its forerunner tried, agreed on and paused for stays with the
-    offer that it had, by which it is judged, and binds nobody else.
+    offer that it had, by which it is judged, and binds nobody else. So does written leave to spend
+    more: it was given to who asked for it, and the limit is the issued one again (I-62).
     """
     after, late = judged(after, now=at)
+    issued = tuple(one for one in after.spend_approvals if one.at <= after.issued_at)
     site = require(records.load(Site, after.site_id), "site", after.site_id).record
     ended = replace(
         after.assignments[-1],
@@ -214,6 +216,7 @@ def given_on(
         contact_attempts=after.contact_attempts,
         visits=after.visits,
         pauses=tuple(replace(one, until=min(one.until or at, at)) for one in after.pauses),
+        spend_approvals=after.spend_approvals[len(issued) :],
     )
     after = replace(
         with_offer(after, ended),
@@ -223,6 +226,8 @@ def given_on(
         contact_attempts=(),
         visits=(),
         pauses=(),
+        spend_approvals=issued,
+        not_to_exceed=max([after.spend_limit, *(one.max_total for one in issued)]),
         departed_at=None,
         open_questions=(),
     )

@@ -65,6 +65,8 @@ def own_report_document(
 ) -> str | Refused:
     """Give a link to the pages of a report to the partner that wrote it (T-91).
 
+    Once the case is closed they name neither the customer nor the address.
+
     Raises:
         NotFound: there is no report of that partner's, for whatever reason.
     """
@@ -73,8 +75,10 @@ def own_report_document(
     if latest is None or latest.record.partner_id != partner_id:
         msg = f"work order {work_order_id} has no report of yours: check the number"
         raise NotFound(msg)
+    is_closed = stored is not None and stored.record.customer_hidden_at is not None
+    copy = Copy.PAST if is_closed else Copy.PARTNER
     return report_document(
-        records, outside, renderer, work_order_id=work_order_id, copy=Copy.PARTNER, at=at
+        records, outside, renderer, work_order_id=work_order_id, copy=copy, at=at
     )
 
 

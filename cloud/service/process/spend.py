@@ -29,6 +29,8 @@ from cloud.service.process.saving import (
     with_offer,
 )
 
+_ASKED_FOR = "asked for "
+"""What a pause that waits for the owner begins with; the amount and the reason follow."""
 _ASKED = {WorkOrderState.AWAITING_SPEND, WorkOrderState.SPEND_REJECTED}
 
 
@@ -126,7 +128,8 @@ def request_spend(
 ) -> WorkOrder | Refused:
     """Ask for leave to spend up to a total; the clocks wait for the answer (I-62, S-23a).
 
-    `why` is told to whoever decides, in the partner's words.
+    `why` is told to whoever decides, in the partner's words. The same request again changes
+    nothing; another one waits until that is answered, so that nobody approves what was not read.
     """
     stored = load_own(records, work_order_id=work_order_id, partner_id=partner_id)
     order = stored.record
@@ -139,15 +142,23 @@ def request_spend(
     if amount <= order.not_to_exceed:
         because = f"{amount} is within the {order.not_to_exceed} that may be spent already"
         return Refused("I-61", because, "approval_not_needed")
-    if any(_is_waiting(pause) for pause in order.pauses):
-        return order
     because = f": {why.strip()}" if why.strip() else ""
-    waiting = Pause(AWAITING_OWNER, at, None, f"asked for {amount}{because}", by)
+    evidence = f"{_ASKED_FOR}{amount}{because}"
+    standing = next((pause for pause in order.pauses if _is_waiting(pause)), None)
+    if standing is not None:
+        return order if standing.evidence == evidence else _waits_already(standing)
+    waiting = Pause(AWAITING_OWNER, at, None, evidence, by)
     after = replace(order, pauses=(*order.pauses, waiting), task=Task.APPROVE_SPEND)
     says = f"partner {partner_id} asks for up to {amount} on work order {order.id}{because}"
     event = Event(order.id, "spend_requested", at, by, "I-62", (order.case_id,), says)
     sent = asking_for_spend(records, order, amount=amount, at=at, why=why)
     return settle(records, stored, after, at=at, events=(event,), letters=sent)
+
+
+def _waits_already(pause: Pause) -> Refused:
+    asked = pause.evidence.removeprefix(_ASKED_FOR).partition(":")[0]
+    because = f"{asked} waits for an answer already: ask for something else once that has come"
+    return Refused("I-62", because, "conflict")
 
 
 def _is_waiting(pause: Pause) -> bool:

@@ -138,7 +138,8 @@ def stack_in(folder, *, silent_at="/token"):
 def test_ctrl_c_ends_what_waits(tmp_path, words, code, line):
     with stack_in(tmp_path) as door:
         process = started(*words, "--folder", str(tmp_path))
-        assert door.asked.wait(60)
+        while not door.asked.wait(0.1):
+            assert process.poll() is None, process.communicate()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (code, "", line)

@@ -240,6 +240,17 @@ def test_a_proof_is_announced(house):
     assert strange[0] == 404
 
 
+@pytest.mark.rule("F27")
+def test_a_proof_opens_among_the_uploads_for_accounting_admins_only(house):
+    upload = house.kept().removeprefix("upload:")
+    for path in (f"/v1/uploads/{upload}", f"/v1/uploads/{upload}/link"):
+        scope = "sunreeve/upload:read"
+        assert house.call("GET", path, scope=scope)[0] == 200, path
+        status, told = house.call("GET", path, scope=scope, client=house.sales)
+        assert (status, "Accounting Admin" in told["detail"]) == (403, True), path
+        assert house.call("GET", path, scope=scope, client=house.stranger)[0] == 404
+
+
 @pytest.mark.rule("F36")
 def test_a_question_and_its_answer(house):
     body = {

@@ -200,6 +200,8 @@ def test_the_story_of_a_work_order_leads_to_its_finding(shared):
         waiting += node["children"]
     assert order.case_id in found
     assert f"F-{home.site.id}" in found
+    for who in ("ron.relations relationship_manager", "pat.projects projects"):
+        assert ask(shared, who, "GET", f"/ops/story?id={order.id}")[0] == 404, who
     assert ask(shared, "sam.spc spc", "GET", "/ops/story?id=WO-NONE")[0] == 404
     assert ask(shared, "sam.spc spc", "GET", "/ops/story?id=PAY-NONE")[0] == 404
 

@@ -23,12 +23,13 @@ from cloud.portal.console_views import (
     reductions,
     runs,
     trace,
+    warranty_prices,
 )
 from cloud.portfolio.proposals import Proposal
 
 ANY = st.text(max_size=60)
 FEW = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-MODULES = (runs, payments, reductions, proposals, ledger, trace, projects)
+MODULES = (runs, payments, reductions, warranty_prices, proposals, ledger, trace, projects)
 ALL_ROLES = "accounting accounting_admin treasury auditor projects"
 
 
@@ -196,6 +197,7 @@ FORMS = {
     "/console/runs/payments/{trace_number}/reversal": ("reason", "because"),
     "/console/runs/payments/{trace_number}/suspense": ("whose", "whose_because"),
     "/console/reductions/OFF-X/settlement": ("how", "amount", "because"),
+    "/console/reductions/warranty_prices": ("effective_from", "file"),
     "/console/projects/PRJ-X/milestones": ("milestone",),
     "/console/projects/PRJ-X/milestones/revoke": ("revoked", "revoked_because", "occurrence_NTP"),
     "/console/projects/PRJ-X/holds": ("hold", "hold_because"),

@@ -13,7 +13,7 @@ from cloud.funding.process import take_back_cancelled
 from cloud.kernel.money import Money, total
 from cloud.portfolio.models import Milestone, Project
 from cloud.portfolio.proposals import Proposal
-from cloud.reporting.roles import ROLES
+from cloud.reporting.roles import MONEY_ROLES, ROLES
 
 HERE = "/console/projects"
 ONE = f"{HERE}/PRJ-1"
@@ -119,6 +119,56 @@ def test_who_does_not_deal_with_money_gets_no_links_to_it():
     assert "/console/ledger" not in text
 
 
+MONEY_OF_IT = (
+    "Paid by runs",
+    "Taken back",
+    "Still to take",
+    "Net so far",
+    "Payments",
+    "Deductions",
+    "$600.00",
+    "At risk",
+)
+
+
+@pytest.mark.parametrize("role", ["projects", "relationship_manager", *sorted(MONEY_ROLES)])
+def test_what_was_paid_and_taken_is_for_who_deals_with_money(role):
+    world = street()
+    world.offset("OFF-1", 600_00, kind="project_net_fund", project_id="PRJ-1")
+    world.owner_person("one", role)
+    page = world.page("one", ONE)
+    if role == "treasury":
+        assert page.status == 403
+        return
+    plain = said(page)
+    shown = [words for words in MONEY_OF_IT if words in plain]
+    assert shown == (list(MONEY_OF_IT) if role in MONEY_ROLES else [])
+    assert "Pays in all $30,000.00" in plain
+    assert "the M1 payment is clawed back" in plain
+
+
+@pytest.mark.parametrize(
+    ("who", "told"),
+    [
+        pytest.param("ada", {"cancel", "offset"}, id="accounting reads all that is proposed"),
+        pytest.param("pat", {"cancel"}, id="projects reads that it is to end"),
+        pytest.param("ron", set(), id="a relationship manager reads none of it"),
+    ],
+)
+def test_what_is_proposed_is_shown_to_its_readers(who, told):
+    world = street()
+    form = {"offset_amount": "1,000", "offset_because": "the case"}
+    world.told("alan", f"{ONE}/compliance_offset", **form)
+    ends = {"reason": "customer", "because": "they moved away", "seen": "on"}
+    assert world.send("pat", f"{ONE}/cancel", **ends).status == 303
+    plain = said(world.page(who, ONE))
+    words = {"cancel": "End a project", "offset": "Take money for a compliance case"}
+    rows = {
+        name for name, says in words.items() if f"{says} the" in plain or f"{says} they" in plain
+    }
+    assert rows == told
+
+
 def test_an_unknown_project_is_not_there():
     assert Office().page("pat", f"{HERE}/NONE").status == 404
     assert Office().send("pat", f"{HERE}/NONE/milestones", milestone="M2").status == 404
@@ -176,6 +226,34 @@ def test_money_is_held_and_freed_with_a_reason(what, flag):
     assert wrong.status == 422
     world.told("pat", f"{ONE}/holds/close", closes=what, closes_because="they agree")
     assert not getattr(world.get(Project, "PRJ-1"), flag)
+
+
+@pytest.mark.rule("F18")
+@pytest.mark.parametrize("what", ["compliance_case", "stip"])
+def test_what_is_open_or_closed_already_says_so_and_keeps_the_text(what):
+    world = street()
+    close = f"{ONE}/holds/close"
+    never = world.send("pat", close, closes=what, closes_because="settled & signed")
+    assert never.status == 422
+    assert "It is not open. What you wrote was not kept." in never.plain
+    assert "settled & signed" in never.plain
+    form = {"hold": what, "hold_because": "papers differ"}
+    assert world.send("alan", f"{ONE}/holds", **form).status == 303
+    assert world.send("alan", f"{ONE}/holds", **form).status == 303
+    other = world.send("pat", f"{ONE}/holds", **form | {"hold_because": "roof <is> old"})
+    assert other.status == 422
+    assert "It is open already, since" in other.plain
+    assert "by alan" in other.plain
+    assert "roof <is> old" in other.plain
+    third = "stip" if what == "compliance_case" else "compliance_case"
+    world.send("alan", f"{ONE}/holds", hold=third, hold_because="also")
+    both = world.send("pat", f"{ONE}/holds", **form | {"hold_because": "roof <is> old"})
+    assert "roof <is> old" in both.plain
+    assert world.send("pat", close, closes=what, closes_because="they agree").status == 303
+    assert world.send("pat", close, closes=what, closes_because="they agree").status == 303
+    again = world.send("pat", close, closes=what, closes_because="they sent it")
+    assert "It is closed already, since" in again.plain
+    assert "they sent it" in again.plain
 
 
 def test_a_hold_needs_its_kind_and_its_reason():

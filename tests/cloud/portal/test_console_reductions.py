@@ -52,7 +52,7 @@ def test_what_is_owed_stands_with_its_age_and_letters():
     ("query", "count"),
     [
         pytest.param("", 1, id="open is what is shown first"),
-        pytest.param("state=taken", 0, id="nothing was taken"),
+        pytest.param("state=taken&partner=P-A", 0, id="nothing was taken"),
         pytest.param("partner=P-A", 1, id="of its partner"),
         pytest.param("partner=P-Z", 0, id="of another"),
         pytest.param("kind=clawback_m1", 0, id="of another kind"),
@@ -64,6 +64,24 @@ def test_deductions_are_filtered(query, count):
     assert page.text.count(f'href="{ONE}"') == count
 
 
+@pytest.mark.parametrize("state", ["taken", "waived"])
+def test_what_is_closed_is_not_loaded_for_all_partners_at_once(state):
+    page = owing().page("ada", f"{HERE}?state={state}").plain
+    assert "Choose a partner" in page
+    assert "No deduction stands so" not in page
+
+
+def test_the_foot_says_that_it_sums_what_other_pages_show_too():
+    world = Office()
+    for number in range(51):
+        world.offset(f"OFF-{number}", 10_00)
+    for query in ("", "?page=1"):
+        page = world.page("ada", f"{HERE}{query}").plain
+        assert "Total of all 51" in page
+        assert "$510.00" in page
+    assert "Total of all" not in owing().page("ada", HERE).plain
+
+
 def test_what_a_run_took_and_what_was_given_up_stand_apart():
     world = owing()
     world.earns_m1("PRJ-1")
@@ -71,8 +89,8 @@ def test_what_a_run_took_and_what_was_given_up_stand_apart():
     world.settled()
     dropped = replace(world.get(Deduction, "OFF-2"), applications=(), dropped=Money(100_00))
     world.save(dropped)
-    assert "offset OFF-1" in world.page("ada", f"{HERE}?state=taken").plain
-    waived = world.page("ada", f"{HERE}?state=waived").plain
+    assert "offset OFF-1" in world.page("ada", f"{HERE}?state=taken&partner=P-A").plain
+    waived = world.page("ada", f"{HERE}?state=waived&partner=P-A").plain
     assert "offset OFF-2" in waived
     assert "$100.00 dropped" in waived
     assert f"Run {RUN}" in world.page("ada", ONE).plain

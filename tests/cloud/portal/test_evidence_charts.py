@@ -165,9 +165,7 @@ def test_what_a_map_says(around, says):
 
 @given(
     st.lists(
-        st.tuples(
-            st.floats(-31, 31), st.floats(-31, 31), st.sampled_from([None, *Reason])
-        ),
+        st.tuples(st.floats(-31, 31), st.floats(-31, 31), st.sampled_from([None, *Reason])),
         max_size=32,
     )
 )

@@ -191,3 +191,60 @@ def test_before_anything_was_asked_the_page_says_how_it_goes():
     page = Street().page("ines", HERE)
     assert "No export was written yet" in page.plain
     assert "Up to 5,000 rows are ready at once" in page.plain
+
+
+def many(count):
+    """An organisation with a part, and exports that were asked for; the latest is being written."""
+    street = Street()
+    for number in range(count):
+        made = ExportOrder(
+            id=f"EXP-{number:03d}",
+            partner_id="P-A",
+            about="P-A",
+            report="payouts",
+            filters=(),
+            row_count=1,
+            by="ines",
+            asked_at=NOW - timedelta(hours=count - number),
+        )
+        street.save(made)
+    return street
+
+
+@pytest.mark.parametrize(
+    ("query", "progress", "later"),
+    [
+        pytest.param("", "", "?page=1", id="the first page"),
+        pytest.param("?page=1", "?page=1", "", id="the second"),
+        pytest.param(
+            "?organisation=P-S",
+            "?organisation=P-S",
+            "?organisation=P-S&amp;page=1",
+            id="beside the form of a part",
+        ),
+        pytest.param("?page=%3Cx%3E", "", "?page=1", id="a page that is none"),
+    ],
+)
+def test_a_list_that_looks_again_by_itself_stays_the_page_that_it_was(query, progress, later):
+    street = many(51)
+    page = street.page("ines", f"{HERE}{query}").text
+    asked_by = page.partition('data-load="')[2].partition('"')[0].replace("&amp;", "&")
+    assert asked_by == f"{HERE}/progress{progress}"
+    piece = street.page("ines", asked_by).text
+    assert piece.count("EXP-") == page.count("EXP-")
+    assert f"{HERE}/progress?" not in piece
+    assert not later or f'href="{HERE}{later}"' in piece
+
+
+def test_a_part_is_found_by_its_whole_and_no_list_of_all_partners_is_read():
+    street = Street()
+    asked = []
+    find = street.records.find
+
+    def finding(kind, *, by, value):
+        asked.append((kind.__name__, by))
+        return find(kind, by=by, value=value)
+
+    street.records.find = finding
+    assert "Alder South" in street.page("ines", HERE).plain
+    assert [one for one in asked if one[0] == "Partner"] == [("Partner", "parent_id")]

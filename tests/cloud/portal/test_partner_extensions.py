@@ -185,7 +185,7 @@ def test_while_the_proof_is_scanned_the_form_waits_and_goes_on_from_there():
     ("found", "says"),
     [
         pytest.param(Scan.THREAT, "the malware scan found a threat in it", id="a threat"),
-        pytest.param(None, "mail.pdf did not arrive whole: add it again", id="it is gone from the quarantine"),
+        pytest.param(None, "mail.pdf did not arrive whole: add it again", id="it is gone"),
     ],
 )
 def test_a_proof_that_the_scan_refuses_is_told_why_and_the_form_is_as_it_was(found, says):
@@ -396,3 +396,13 @@ def test_the_whole_asks_for_its_part():
     assert asked(street, project="PRJ-S", account_primary_name="Sue South").status == 303
     page = street.page("ines", "/portal/extensions?organisation=P-S")
     assert "Sue South" in page.plain
+
+
+@pytest.mark.rule("F27")
+@pytest.mark.parametrize("who", ["bo", "ines"])
+def test_a_proof_does_not_open_by_the_way_of_a_work_orders_files(who):
+    street = waits()
+    asked(street)
+    proof = requests(street)[0].proof_reference.removeprefix("upload:")
+    seen = street.page(who, f"/portal/work_orders/WO-ANY/files/{proof}")
+    assert (seen.status, seen.to) == (404, "")

@@ -117,3 +117,22 @@ def test_who_lost_the_work_sees_nothing_of_its_spending(world: OrdersWorld) -> N
     world.decline()
     assert world.page("bo", path(world)).status == 404
     assert world.number not in world.page("bo", "/portal/spend").text
+
+
+@pytest.mark.rule("I-62")
+@pytest.mark.parametrize(
+    ("again", "status"),
+    [
+        pytest.param({"amount": "900", "why": "a crane"}, 303, id="the same again"),
+        pytest.param({"amount": "1,500", "why": "a crane"}, 422, id="another amount"),
+        pytest.param({"amount": "900", "why": "two cranes"}, 422, id="another reason"),
+    ],
+)
+def test_a_second_request_is_not_told_as_done(again: dict[str, str], status: int) -> None:
+    world = OrdersWorld().until("accepted")
+    world.send("bo", f"{world.path}/spend", amount="900", why="a crane")
+    before = world.order
+    told = world.send("bo", f"{world.path}/spend", **again)
+    assert told.status == status
+    assert world.order == before
+    assert status == 303 or "$900.00 waits for an answer already" in told.plain

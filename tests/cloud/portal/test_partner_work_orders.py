@@ -1,16 +1,20 @@
 """Work orders in the portal: what is shown, who sees it, each deed, and each form that is wrong."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloud.kernel.money import Money
+from cloud.portal.asking import Form
+from cloud.portal.typed import Typed
 from cloud.service import process
 from cloud.service.models import Mail, MailState, WorkOrder, WorkOrderState
+from cloud.service.uploads import Upload
 from tests.cloud.portal.orders_world import ALDER, HOUR, OrdersWorld, at
+from tests.cloud.portal.pages_world import Seen
 from tests.cloud.service.report_world import a_photo
 
 
@@ -510,3 +514,91 @@ def test_every_state_of_a_work_order_has_a_page(world: OrdersWorld) -> None:
             assert world.page("bo", path).status == 200, (state, path)
     assert isinstance(world.order, WorkOrder)
     assert world.order.spend_limit == Money(50_000)
+
+
+# ---- files -----------------------------------------------------------------------------------
+@pytest.mark.rule("T-91")
+def test_a_file_opens_by_its_own_work_order_only(world: OrdersWorld) -> None:
+    world.until("awaiting_report")
+    photo = ("found.jpg", "image/jpeg", a_photo("red"))
+    world.send_files("bo", f"{world.path}/report", {"add_found": photo}, deed="keep")
+    (upload,) = world.records.find(Upload, by="work_order_id", value=world.number)
+    name = upload.record.id
+    other = replace(world.order, id="WO-OTHER")
+    world.put(other)
+    assert world.page("bo", f"{world.path}/files/{name}").to.startswith("memory:")
+    assert world.page("bo", f"/portal/work_orders/WO-OTHER/files/{name}").status == 404
+    assert world.page("bo", f"/portal/work_orders/WO-NONE/files/{name}").status == 404
+    assert world.page("lu", f"{world.path}/files/{name}").status == 404
+
+
+# ---- the minute that a page offers -------------------------------------------------------------
+def hidden(page: Seen) -> str:
+    return page.text.partition('name="made_at" value="')[2].partition('"')[0]
+
+
+def test_the_minute_that_a_page_offers_is_never_before_what_it_follows(world: OrdersWorld) -> None:
+    world.until("scheduled")
+    world.clock.at += 4 * HOUR + timedelta(seconds=40)
+    world.allowed(process.arrived(world.records, arrived_at=world.now, **world.own()))
+    world.clock.at += timedelta(seconds=10)
+    made_at = hidden(world.page("bo", world.path))
+    offered = at(world)
+    world.clock.at += timedelta(minutes=3)
+    form = {"departed_at": offered, "finished": "yes", "made_at": made_at}
+    sent = world.send("bo", f"{world.path}/depart", **form)
+    assert sent.status == 303, sent.plain
+    assert world.order.departed_at == world.now - timedelta(minutes=3)
+    before = world.order
+    world.send("bo", f"{world.path}/depart", **form)
+    assert world.order == before
+
+
+@pytest.mark.parametrize(
+    "made_at",
+    [
+        pytest.param("", id="none"),
+        pytest.param("soon", id="no instant"),
+        pytest.param("2026-06-08T15:00:00", id="without a zone"),
+        pytest.param("2099-01-01T00:00:00+00:00", id="ahead"),
+        pytest.param("2026-06-01T00:00:00+00:00", id="of another minute"),
+        pytest.param("0001-01-01T00:00:00+00:00", id="before all clocks"),
+    ],
+)
+def test_what_a_page_was_made_at_counts_only_where_it_is_that_minute(
+    world: OrdersWorld, made_at: str
+) -> None:
+    world.until("on_site")
+    world.clock.at += HOUR + timedelta(seconds=30)
+    form = {"departed_at": at(world), "finished": "yes", "made_at": made_at}
+    assert world.send("bo", f"{world.path}/depart", **form).status == 303
+    assert world.order.departed_at == world.now.replace(second=0)
+
+
+NEW_YORK = "America/New_York"
+
+
+@pytest.mark.parametrize(
+    ("now", "typed", "meant"),
+    [
+        pytest.param("05:40", "01:30", "05:30", id="the first time, while the later lies ahead"),
+        pytest.param("06:40", "01:30", "06:30", id="the later one, once it is over"),
+        pytest.param("06:30", "01:30", "06:30", id="the later one, just now"),
+        pytest.param("05:40", "01:50", "06:50", id="both lie ahead: it stays ahead, as typed"),
+        pytest.param("08:00", "02:30", "07:30", id="an hour that comes once"),
+    ],
+)
+def test_in_the_doubled_hour_it_is_the_reading_that_is_over(
+    now: str, typed: str, meant: str
+) -> None:
+    by = datetime.fromisoformat(f"2026-11-01T{now}:00+00:00")
+    read = Typed(Form({"left": (f"2026-11-01T{typed}",)}))
+    found = read.past("left", NEW_YORK, by=by)
+    assert found == datetime.fromisoformat(f"2026-11-01T{meant}:00+00:00")
+
+
+def test_the_page_knows_which_of_two_hours_it_was_made_in() -> None:
+    by = datetime.fromisoformat("2026-11-01T06:50:00+00:00")
+    made_at = "2026-11-01T05:30:20+00:00"
+    read = Typed(Form({"left": ("2026-11-01T01:30",), "made_at": (made_at,)}))
+    assert read.past("left", NEW_YORK, by=by) == datetime.fromisoformat(made_at)

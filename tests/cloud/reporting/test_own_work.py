@@ -294,7 +294,9 @@ OWN = [
             id=f"{says}: what the bank paid out",
         )
         for person, is_own, says in (
-            (MAKER, True, "who prepared it"), ("ada", True, "its approver"), ("tess", False, "another"),
+            (MAKER, True, "who prepared it"),
+            ("ada", True, "its approver"),
+            ("tess", False, "another"),
         )
     ),
     pytest.param("agree_bank_file", MAKER, True, FILE, id="who brought it: a bank file"),

@@ -5,6 +5,7 @@ from reporting_world import MOMENT, House, asked, at, empty_house, story, told
 
 from cloud.adapters.tables_out import as_csv, as_json
 from cloud.invoicing.models import Invoice
+from cloud.kernel.money import Money
 from cloud.reporting.facts import of_period
 from cloud.reporting.process import REPORTS, report
 from cloud.service import process
@@ -33,12 +34,15 @@ def test_nothing_that_happens_later_changes_a_report():
             assert now[name] == before[name], (name, instant)
 
 
+_OF_ITS_TIME = ("work_authorized_at", "contact_attempts", "visits", "pauses", "departed_at")
+
+
 def given_on(house):
     """Let work be taken on, held up, and given on twice, deed by deed; each gives its instant.
 
-    The first partner books a visit and reaches nobody in time to mend it; its coordinator grants a
-    pause with an end ahead and takes the work back. The second one never reaches the homeowner and
-    loses it as well.
+    The first partner books a visit, gets leave to spend more and reaches nobody in time to mend
+    it; its coordinator grants a pause with an end ahead and takes the work back. The second one
+    never reaches the homeowner and loses it as well.
     """
     house.find("F-1", "site-1", "08T09:00")
     house.deliver("site-1", "08T09:05")
@@ -48,6 +52,9 @@ def given_on(house):
     visit = {"since": at("12T08:00"), "until": at("12T10:00"), "technician": "Kim"}
     house.do(process.schedule_visit, "site-1", "08T11:00", **visit)
     yield "08T11:00"
+    approved = {"max_total": Money(80_000), "is_written": True}
+    house.coordinate(process.approve_spend, "site-1", "08T12:00", **approved)
+    yield "08T12:00"
     held = {"reason": "weather", "evidence": "alert 7", "since": at("09T08:00")}
     house.coordinate(process.grant_pause, "site-1", "09T09:00", **held, until=at("11T08:00"))
     yield "09T09:00"
@@ -80,7 +87,7 @@ def test_nothing_is_forgotten_of_who_lost_the_work():
         instant = at(when) + MOMENT
         (order,) = of_period(house.records, asked(instant)).orders
         kept = house.order("site-1")
-        for name in ("work_authorized_at", "contact_attempts", "visits", "pauses", "departed_at"):
+        for name in (*_OF_ITS_TIME, "not_to_exceed", "spend_approvals"):
             assert getattr(order, name) == getattr(kept, name), (when, name)
         then[instant] = answers(house.records, instant)
     for instant, before in then.items():

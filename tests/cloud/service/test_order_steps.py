@@ -596,6 +596,38 @@ def test_withdrawn_work_begins_anew_with_the_next_partner(records):
     assert accept(records, "orig").code == "conflict"
 
 
+@pytest.mark.rule("I-62")
+@pytest.mark.parametrize(
+    ("issued", "limit"),
+    [
+        pytest.param(None, 50_000, id="issued with the limit of the day"),
+        pytest.param(Money(70_000), 70_000, id="issued with a written total"),
+    ],
+)
+def test_leave_to_spend_stays_with_the_partner_that_asked_for_it(records, issued, limit):
+    first = "orig"
+    if issued is None:
+        offered(records)
+    else:
+        first = issue(records, open_case(records), not_to_exceed=issued).partner_id
+        deliver(records)
+    accept(records, first)
+    asked = own(partner_id=first, amount=Money(90_000))
+    command(records, "request_spend", at("2026-06-08T15:00"), **asked)
+    when = at("2026-06-08T16:00")
+    order = command(records, "approve_spend", when, max_total=Money(90_000), is_written=True)
+    assert order.not_to_exceed == Money(90_000)
+    order = command(records, "withdraw", at("2026-06-08T17:00"), reason="its van broke down")
+    assert (order.partner_id == first, order.not_to_exceed) == (False, Money(limit))
+    assert [one.max_total for one in order.spend_approvals] == ([issued] if issued else [])
+    (kept,) = order.assignments[0].spend_approvals
+    assert (kept.max_total, kept.at) == (Money(90_000), when)
+    if order.partner_id is not None:
+        deliver(records)
+        order = accept(records, order.partner_id, when=at("2026-06-09T09:00"), estimate=90_000)
+        assert order.state is WorkOrderState.AWAITING_SPEND
+
+
 @pytest.mark.rule("R-44")
 def test_a_customer_that_nothing_was_agreed_with_hears_of_no_change(records):
     offered(records)

@@ -558,6 +558,9 @@ def test_waiting_for_the_owner_stops_the_clocks(records):
     assert records.timers == {}
     before = everything(records)
     ask(60_000)
+    for again in (ask(90_000), ask(60_000, why="a crane")):
+        assert (again.rule, again.code) == ("I-62", "conflict")
+        assert again.because.startswith("$600.00 waits for an answer already")
     assert everything(records) == before
     order = approve_spend(records, 60_000, at("2026-06-10T09:00"))
     assert order.task is None
