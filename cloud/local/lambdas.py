@@ -283,7 +283,7 @@ class Functions:
         for pool in self._pools.values():
             for sandbox in pool.idle:
                 sandbox.end()
-            sys.modules.pop(pool.function.handler.rpartition(".")[0], None)
+            _forget(pool.function)
         self._pools.clear()
         self._views.close()
 
@@ -372,10 +372,18 @@ def _name(raised: BaseException) -> str:
     return type(raised).__name__
 
 
+def _forget(function: Function) -> None:
+    """Let the next import of a handler find nothing of its package, in which settings are read."""
+    module = function.handler.rpartition(".")[0]
+    package = module.rpartition(".")[0] or module
+    for name in [one for one in sys.modules if f"{one}.".startswith(f"{package}.")]:
+        sys.modules.pop(name, None)
+
+
 def _load(function: Function, log: FunctionLog) -> Handler:
     module_name, _, attribute = function.handler.rpartition(".")
-    # A module of its own for each sandbox: one that was imported before saw another environment.
-    sys.modules.pop(module_name, None)
+    # Modules of its own for each sandbox: those that were imported before saw another environment.
+    _forget(function)
     try:
         module = importlib.import_module(module_name)
     except (ImportError, ValueError, TypeError) as missing:

@@ -443,6 +443,7 @@ _BY_LOG: Mapping[str, str] = {
     "MS": "milestone",
     "MSR": "milestone",
     "VIN": "vendor_invoice",
+    "V": "vendor",
     "UPL": "file",
     "DOC": "paper",
     "QST": "question",

@@ -53,6 +53,7 @@ READERS: Mapping[str, frozenset[str]] = {
     "extension": frozenset({RM}) | _ACCOUNTS,
     "ticket": frozenset({RM}) | _ACCOUNTS,
     "vendor_invoice": frozenset({RM}) | _ACCOUNTS,
+    "vendor": frozenset({RM}) | _ACCOUNTS,
     "warranty_prices": _ACCOUNTS,
 }
 """Kind -> who may see it; a test holds it against the routes of the operations API."""

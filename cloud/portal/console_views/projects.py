@@ -15,6 +15,7 @@ from cloud.funding.process.equipment import material_verdict
 from cloud.funding.process.reductions import COMPLIANCE_OFFSET
 from cloud.funding.process.risk import ClockRow
 from cloud.kernel.calendar import eastern_day
+from cloud.kernel.change import Event
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import Money
@@ -147,7 +148,8 @@ def _page(ask: Ask, typed: AsTyped | None = None) -> Page:
         "material": material_verdict(direct.record, project, ask.at) if direct else None,
         "papers": _papers(ask, project),
         "proposals": _proposals(ask, project),
-        "log": list(reversed(ask.records.history(project.id)))[:_LOG],
+        "sees_billed": _sees_billed(ask),
+        "log": _log(ask, project),
         "to_record": _to_record(project),
         "holds": list(HOLDS.items()),
         "today": eastern_day(ask.at),
@@ -181,6 +183,18 @@ def _proposals(ask: Ask, project: Project) -> list[Proposal]:
     found = ask.records.find(Proposal, by="subject", value=project.id)
     own = [one.record for one in found if one.record.kind in told]
     return sorted(own, key=lambda one: one.at, reverse=True)
+
+
+def _sees_billed(ask: Ask) -> bool:
+    """Tell whether the visitor reads what vendors bill (F31): the readers of Direct Pay."""
+    return bool(ask.visitor.roles & {RM, *MONEY_ROLES})
+
+
+def _log(ask: Ask, project: Project) -> list[Event]:
+    """Give the log, the latest first, without the vendors' bills for who does not read them."""
+    events = ask.records.history(project.id)
+    told = [one for one in events if _sees_billed(ask) or not one.what.startswith("vendor_invoice")]
+    return told[::-1][:_LOG]
 
 
 def _papers(ask: Ask, project: Project) -> list[PartnerDocument]:

@@ -63,8 +63,12 @@ def confirm_contact(ask: Ask) -> Answer:
 @VIEWS.post(HERE + "/opt_in", EVERYBODY)
 def ask_for_more_work(ask: Ask) -> Answer:
     """Ask the relationship manager for work on systems that others built (R-47)."""
+    typed = Typed(ask.form)
+    says = typed.text("says", most=4000)
+    if typed.as_typed is not None:
+        return _page(ask, typed=typed.as_typed)
     answer = process.request_opt_in(
-        ask.records, partner_id=ask.partner_id, says=ask.form["says"][:4000], **ask.acting()
+        ask.records, partner_id=ask.partner_id, says=says, **ask.acting()
     )
     return done(answer, to=HERE, said="The relationship manager has your wish and answers by mail.")
 

@@ -180,8 +180,13 @@ def ask_change(ask: Ask) -> Answer:
 def withdraw(ask: Ask) -> Go:
     """Stop a change before it counts, also one that was agreed to (P-81)."""
     change = own_money(ask, BankChange, ask.names["change_id"], action=CHANGE).record
+    typed = Typed(ask.form)
+    because = typed.text("because", most=200)
+    if typed.as_typed is not None:
+        too_long = Refused("P-81", f"the reason: {typed.as_typed.wrong['because']}", "too_long")
+        return Go(_here(ask), refused=too_long)
     answer = portfolio.withdraw_bank_change(
-        ask.records, change_id=change.id, because=ask.form["because"], **ask.acting()
+        ask.records, change_id=change.id, because=because, **ask.acting()
     )
     said = "It is stopped. Money goes on to the account that counts."
     return done(answer, to=_here(ask), said=said)

@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 
 from cloud.adapters.memory import MemoryRecords
 from cloud.detection import process
-from cloud.detection.models import SiteFacts, SiteTrack
+from cloud.detection.models import RegionRoster, SiteFacts, SiteTrack, place_of
 from cloud.detection.verdict import Reason
 from cloud.kernel.change import Change, Save
+from cloud.portfolio.models import Site
 from cloud.telemetry.ports import StoredChunk, chunk_id
 from edge_agent.reading import Reading, Window, seal
 
@@ -477,6 +478,29 @@ def test_sites_of_another_clock_are_left_alone():
     street = Street()
     assert process.plan(street.records, utc_offset_hours=-8, at=at(3, 5)) == 0
     assert street.records.messages == {}
+
+
+def test_a_roster_tells_where_its_sites_lie_and_is_written_anew_only_where_one_moved():
+    street = Street(homes=2)
+    region = site(0).region
+
+    def planned(day: int):
+        process.plan(street.records, utc_offset_hours=OFFSET, at=at(day, 5))
+        stored = street.records.load(RegionRoster, region)
+        assert stored is not None
+        return stored
+
+    first = planned(3)
+    known = [street.records.load(Site, one) for one in first.record.site_ids]
+    assert first.record.places == tuple(place_of(one.record) for one in known if one)
+    assert planned(4).version == first.version
+    moved = replace(known[0].record, latitude=known[0].record.latitude + 0.01)
+    street.records.commit(Change(saves=(known[0].replaced_by(moved),)))
+    again = planned(5).record
+    assert again.places == (place_of(moved), *first.record.places[1:])
+    unplaced = replace(again, places=())
+    street.records.commit(Change(saves=(planned(5).replaced_by(unplaced),)))
+    assert planned(6).record == again
 
 
 def test_a_change_of_the_sampling_step_does_not_lose_the_days_before():

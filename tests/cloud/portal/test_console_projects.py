@@ -7,9 +7,11 @@ import pytest
 from money_office import Office
 from money_street import REACHED, said
 
+from cloud.funding.direct_pay import DirectPay
 from cloud.funding.models import Deduction
 from cloud.funding.overdue import OverdueFile
 from cloud.funding.process import take_back_cancelled
+from cloud.kernel.change import Change, Event
 from cloud.kernel.money import Money, total
 from cloud.portfolio.models import Milestone, Project
 from cloud.portfolio.proposals import Proposal
@@ -145,6 +147,26 @@ def test_what_was_paid_and_taken_is_for_who_deals_with_money(role):
     assert shown == (list(MONEY_OF_IT) if role in MONEY_ROLES else [])
     assert "Pays in all $30,000.00" in plain
     assert "the M1 payment is clawed back" in plain
+
+
+@pytest.mark.parametrize(
+    ("who", "may"),
+    [
+        pytest.param("ada", True, id="accounting"),
+        pytest.param("ron", True, id="a relationship manager"),
+        pytest.param("pat", False, id="projects"),
+    ],
+)
+def test_what_vendors_bill_is_shown_to_who_reads_direct_pay(who, may):
+    world = street()
+    world.save(DirectPay("PRJ-1", "P-A", "V-1", is_enrolled=True, enrolled_at=world.now))
+    says = "vendor's invoice over $5,508.00 came"
+    billed = Event("PRJ-1", "vendor_invoice_received", world.now, "V-1", "F31", (), says)
+    world.records.commit(Change(events=(billed,)))
+    plain = said(world.page(who, ONE))
+    assert ("Billed" in plain) == may
+    assert ("$5,508.00" in plain) == may
+    assert "Final invoice" in plain
 
 
 @pytest.mark.parametrize(

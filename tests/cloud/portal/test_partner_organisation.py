@@ -72,6 +72,14 @@ def test_a_wish_for_more_work_is_asked_once(world: BillingWorld) -> None:
     assert "Rule R-47" in no.plain
 
 
+def test_a_wish_that_is_too_long_is_told_and_not_cut(world: BillingWorld) -> None:
+    world.change(replace(partner(world), opted_in=False))
+    told = world.send("bo", f"{HERE}/opt_in", says="w" * 4_001)
+    assert (told.status, "these are 4,001" in told.plain) == (422, True)
+    assert "w" * 4_001 in told.text
+    assert not world.records.find(OptInRequest, by="partner_id", value=ALDER)
+
+
 @pytest.mark.parametrize(
     ("days", "state"),
     [

@@ -240,6 +240,9 @@ def test_a_change_is_followed_and_can_be_stopped(world: BillingWorld) -> None:
     path = f"{BANK}/{change.id}/withdraw"
     no = world.after("ines", world.send("ines", path, because=""))
     assert "Rule P-81" in no.plain
+    long = world.after("ines", world.send("ines", path, because="x" * 201))
+    assert "Use at most 200 characters here; these are 201" in long.plain
+    assert changes(world)[0].state is not BankChangeState.WITHDRAWN
     world.send("ines", path, because="Nobody asked for it")
     assert changes(world)[0].state is BankChangeState.WITHDRAWN
     assert "Stopped by you" in world.page("ines", HERE).plain

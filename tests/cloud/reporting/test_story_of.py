@@ -43,6 +43,7 @@ from tests.cloud.adapters.record_examples import example
 
 NOON = datetime(2026, 6, 26, 12, 0, tzinfo=UTC)
 TRACE = "091000010000001"
+CHUNK = "gw-site-2/2026-06-07T14:00Z/7"
 RUN, PLAN = "comfort-2026-06-30", "comfort-2026-06-30.other.0123456789ab"
 
 
@@ -95,7 +96,9 @@ def june():
     line = PaymentTrace(TRACE, RUN, "other", PLAN, Money(80_000))
     saves = tuple(Save(one) for one in (pay, taken, entry, plan, run, line))
     paid = Event(TRACE, "payment_sent", NOON, "treasury", "D40", says="it left")
-    house.records.commit(Change(saves=saves, events=(paid,)))
+    opened = house.case("site-2").opened_at
+    seen = Event("F-2", "finding_made", opened, "sweep", "D-13", (CHUNK,), "low")
+    house.records.commit(Change(saves=saves, events=(paid, seen)))
     return house
 
 
@@ -126,6 +129,7 @@ def test_a_line_of_the_bank_file_leads_to_the_readings(house):
     assert places[order.id][1] == "work_order"
     assert places[case.id][1] == "case"
     assert places["F-2"][1] == "finding"
+    assert places[CHUNK][1] == "reading"
     assert "DED-2" not in places  # the run took nothing of it
     (work,) = (one for _, one in root.walk() if one.id == order.id and not one.is_shown_before)
     assert (work.at, work.rule) == (order.issued_at, "A-81")

@@ -32,6 +32,7 @@ OF_THE_API = {
     "extension": "/ops/extension_requests/{request_id}",
     "ticket": "/ops/tickets/{ticket_id}",
     "vendor_invoice": "/ops/vendor_invoices_to_settle",
+    "vendor": "/ops/vendors",
     "warranty_prices": "/ops/warranty_prices",
     "payment_plan": "/ops/payment_plans/{payment_plan_id}",
     "mail": "/ops/mails",
