@@ -156,24 +156,6 @@ def test_a_count_that_fails_keeps_nobody_from_working(strict, program):
     assert [one.status for one in called(strict, program, 51)] == [200] * 50 + [429]
 
 
-def test_without_the_table_of_counts_and_keys_what_only_reads_goes_on(world):
-    client = world.new_home().clients[0]
-    boto3.client("dynamodb").delete_table(TableName="IdempotencyTable")
-    (read,) = called(world, client)
-    assert (read.status, [name for name in PACE if name in read.headers]) == (200, [])
-    token = world.token(client)
-    command = world.call("POST", ASK, ASKED, token=token, key="k")
-    assert (command.status, command.headers["retry-after"]) == (503, "1")
-    assert told(command)["instance"] == command.headers["request-id"]
-
-
-def test_a_stack_that_only_looks_refuses_nothing_and_tells_the_same(shared):
-    client = shared.new_home().clients[0]
-    many = called(shared, client, 52)
-    assert {one.status for one in many} == {200}
-    assert [many[place].headers["ratelimit-remaining"] for place in (0, 49, 51)] == ["49", "0", "0"]
-
-
 # ---------------------------------------------------------------------- who may call
 @pytest.mark.rule("API-04")
 def test_a_stopped_program_is_forbidden_until_it_is_let_again(strict, program):
