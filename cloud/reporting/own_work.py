@@ -41,6 +41,7 @@ from cloud.portfolio.papers import (
     REVIEW,
     BankChange,
     BankChangeState,
+    DocumentKind,
     DocumentState,
     PartnerDocument,
 )
@@ -507,6 +508,9 @@ def _of_opt_in(request: OptInRequest, asking: _Asking) -> Iterator[WorkItem]:
 
 
 def _of_review(document: PartnerDocument, _asking: _Asking) -> Iterator[WorkItem]:
+    """Give a paper for a case; whatever else a partner sends is accepted or refused."""
+    if document.kind is not DocumentKind.COMPLIANCE:
+        return
     yield WorkItem(
         kind=REVIEW,
         about="document",
@@ -521,7 +525,7 @@ def _of_review(document: PartnerDocument, _asking: _Asking) -> Iterator[WorkItem
 
 
 def _of_paper(document: PartnerDocument, asking: _Asking) -> Iterator[WorkItem]:
-    if document.task:
+    if document.kind is DocumentKind.COMPLIANCE:
         return
     yield WorkItem(
         kind="decide_paper",

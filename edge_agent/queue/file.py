@@ -204,6 +204,8 @@ def _bring_up_to_date(db: sqlite3.Connection, aside: int | None) -> None:
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if version > VERSION:
         raise Damaged(f"its tables are of version {version}, of an agent newer than this one")
+    if version < 0:
+        raise Damaged(f"its tables are of version {version}, which no agent writes")
     there = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if version < VERSION or not there.issuperset(TABLES):
         db.execute("BEGIN IMMEDIATE")

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -434,3 +435,17 @@ def test_a_file_is_brought_up_to_date_whole_or_not_at_all(tmp_path):
     assert db.execute("SELECT count(serial) FROM readings").fetchone() == (2,)
     assert db.execute("PRAGMA user_version").fetchone() == (0,)
     db.close()
+
+
+def test_tables_of_a_version_that_no_agent_writes_are_put_aside(tmp_path):
+    """A damaged byte of the file's head can make the version negative."""
+    box = box_of(tmp_path)
+    fill(box, range(3))
+    box.close()
+    with closing(sqlite3.connect(tmp_path / "outbox.sqlite")) as db:
+        db.execute("PRAGMA user_version = -5")
+        db.commit()
+    box = box_of(tmp_path)
+    fill(box, range(3, 5))
+    box.close()
+    assert asides(tmp_path) == ["outbox.sqlite.corrupt-1"]

@@ -28,7 +28,13 @@ from cloud.portfolio.organisation import (
     RelationshipManager,
     ServiceContact,
 )
-from cloud.portfolio.papers import BankChange, BankChangeState, DocumentState, PartnerDocument
+from cloud.portfolio.papers import (
+    BankChange,
+    BankChangeState,
+    DocumentKind,
+    DocumentState,
+    PartnerDocument,
+)
 from cloud.portfolio.proposals import Proposal, ProposalState
 from cloud.reporting.own_work import all_work, work_of
 from cloud.reporting.roles import ROLES
@@ -157,8 +163,11 @@ WAITING = [
     ("decide_opt_in", "relationship_manager",
      made(OptInRequest, state=OptInState.ASKED, asked_at=CAME)),
     ("review_document", "projects",
-     replace(PAPER, id="DOC-1", task="review_document", state=DocumentState.WAITING)),
-    ("decide_paper", "accounting", replace(PAPER, id="DOC-2", state=DocumentState.WAITING)),
+     replace(PAPER, id="DOC-1", kind=DocumentKind.COMPLIANCE, task="review_document",
+             state=DocumentState.WAITING)),
+    ("decide_paper", "accounting",
+     replace(PAPER, id="DOC-2", kind=DocumentKind.W9, task="review_document",
+             state=DocumentState.WAITING)),
     ("agree_bank_change", "accounting_admin",
      replace(BANK, id="BCH-1", state=BankChangeState.ASKED)),
     ("apply_bank_change", "accounting",
