@@ -1,6 +1,7 @@
 """A stack with two partners that are owed something, and a run of it, to try commands on."""
 
 import json
+import logging
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
@@ -41,6 +42,8 @@ class Stack:
 
     def __init__(self, folder, template_cache):
         self.folder = folder
+        # The functions' library has one logger a process, which writes to the stack that was first.
+        logging.Logger.manager.loggerDict.pop("sunreeve", None)
         self.runtime = Runtime(folder / "data", TEMPLATE, starts_at=NOW, cache=template_cache)
         self.controls = Controls(Conductor(self.runtime), speed=1)
         face = Face(self.runtime, self.controls, partial(token_for, self.runtime.issuer))
