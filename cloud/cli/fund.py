@@ -20,6 +20,8 @@ from cloud.kernel.money import Money
 ACCOUNTANT, APPROVER, TREASURER = "alan.accounts", "ada.accounting", "tess.treasury"
 """Who does what on this machine; on AWS it is whoever signed in. No one does two of these."""
 STATES = ("preview", "approved", "committed", "filed", "sending", "sent", "settled")
+_TELLS_ANEW = ("prepared_at", "plans_hash", "funding_date", "unusual")
+"""What differs in a run that was prepared anew; its instant need not, where a clock stands."""
 _AMOUNTS = frozenset({"gross", "taken", "net", "carried", "held"})
 
 
@@ -49,7 +51,7 @@ def _prepared(options: argparse.Namespace) -> dict[str, Any]:
         return asked
 
     def is_anew(run: Mapping[str, Any]) -> bool:
-        return bool(run["prepared_at"] != asked["prepared_at"])
+        return any(run[name] != asked[name] for name in _TELLS_ANEW)
 
     run = wait_until(
         lambda: _run(options, ACCOUNTANT, "GET", ""), is_anew, begun=asked, patience_s=options.wait

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from cloud.kernel.decision import Refused
 from cloud.kernel.ports import Documents, Records
@@ -155,6 +156,12 @@ class Part:
 
     template: str
     shows: Mapping[str, Any]
+
+
+def linked(path: str, **query: object) -> str:
+    """Give a path with a query of all that is said: nothing empty, and no page zero."""
+    told = {name: str(value) for name, value in query.items() if value}
+    return f"{path}?{urlencode(told)}" if told else path
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,8 @@ def list_plans(run_id: str) -> Listed:
 def prepare_run(run_id: str) -> One:
     """Have a run prepared anew where something changed; who does that cannot approve it (D03).
 
-    With `is_current` false it is being prepared: it is shown again with a later `prepared_at`.
+    With `is_current` false it is being prepared: it is shown again with another `plans_hash`, day
+    or reason for being unusual; `prepared_at` is later unless the clock of a local stack stands.
     """
     run = require(RECORDS.load(FundingRun, run_id), "funding run", run_id).record
     asked = funding.order_preparing(

@@ -6,15 +6,8 @@ from typing import Any, cast
 
 from cloud.kernel.calendar import FIRST_YEAR, LAST_YEAR
 from cloud.kernel.errors import BadInput
-from cloud.portal.asking import Ask, File, Page
-from cloud.portal.console_views.money_desk import (
-    PROPOSALS,
-    linked,
-    one_of,
-    rule_to,
-    shown,
-    trace_to,
-)
+from cloud.portal.asking import Ask, File, Page, linked
+from cloud.portal.console_views.money_desk import PROPOSALS, one_of, rule_to, shown, trace_to
 from cloud.portal.console_views.trace import rule_book
 from cloud.portal.console_views.ways import way_to
 from cloud.portal.routes import Views

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from urllib.parse import urlencode
 
 from cloud.detection.drawing.inputs import Inputs
 from cloud.detection.drawing.sheet import NO_CASE
@@ -14,7 +13,7 @@ from cloud.detection.process.hourly import HomeHour, hours_of_home
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import NotFound
 from cloud.kernel.ports import Stored
-from cloud.portal.asking import Absent, Answer, Ask, File, Page, done
+from cloud.portal.asking import Absent, Answer, Ask, File, Page, done, linked
 from cloud.portal.console_views.emergencies import CATEGORIES
 from cloud.portal.console_views.ways import way_to
 from cloud.portal.evidence_charts import (
@@ -152,8 +151,7 @@ def all_cases(ask: Ask) -> Page:
     kept_query = {"state": state, "task": task, "tier": tier, "q": said}
 
     def to_of(**differs: object) -> str:
-        told = {name: value for name, value in {**kept_query, **differs}.items() if value}
-        return PATH + (f"?{urlencode(told)}" if told else "")
+        return linked(PATH, **{**kept_query, **differs})
 
     return Page(
         "console/cases.html",

@@ -8,15 +8,8 @@ from cloud.funding.process import direct_pay
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.decision import Refused
 from cloud.kernel.money import ZERO, Money, total
-from cloud.portal.asking import Absent, Answer, Ask, Go, Page, done
-from cloud.portal.console_views.money_desk import (
-    everywhere,
-    linked,
-    one_of,
-    partner_names,
-    shown,
-    told,
-)
+from cloud.portal.asking import Absent, Answer, Ask, Go, Page, done, linked
+from cloud.portal.console_views.money_desk import everywhere, one_of, partner_names, shown, told
 from cloud.portal.money_words import WORDS
 from cloud.portal.routes import Views
 from cloud.portal.shown import AsTyped

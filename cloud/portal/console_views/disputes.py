@@ -25,15 +25,8 @@ from cloud.kernel.csv_text import csv_text
 from cloud.kernel.decision import Refused
 from cloud.kernel.money import ZERO, total
 from cloud.kernel.ports import require
-from cloud.portal.asking import Absent, Answer, Ask, Away, File, Go, Page, done
-from cloud.portal.console_views.money_desk import (
-    everywhere,
-    linked,
-    one_of,
-    partner_names,
-    shown,
-    told,
-)
+from cloud.portal.asking import Absent, Answer, Ask, Away, File, Go, Page, done, linked
+from cloud.portal.console_views.money_desk import everywhere, one_of, partner_names, shown, told
 from cloud.portal.routes import Views
 from cloud.portal.shown import AsTyped
 from cloud.portal.typed import Typed

@@ -14,25 +14,13 @@ from cloud.kernel.decision import Refused
 from cloud.kernel.ids import derived
 from cloud.kernel.money import ZERO, Money
 from cloud.kernel.ports import require
-from cloud.portal.asking import Absent, Answer, Ask, Go, Page, done
-from cloud.portal.console_views.money_desk import (
-    everywhere,
-    linked,
-    one_of,
-    partner_names,
-    shown,
-    told,
-)
+from cloud.portal.asking import Absent, Answer, Ask, Go, Page, done, linked
+from cloud.portal.console_views.money_desk import everywhere, one_of, partner_names, shown, told
 from cloud.portal.routes import Views
 from cloud.portal.shown import AsTyped
 from cloud.portal.typed import Typed
 from cloud.portfolio.models import Site
-from cloud.reporting.approval_desk import (
-    invoice_rows,
-    lines_of,
-    spend_request_of,
-    spend_requests,
-)
+from cloud.reporting.approval_desk import invoice_rows, lines_of, spend_request_of, spend_requests
 from cloud.reporting.roles import ACCOUNTING, AMS, AUDITOR, RM, SPC
 from cloud.service import process as service
 from cloud.service.models import Cause, Report, WorkOrder

@@ -8,14 +8,8 @@ from cloud.funding.models import BooksCheck, LedgerEntry
 from cloud.funding.process.run import RUN
 from cloud.kernel.csv_text import csv_text
 from cloud.kernel.money import total
-from cloud.portal.asking import Absent, Answer, Ask, File, Go, Page, Part
-from cloud.portal.console_views.money_desk import (
-    READERS,
-    everywhere,
-    linked,
-    partner_names,
-    shown,
-)
+from cloud.portal.asking import Absent, Answer, Ask, File, Go, Page, Part, linked
+from cloud.portal.console_views.money_desk import READERS, everywhere, partner_names, shown
 from cloud.portal.routes import Views
 from cloud.portfolio.models import Partner, Project
 from cloud.reporting.account_sheet import Sheet, sheet_of

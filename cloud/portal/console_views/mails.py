@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from cloud.adapters.mime import read
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import NotFound
-from cloud.portal.asking import Absent, Answer, Ask, Go, Page
+from cloud.portal.asking import Absent, Answer, Ask, Go, Page, linked
 from cloud.portal.console_views.ways import way_to
 from cloud.portal.routes import Views
 from cloud.portal.shown import AsTyped
@@ -98,8 +98,7 @@ def mails(ask: Ask) -> Answer:
     start = _start(ask.query.get("from", ""), len(shown))
 
     def to_of(begin: int) -> str:
-        told = {name: one for name, one in (("state", chosen), ("from", begin)) if one}
-        return PATH + (f"?{urlencode(told)}" if told else "")
+        return linked(PATH, **{"state": chosen, "from": begin})
 
     return Page(
         "console/mails.html",

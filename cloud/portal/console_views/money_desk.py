@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from cloud.kernel.decision import Refused
-from cloud.portal.asking import Ask
+from cloud.portal.asking import Ask, linked
 from cloud.portal.console_views.ways import way_to
 from cloud.portfolio.process import all_partners
 from cloud.reporting.roles import ACCOUNTANT, ACCOUNTING, AUDITOR, PROJECTS, TREASURY
@@ -65,12 +65,6 @@ def partner_names(ask: Ask) -> dict[str, str]:
     """Give the names of all partners by their ids, in the order of the names."""
     known = sorted(all_partners(ask.records), key=lambda one: (one.name, one.id))
     return {one.id: one.name for one in known}
-
-
-def linked(path: str, **query: object) -> str:
-    """Give a path with a query of all that is not empty."""
-    told = {name: str(value) for name, value in query.items() if value not in {"", None}}
-    return f"{path}?{urlencode(told)}" if told else path
 
 
 def trace_to(about: str) -> str:

@@ -8,15 +8,8 @@ from cloud.funding.prenotes import usable_from
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.decision import Refused
 from cloud.kernel.secret import Secret
-from cloud.portal.asking import Absent, Answer, Ask, Away, Go, Page, done
-from cloud.portal.console_views.money_desk import (
-    everywhere,
-    linked,
-    one_of,
-    partner_names,
-    shown,
-    told,
-)
+from cloud.portal.asking import Absent, Answer, Ask, Away, Go, Page, done, linked
+from cloud.portal.console_views.money_desk import everywhere, one_of, partner_names, shown, told
 from cloud.portal.routes import Views
 from cloud.portal.shown import AsTyped
 from cloud.portal.typed import Typed

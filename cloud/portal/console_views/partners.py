@@ -7,8 +7,8 @@ from typing import Any, cast
 from cloud.kernel.calendar import DAY, eastern_day
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput, Conflict
-from cloud.portal.asking import Absent, Answer, Ask, Go, Page, Part
-from cloud.portal.console_views.money_desk import everywhere, linked, one_of, partner_names, told
+from cloud.portal.asking import Absent, Answer, Ask, Go, Page, Part, linked
+from cloud.portal.console_views.money_desk import everywhere, one_of, partner_names, told
 from cloud.portal.money_words import HOLDS
 from cloud.portal.routes import Views
 from cloud.portal.shown import AsTyped

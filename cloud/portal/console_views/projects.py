@@ -19,8 +19,8 @@ from cloud.kernel.change import Event
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import Money
-from cloud.portal.asking import Absent, Answer, Ask, Go, Page, done
-from cloud.portal.console_views.money_desk import everywhere, linked, one_of, partner_names, told
+from cloud.portal.asking import Absent, Answer, Ask, Go, Page, done, linked
+from cloud.portal.console_views.money_desk import everywhere, one_of, partner_names, told
 from cloud.portal.life_line import LifeLine, Point, life_line
 from cloud.portal.money_words import CLOCKS, MILESTONES, WORDS
 from cloud.portal.routes import Views

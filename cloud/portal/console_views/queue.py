@@ -2,9 +2,8 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
-from cloud.portal.asking import Ask, Page
+from cloud.portal.asking import Ask, Page, linked
 from cloud.portal.console_views.ways import way_to
 from cloud.portal.routes import EVERYBODY, Views
 from cloud.portal.shown import words
@@ -112,5 +111,4 @@ def _start(said: str, most: int) -> int:
 
 
 def _to(said: dict[str, object]) -> str:
-    told = {name: value for name, value in said.items() if value}
-    return "/console" + (f"?{urlencode(told)}" if told else "")
+    return linked("/console", **said)

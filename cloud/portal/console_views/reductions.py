@@ -11,11 +11,10 @@ from cloud.funding.process.debts import SETTLEMENT
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.decision import Refused
 from cloud.kernel.money import ZERO, total
-from cloud.portal.asking import Absent, Answer, Ask, Go, Page
+from cloud.portal.asking import Absent, Answer, Ask, Go, Page, linked
 from cloud.portal.console_views.money_desk import (
     OWED_READERS,
     everywhere,
-    linked,
     one_of,
     partner_names,
     shown,

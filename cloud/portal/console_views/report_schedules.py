@@ -5,8 +5,8 @@ from typing import Any
 
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput
-from cloud.portal.asking import Absent, Answer, Ask, Go, Page, done
-from cloud.portal.console_views.money_desk import linked, partner_names, rule_to, told
+from cloud.portal.asking import Absent, Answer, Ask, Go, Page, done, linked
+from cloud.portal.console_views.money_desk import partner_names, rule_to, told
 from cloud.portal.console_views.reports import (
     GROUPS,
     HERE,

@@ -11,8 +11,8 @@ from cloud.adapters.tables_out import CSV_TYPE, as_csv
 from cloud.kernel.calendar import EASTERN
 from cloud.kernel.csv_text import instant
 from cloud.kernel.errors import BadInput
-from cloud.portal.asking import Absent, Ask, File, Page, Part
-from cloud.portal.console_views.money_desk import linked, partner_names, rule_to
+from cloud.portal.asking import Absent, Ask, File, Page, Part, linked
+from cloud.portal.console_views.money_desk import partner_names, rule_to
 from cloud.portal.console_views.ways import way_to
 from cloud.portal.families import family_words
 from cloud.portal.report_bars import Bars, bars_of

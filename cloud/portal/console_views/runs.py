@@ -4,26 +4,18 @@ from collections.abc import Callable
 
 from cloud.funding import process as funding
 from cloud.funding.gates import Blocked
-from cloud.funding.models import (
-    FundingRun,
-    Payable,
-    PayableState,
-    PaymentTrace,
-    RunPlan,
-    RunState,
-)
+from cloud.funding.models import FundingRun, Payable, PayableState, PaymentTrace, RunPlan, RunState
 from cloud.funding.process import remittances
 from cloud.funding.process.run import load_run, references_of
 from cloud.funding.rehearsal import plan_changes
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput, NotFound
 from cloud.kernel.policy import COMFORT
-from cloud.portal.asking import Absent, Answer, Ask, Away, Go, Page, Part, done
+from cloud.portal.asking import Absent, Answer, Ask, Away, Go, Page, Part, done, linked
 from cloud.portal.console_views.money_desk import (
     OWED_READERS,
     READERS,
     everywhere,
-    linked,
     one_of,
     shown,
     told,

@@ -7,15 +7,8 @@ from cloud.funding import process as funding
 from cloud.funding.policy import F36
 from cloud.funding.tickets import About, Ticket, TicketState
 from cloud.kernel.decision import Refused
-from cloud.portal.asking import Absent, Answer, Ask, Go, Page, done
-from cloud.portal.console_views.money_desk import (
-    everywhere,
-    linked,
-    one_of,
-    partner_names,
-    shown,
-    told,
-)
+from cloud.portal.asking import Absent, Answer, Ask, Go, Page, done, linked
+from cloud.portal.console_views.money_desk import everywhere, one_of, partner_names, shown, told
 from cloud.portal.routes import Views
 from cloud.portal.shown import AsTyped
 from cloud.portal.typed import Typed

@@ -4,19 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from cloud.kernel.decision import Refused
 from cloud.kernel.money import Money
-from cloud.portal.asking import Absent, Answer, Ask, Away, Go, Page
+from cloud.portal.asking import Absent, Answer, Ask, Away, Go, Page, linked
 from cloud.portal.console_views.emergencies import OUTCOMES
-from cloud.portal.console_views.work_order_shown import (
-    PATH,
-    STATES,
-    TASKS,
-    order_of,
-    order_page,
-)
+from cloud.portal.console_views.work_order_shown import PATH, STATES, TASKS, order_of, order_page
 from cloud.portal.routes import Views
 from cloud.portal.typed import Typed
 from cloud.portfolio.models import Site
@@ -105,8 +98,7 @@ def all_orders(ask: Ask) -> Answer:
     kept = {"show": chosen, "partner": partner if partner in names else "", "q": said}
 
     def to_of(**differs: object) -> str:
-        told = {name: value for name, value in {**kept, **differs}.items() if value}
-        return PATH + (f"?{urlencode(told)}" if told else "")
+        return linked(PATH, **{**kept, **differs})
 
     def count(shelf: str) -> int:
         if not shelf:

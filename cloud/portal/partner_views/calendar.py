@@ -18,8 +18,8 @@ from cloud.funding.process import published
 from cloud.funding.schedule import Alternative, DateSource, local_day
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.policy import COMFORT
-from cloud.portal.asking import Ask, Page
-from cloud.portal.partner_views.money_of import linked, one_of
+from cloud.portal.asking import Ask, Page, linked
+from cloud.portal.partner_views.money_of import one_of
 from cloud.portal.routes import EVERYBODY, Views
 
 VIEWS = Views()

@@ -11,10 +11,10 @@ from cloud.funding.views import limit_days
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.decision import Refused
 from cloud.kernel.money import Money, total
-from cloud.portal.asking import Answer, Ask, File, Go, Page
+from cloud.portal.asking import Answer, Ask, File, Go, Page, linked
 from cloud.portal.life_line import LifeLine, Point, life_line
 from cloud.portal.money_words import CLOCK_DUE, CLOCKS, MILESTONES, WORDS
-from cloud.portal.partner_views.money_of import SECOND_LIST, chosen, linked, one_of, shown
+from cloud.portal.partner_views.money_of import SECOND_LIST, chosen, one_of, shown
 from cloud.portal.routes import Views
 from cloud.portal.whose import ADMIN, own_money
 from cloud.portfolio.models import Milestone, Project, Site

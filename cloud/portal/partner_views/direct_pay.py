@@ -13,9 +13,9 @@ from cloud.funding.process.taking import running_limits
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.money import Money, total
 from cloud.kernel.ports import require
-from cloud.portal.asking import Ask, Go, Page, done
+from cloud.portal.asking import Ask, Go, Page, done, linked
 from cloud.portal.money_words import WORDS
-from cloud.portal.partner_views.money_of import chosen, linked, one_of, shown
+from cloud.portal.partner_views.money_of import chosen, one_of, shown
 from cloud.portal.routes import Views
 from cloud.portal.whose import ADMIN, own_money
 from cloud.portfolio.models import Partner, Project, Site

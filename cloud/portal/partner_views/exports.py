@@ -9,9 +9,9 @@ from cloud.funding.process import exports, risk
 from cloud.funding.views import ALL
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.decision import Refused
-from cloud.portal.asking import Answer, Ask, Away, File, Go, Page, Part
+from cloud.portal.asking import Answer, Ask, Away, File, Go, Page, Part, linked
 from cloud.portal.money_words import MILESTONES, STATUSES, TABS, WORDS
-from cloud.portal.partner_views.money_of import Chosen, chosen, linked, shown
+from cloud.portal.partner_views.money_of import Chosen, chosen, shown
 from cloud.portal.routes import Views
 from cloud.portal.shown import AsTyped
 from cloud.portal.typed import Typed

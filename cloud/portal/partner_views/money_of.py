@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 
-from cloud.portal.asking import Ask
+from cloud.portal.asking import Ask, linked
 from cloud.portal.whose import organisation_asked
 from cloud.portfolio.models import Partner
 
@@ -59,12 +58,6 @@ def parts_of(ask: Ask) -> list[Partner]:
     stored = ask.records.find(Partner, by="parent_id", value=ask.partner_id)
     found = [one.record for one in stored if one.record.mode == ask.visitor.mode]
     return sorted(found, key=lambda one: (one.name, one.id))
-
-
-def linked(path: str, **query: object) -> str:
-    """Give a path with a query of all that is not empty."""
-    told = {name: str(value) for name, value in query.items() if value not in {"", None}}
-    return f"{path}?{urlencode(told)}" if told else path
 
 
 @dataclass(frozen=True, slots=True)

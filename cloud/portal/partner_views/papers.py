@@ -11,21 +11,15 @@ from cloud.kernel.decision import Refused
 from cloud.kernel.ports import require
 from cloud.kernel.routing import is_routing_number
 from cloud.kernel.secret import Secret
-from cloud.portal.asking import Answer, Ask, Away, Go, Page, Part, done
-from cloud.portal.partner_views.money_of import Chosen, chosen, linked
+from cloud.portal.asking import Answer, Ask, Away, Go, Page, Part, done, linked
+from cloud.portal.partner_views.money_of import Chosen, chosen
 from cloud.portal.routes import Views
 from cloud.portal.shown import AsTyped
 from cloud.portal.typed import Typed, said_in
 from cloud.portal.whose import ADMIN, organisation_asked, own_money
 from cloud.portfolio import process as portfolio
 from cloud.portfolio.models import AccountKind, Partner
-from cloud.portfolio.papers import (
-    WAITING,
-    BankChange,
-    DocumentKind,
-    DocumentState,
-    PartnerDocument,
-)
+from cloud.portfolio.papers import WAITING, BankChange, DocumentKind, DocumentState, PartnerDocument
 from cloud.portfolio.policy import BANK_CHANGE_HOLD_HOURS
 from cloud.reporting.own_papers import lasting
 from cloud.service.uploads import UploadState

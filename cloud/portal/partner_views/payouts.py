@@ -12,9 +12,9 @@ from cloud.funding.process.payouts import DEDUCTION, PAYABLE, PayoutFilter, Payo
 from cloud.funding.views import PENDING, RETURNED, SENT, SETTLED, WITHDRAWN
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.money import total
-from cloud.portal.asking import Ask, Away, File, Form, Page
+from cloud.portal.asking import Ask, Away, File, Form, Page, linked
 from cloud.portal.money_words import MILESTONES, STATUSES, TABS, WORDS, milestone
-from cloud.portal.partner_views.money_of import SECOND_LIST, chosen, linked, one_of, shown
+from cloud.portal.partner_views.money_of import SECOND_LIST, chosen, one_of, shown
 from cloud.portal.routes import Views
 from cloud.portal.typed import Typed
 from cloud.portal.whose import ADMIN

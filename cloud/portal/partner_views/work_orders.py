@@ -3,10 +3,9 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from cloud.kernel.decision import Refused
-from cloud.portal.asking import Absent, Answer, Ask, Away, Go, Page, done
+from cloud.portal.asking import Absent, Answer, Ask, Away, Go, Page, done, linked
 from cloud.portal.partner_views.order_shown import (
     CHANNELS,
     ORDERS,
@@ -320,5 +319,4 @@ def _page_asked(ask: Ask, found: int) -> int:
 
 
 def _link(chosen: str, wanted: str, page: int) -> str:
-    told = {"show": chosen, "q": wanted, "page": page}
-    return f"{ORDERS}?{urlencode({name: one for name, one in told.items() if one})}"
+    return linked(ORDERS, show=chosen, q=wanted, page=page)

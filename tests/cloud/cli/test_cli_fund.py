@@ -136,6 +136,17 @@ def test_what_waits_for_a_person_is_no_success(stack, capsys, tmp_path):
     assert json.loads(capsys.readouterr().out)["needs_person"] is True
 
 
+def test_a_preview_is_worked_out_anew_while_the_clock_stands(standing, capsys):
+    """Both times are one instant: what was prepared says by what it pays that it is another."""
+    standing.controls.pause()
+    before = standing.load().record
+    standing.owe(ALDER, "INV-3", 1_00, BEFORE + timedelta(hours=1))
+    with standing.going_on():
+        after = shown(capsys, standing, "preview", RUN, "--wait", "10")["run"]
+    assert standing.load().record.prepared_at == before.prepared_at
+    assert after["plans_hash"] != before.plans_hash
+
+
 # ---------------------------------------------------------------------------------------- unusual
 def test_a_run_far_above_those_before_waits_for_two_more_people(stack, capsys):
     run = stack.load().record

@@ -93,7 +93,9 @@ def test_so_does_the_page_of_what_is_held(held, who):
 )
 def test_an_order_is_fit_to_be_read_in_every_state(state):
     world = Post().until(state)
-    is_fit(world.page("sam", f"/console/work_orders/{world.number}").text, "/console")
+    seen = world.page("sam", f"/console/work_orders/{world.number}")
+    assert seen.status == 200
+    is_fit(seen.text, "/console")
 
 
 class CountedPost(Post):
