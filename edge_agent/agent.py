@@ -4,6 +4,7 @@
 simulated clock calls `tick` and `publish` in lock-step instead; these wait for answers.
 """
 
+import json
 import logging
 import time
 from collections import Counter
@@ -11,7 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 
 from edge_agent.backoff import drawn_from
 from edge_agent.clock import Clock, TimeKeeper, aligned
-from edge_agent.command import Configure, MalformedCommand, Resend, command_topic, parse
+from edge_agent.command import (
+    Configure,
+    MalformedCommand,
+    Renew,
+    Resend,
+    command_topic,
+    parse,
+)
 from edge_agent.devices import Devices, FinderOf, OverModbus, Polled, SourceOf
 from edge_agent.dictionary import CLOCK_SYNCED
 from edge_agent.discovery import Finder
@@ -23,6 +31,7 @@ from edge_agent.operation.supervision import Liveness
 from edge_agent.queue.outbox import MOST_WINDOWS, DeviceState, Outbox
 from edge_agent.reading import Event, Reading, Window
 from edge_agent.remote import Remote
+from edge_agent.renewing import Renewal
 from edge_agent.sending import Sender, Told
 from edge_agent.settings import Settings
 
@@ -82,13 +91,19 @@ class Agent:
         self._keeper = TimeKeeper(clock, floor=self.outbox.floor())
         self._states = self.outbox.states()
         self._devices = self._made_devices()
+        # Which start of the agent it is: two gateways with one certificate show by that.
+        status = json.dumps({"up": 1, "boot": boot_id}, separators=(",", ":")).encode()
         self._uplink = Uplink(
             settings.broker,
             thing=settings.thing,
             status_topic=settings.status_topic,
             command_topic=command_topic(settings.thing),
+            status=status,
         )
-        self._sender = Sender(self.settings, self.outbox, self._uplink, draw=self._draw)
+        self._sender = Sender(
+            self.settings, self.outbox, self._uplink, draw=self._draw, status=status
+        )
+        self._renewal = Renewal(settings, draw=self._draw)
         self._commands: Counter[str] = Counter()
         self._last_slot = -1
         self._kept_from = 0
@@ -114,7 +129,7 @@ class Agent:
         self._devices.follow(mono)
         if not self._is_waited_for(now):
             self._seal(now)
-        if self._sender.connect(mono):
+        if self._may_connect(now, mono) and self._sender.connect(mono):
             self._obey()
         self._acknowledge(self._sender.settle())
         self._sender.send(now, mono, hold=self._keeper.is_held())
@@ -388,6 +403,16 @@ class Agent:
         )
 
     # ------------------------------------------------------------------ broker
+    def _may_connect(self, now: float, mono: float) -> bool:
+        """Tell whether the uplink may use the gateway's name; a renewal needs it for a moment."""
+        if self._renewal.is_busy():
+            return False
+        if self._uplink.is_up() and self._renewal.is_due(now, mono):
+            self._uplink.close()
+            self._renewal.begin(mono, wake=self.wake)
+            return False
+        return True
+
     def _acknowledge(self, told: Told) -> None:
         if not told:
             return
@@ -411,6 +436,9 @@ class Agent:
         if isinstance(command, Configure):
             self._change_settings(self._remote.begin(command, self._clock.monotonic()))
             return {}
+        if isinstance(command, Renew):
+            is_taken = self._renewal.ask(command.id)
+            return {} if is_taken else {"refused": 1}
         return self._send_again(command)
 
     def _send_again(self, resend: Resend) -> Mapping[str, int]:

@@ -38,6 +38,8 @@ EXAMPLES = """examples, in the order in which a gateway comes to life:
   sunreeve-edge scan 192.168.1.20         what models does the inverter have?
   sunreeve-edge read 192.168.1.20 --json  what does it say now?
   sunreeve-edge check agent.toml          are the settings in order?
+  sunreeve-edge provision agent.toml --claim claim.pem --claim-key claim.key --token-file token
+                                          get this gateway's own certificate, once
   sunreeve-edge commission agent.toml -o report.html
                                           does everything work, and what is to be done next?
   sunreeve-edge run agent.toml            poll and send, until Ctrl-C
@@ -161,6 +163,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--json", action="store_true", help="print JSON")
     sub.add_argument("-o", "--output", help="file for a page to print or to send (HTML)")
+    sub = command(
+        "provision",
+        _provision,
+        "get the gateway's own certificate with a claim and a one-time token",
+        "CONFIG",
+        more="The key is made here, by openssl, and never leaves this machine. The claim and the\n"
+        "token's file are removed once the certificate was used. Broken off at any moment, the\n"
+        "same command goes on; after half an hour operations makes another token.\n"
+        "exit codes: 0 it has its certificate, 1 no, 2 wrong use, 3 the broker is unreachable",
+    )
+    sub.add_argument("--claim", required=True, help="file of the claim certificate (PEM)")
+    sub.add_argument("--claim-key", required=True, help="file of its key (PEM)")
+    which = sub.add_mutually_exclusive_group(required=True)
+    which.add_argument("--token", help="the one-time token; others on this machine can see it")
+    which.add_argument("--token-file", help="file that holds the token alone")
     sub = command(
         "support-bundle",
         _support_bundle,
@@ -342,6 +359,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     checked = settings.load(Path(options.CONFIG))
+    _finish_renewal(checked)
     from edge_agent.agent import Agent  # noqa: PLC0415 - needs an extra
     from edge_agent.clock import SystemClock  # noqa: PLC0415 - only for run
     from edge_agent.operation import journal  # noqa: PLC0415 - only for run
@@ -362,6 +380,18 @@ def _run(options: argparse.Namespace) -> int:
     print(f"{checked.thing}: polling {len(checked.devices)} devices", flush=True)
     run(agent, Supervisor.from_environment(os.environ), stopping)
     return DONE
+
+
+def _finish_renewal(checked: settings.Settings) -> None:
+    """Carry out a change of certificate that a power cut broke off."""
+    if not checked.broker.has_tls or not Path(f"{checked.broker.cert}.new").exists():
+        return
+    from edge_agent.operation import credentials  # noqa: PLC0415 - after a power cut only
+
+    try:
+        credentials.settle(credentials.Pair.of(checked.broker))
+    except credentials.CredentialsError as error:
+        raise WrongUse(str(error)) from error
 
 
 def _status(options: argparse.Namespace) -> int:
@@ -443,6 +473,27 @@ def _commission(options: argparse.Namespace) -> int:
     if found.is_nothing_reachable:
         return UNREACHABLE
     return NO if found.has_failed else DONE
+
+
+def _provision(options: argparse.Namespace) -> int:
+    checked = settings.load(Path(options.CONFIG))
+    from edge_agent.operation import provisioning  # noqa: PLC0415 - once in a gateway's life
+
+    token_file = None if options.token_file is None else Path(options.token_file)
+    try:
+        token = options.token or ""
+        if token_file is not None and token_file.exists():
+            token = token_file.read_text(encoding="ascii").strip()
+        claim = provisioning.Claim(Path(options.claim), Path(options.claim_key), token, token_file)
+        is_new = provisioning.provision(checked, claim)
+    except (provisioning.CredentialsError, provisioning.NotProvisioned, ValueError) as error:
+        return _fail(NO, f"provisioning {checked.thing}: {error}")
+    except OSError as error:
+        hint = "nothing is lost, give the same command again"
+        return _fail(UNREACHABLE, f"provisioning {checked.thing}: {error}; {hint}")
+    what = "has its certificate" if is_new else "had its certificate already"
+    print(f"{checked.thing}: {what}, {checked.broker.cert}; claim and token are removed")
+    return DONE
 
 
 def _support_bundle(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""What the cloud may ask of the agent: to send chunks again, and to poll otherwise; no more.
+"""What the cloud may ask: to send chunks again, to poll otherwise, to renew the certificate.
 
 The wire format is described in `contract/COMMANDS.md`. Nothing here reads a clock or a queue.
 """
@@ -52,12 +52,19 @@ class Configure:
     changes: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Get the next certificate. The same `id` is the same request, however often it arrives."""
+
+    id: str
+
+
 def command_topic(thing: str) -> str:
     """Return the one topic on which a gateway listens."""
     return f"sunreeve/{thing}/command"
 
 
-def parse(payload: bytes) -> Resend | Configure:
+def parse(payload: bytes) -> Resend | Configure | Renew:
     """Return the request that the payload holds.
 
     A key that is not known is refused too: a later version may mean something else by the rest.
@@ -83,8 +90,11 @@ def parse(payload: bytes) -> Resend | Configure:
         _refuse(f"id does not look like {_ID.pattern}")
     if message.get("do") == "resend":
         return _resend(message, len(payload))
+    if message.get("do") == "renew":
+        _check_keys(message, {"v", "do", "id"})
+        return Renew(message["id"])
     if message.get("do") != "configure":
-        _refuse("it asks for something other than resend or configure")
+        _refuse("it asks for something other than resend, configure or renew")
     return _configure(message)
 
 

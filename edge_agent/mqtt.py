@@ -59,6 +59,8 @@ A further one is let go of; what was not acknowledged comes again with the next 
 """
 MOST_COMMAND_BYTES = 8192
 """What is longer is cut: it is refused either way."""
+CLAIM_CLIENT = "claim-"
+"""How the client id begins of a gateway that has no certificate of its own yet."""
 HTTPS_PORT = 443
 AWS_IOT_ALPN = "x-amzn-mqtt-ca"
 """MQTT on port 443 (AWS IoT Core developer guide, Device communication protocols)."""
@@ -113,6 +115,7 @@ class Uplink:
         status_topic: str,
         command_topic: str | None = None,
         patience_s: float = PATIENCE_S,
+        status: bytes = b'{"up":1}',
     ) -> None:
         """Set the connection up without opening it.
 
@@ -122,12 +125,14 @@ class Uplink:
             status_topic: where it tells that it is up, and the broker that it is not.
             command_topic: where commands come from; without it nothing is heard.
             patience_s: how long an acknowledgement of anything is waited for.
+            status: what it tells when it is up.
         """
         self.why = "not tried yet"
         """Why it is down; empty while it is up."""
         self._broker = broker
         self._thing = thing
         self._status_topic = status_topic
+        self._status = status
         self._command_topic = command_topic
         self._patience_s = patience_s
         self._facts: _Facts = SimpleQueue()
@@ -365,7 +370,7 @@ class Uplink:
         self._up_since = time.monotonic()
         self.why = ""
         log.info("connected to %s:%s", self._broker.host, self._broker.port)
-        self._send(connection, self._status_topic, b'{"up":1}', None)
+        self._send(connection, self._status_topic, self._status, None)
         if self._command_topic is not None:
             connection.subscribe(self._command_topic, AT_LEAST_ONCE)
 
@@ -400,6 +405,102 @@ class Uplink:
         if why != self.why:  # not one line for each attempt
             log.info("no connection to %s:%s: %s", self._broker.host, self._broker.port, why)
         self.why = why
+
+
+class BrokerRefused(OSError):
+    """The broker says in so many words that it does not take this certificate or this name.
+
+    It never means a connection that broke: whoever hears it was certainly not connected.
+    """
+
+
+class Asker:
+    """One connection on which the broker itself is asked: reserved topics with an answer each.
+
+    A client id has one connection, so the uplink of the same thing is closed before. What waits in
+    the thing's session stays there: commands that come meanwhile are not acknowledged.
+    """
+
+    def __init__(self, broker: BrokerSettings, client_id: str) -> None:
+        """Connect.
+
+        Raises:
+            BrokerRefused: the broker does not take certificate or name.
+            OSError: it cannot be reached, or a file of the settings cannot be read.
+        """
+        self._facts: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+        self._client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=client_id.startswith(CLAIM_CLIENT),
+            protocol=MQTTv311,
+            reconnect_on_failure=False,
+            manual_ack=True,
+            userdata=self._facts,
+        )
+        self._answers: list[str] = []
+        self._client.connect_timeout = CONNECT_S
+        self._client.on_connect = lambda _c, facts, _f, code, _p: facts.put(("up", code))
+        self._client.on_disconnect = lambda _c, facts, _f, code, _p: facts.put(("down", code))
+        self._client.on_subscribe = lambda _c, facts, _m, codes, _p: facts.put(("heard", codes))
+        self._client.on_unsubscribe = lambda _c, facts, *_: facts.put(("left", None))
+        self._client.on_message = lambda _c, facts, message: facts.put(("message", message))
+        if broker.has_tls:
+            self._client.tls_set_context(tls_context(broker))
+        try:
+            self._client.connect(broker.host, broker.port, KEEPALIVE_S)
+        except ssl.SSLError as error:
+            raise BrokerRefused(f"the broker refuses the certificate: {error.reason}") from error
+        self._client.loop_start()
+        try:
+            code = self._wait_for("up")
+            if code.is_failure:
+                raise BrokerRefused(f"the broker refused: {code}")
+        except OSError:
+            self.close()
+            raise
+
+    def ask(self, topic: str, payload: bytes) -> tuple[bool, bytes]:
+        """Publish a question and return whether it was accepted, and the answer.
+
+        Raises:
+            BrokerRefused: the broker does not let this certificate listen for the answer.
+            OSError: there was no answer in time, or the broker broke off: it does so, too, where
+                a certificate may not ask.
+        """
+        accepted, _ = answers = [f"{topic}/accepted", f"{topic}/rejected"]
+        self._answers += answers
+        self._client.subscribe([(one, AT_LEAST_ONCE) for one in answers])
+        if any(code.is_failure for code in self._wait_for("heard")):
+            raise BrokerRefused(f"the broker does not let this certificate listen on {accepted}")
+        self._client.publish(topic, payload, qos=AT_LEAST_ONCE)
+        while True:
+            message = self._wait_for("message")
+            if message.topic in answers:
+                self._client.ack(message.mid, message.qos)
+                return message.topic == accepted, bytes(message.payload)
+
+    def close(self) -> None:
+        """Say goodbye, and listen for no answers any more; it takes a second at most."""
+        if self._answers and self._client.is_connected():
+            self._client.unsubscribe(self._answers)
+            # The broker has read all that was acknowledged before it answers this.
+            with suppress(OSError):
+                self._wait_for("left", GOODBYE_S)
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _wait_for(self, wanted: str, timeout_s: float = 3 * CONNECT_S) -> Any:
+        until = time.monotonic() + timeout_s
+        while True:
+            try:
+                what, detail = self._facts.get(timeout=max(0.0, until - time.monotonic()))
+            except Empty:
+                raise TimeoutError(f"no answer within {timeout_s:g} s") from None
+            if what == wanted:
+                return detail
+            if what == "down":
+                raise ConnectionAbortedError(f"the broker broke off: {detail}")
 
 
 class _Connection(Client):
@@ -604,6 +705,10 @@ def _on_subscribe(
 
 
 def _on_message(client: Client, facts: Any, message: MQTTMessage) -> None:
+    if message.topic.startswith("$"):
+        # An answer to an `Asker` that power cut off before it was acknowledged; no command.
+        client.ack(message.mid, message.qos)
+        return
     if facts.qsize() < MOST_UNHEARD:
         payload = bytes(message.payload[:MOST_COMMAND_BYTES])
         facts.put((client, "heard", Command(client, message.mid, payload)))

@@ -8,6 +8,8 @@ from edge_agent.quality import base_of
 from edge_agent.queue.outbox import DeviceState
 from edge_agent.reading import Event, Reading
 
+_WELL = frozenset({QUALITY_OK, QUALITY_ASLEEP})
+"""Going to sleep and waking is no news: every inverter does it each day, and its chunks tell it."""
 ALARM_COLUMNS = frozenset(column.removesuffix("_n") for column in BITS) - {"ThrotSrc"}
 """Bits that cannot wait for the end of a window; limits come and go all day, and can."""
 
@@ -25,8 +27,9 @@ class Change:
 def change(before: DeviceState | None, reading: Reading, extra: Extra) -> Change | None:
     """Return what is new about a device; None when nothing is.
 
-    A device that is met for the first time tells nothing unless something is wrong with it. The
-    bits that are not known now are as they were.
+    A device that is met for the first time tells nothing unless something is wrong with it, and one
+    that falls asleep or wakes tells nothing either. The bits that are not known now are as they
+    were.
 
     Args:
         before: what was known of it; None when it is met for the first time.
@@ -40,8 +43,8 @@ def change(before: DeviceState | None, reading: Reading, extra: Extra) -> Change
         return None
     events: list[Event] = []
     last = before.quality if before else None
-    is_news = last is not None or reading.quality not in {QUALITY_OK, QUALITY_ASLEEP}
-    if last != reading.quality and is_news:
+    was_well = last is None or last in _WELL
+    if last != reading.quality and not (was_well and reading.quality in _WELL):
         events.append(Event(reading.at, reading.serial, "state", last, reading.quality))
     events += [
         Event(reading.at, reading.serial, "alarm", known_alarms.get(column, 0), bits, column)

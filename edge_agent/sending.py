@@ -69,6 +69,7 @@ class Sender:
         uplink: Uplink,
         *,
         draw: Callable[[], float],
+        status: bytes = b'{"up":1}',
     ) -> None:
         """Prepare to send; nothing is connected yet.
 
@@ -77,8 +78,10 @@ class Sender:
             outbox: what waits.
             uplink: the connection.
             draw: gives numbers from 0 to 1, for the moments that shall differ between gateways.
+            status: what the gateway says when it is up.
         """
         self.settings = settings
+        self._status = status
         self.backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, draw)
         self._outbox = outbox
         self._uplink = uplink
@@ -140,7 +143,7 @@ class Sender:
 
     def status(self) -> Message:
         """Return the message that the gateway is up, for when only its acknowledgement matters."""
-        return Message(("status", 0), self.settings.status_topic, b'{"up":1}')
+        return Message(("status", 0), self.settings.status_topic, self._status)
 
     def ask_for_a_sign(self, mono: float) -> None:
         """Publish the status, once a minute at most, to have something acknowledged."""

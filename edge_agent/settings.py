@@ -22,6 +22,8 @@ MOST_SHOWN = 60
 
 _THING = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _RULE = re.compile(r"[A-Za-z0-9_]{1,128}", re.ASCII)
+_SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,63}", re.ASCII)
+_TEMPLATE = re.compile(r"[A-Za-z0-9_-]{1,36}", re.ASCII)
 _PROFILE = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 Part = TypeVar("Part")
@@ -154,6 +156,9 @@ class Settings:
         keep_mb: how large the queue may grow.
         backfill_per_s: chunks a second that are sent late; what is new is not held back.
         backfill_within_s: sending late begins at a random moment within so many seconds.
+        serial: the gateway's own serial number, as it stands on it; it gets certificates by it.
+        claim_template, renew_template: names under which the cloud gives the first certificate,
+            and the next one.
     """
 
     thing: str
@@ -170,6 +175,9 @@ class Settings:
     keep_mb: int = 64
     backfill_per_s: float = 5.0
     backfill_within_s: int = 300
+    serial: str = ""
+    claim_template: str = "sunreeve-claim"
+    renew_template: str = "sunreeve-renew"
 
     def __post_init__(self) -> None:
         _check_text("thing", self.thing)
@@ -181,6 +189,17 @@ class Settings:
             _check_text(name, rule)
             if not _RULE.fullmatch(rule):
                 raise SettingsError(f"{name}: only letters, digits and _ can be used")
+        if self.serial != "":
+            _check_text("serial", self.serial, most=64)
+            if not _SERIAL.fullmatch(self.serial):
+                raise SettingsError("serial: must be 3 to 64 letters, digits, - and _")
+        for name, template in (
+            ("claim_template", self.claim_template),
+            ("renew_template", self.renew_template),
+        ):
+            _check_text(name, template)
+            if not _TEMPLATE.fullmatch(template):
+                raise SettingsError(f"{name}: must be 1 to 36 letters, digits, - and _")
         if self.outbox.name in {"", ".."}:
             where = _shown(str(self.outbox))
             raise SettingsError(f"outbox {where}: must be the path of a file, as x/outbox.sqlite")

@@ -101,19 +101,12 @@ def day_of_energy(
     producing = _producing_profiles(devices)
     # In UTC, as samples are: instants of one zone are compared several times as fast.
     start = start_of(day, utc_offset_hours).astimezone(UTC)
-    found = {
-        serial: device
-        for serial, rows in devices.items()
-        if (
-            device := _device(
-                window_of(rows, day=day, start=start),
-                serial,
-                rated_w=rated_w,
-                hybrids=hybrids,
-                producing=producing,
-            )
-        )
+    windows = {serial: window_of(rows, day=day, start=start) for serial, rows in devices.items()}
+    heard = {
+        serial: _device(rows, serial, rated_w=rated_w, hybrids=hybrids, producing=producing)
+        for serial, rows in windows.items()
     }
+    found = {serial: device for serial, device in heard.items() if device}
     inverters = {
         serial: energy for serial, device in found.items() if (energy := device.energy) is not None
     }

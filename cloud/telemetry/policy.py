@@ -183,3 +183,40 @@ LATE_AFTER = Rule(
     values={FIRST: timedelta(hours=10)},
     note="A sweep reads back twelve hours before the last one. A window lasts eight hours at most.",
 )
+_CLONES = Source(DESIGN, "0029 Gateways come in by claim and token")
+
+FACTS_KEPT = Rule(
+    id="DV-13",
+    unit="time that facts of a gateway's connections are kept",
+    source=_CLONES,
+    says="what was seen of a gateway's connections is kept for two days",
+    values={FIRST: timedelta(days=2)},
+    note="[our choice] A sign has to show within a day.",
+)
+BOOTS_RETURN = Rule(
+    id="DV-07",
+    unit="times that a start of the agent is told of, with others between",
+    source=_CLONES,
+    says="a gateway of which a start is told again after another one may be two machines",
+    values={FIRST: 1},
+    note="[our choice] A reboot never goes back. It is a finding for a person and blocks nothing.",
+)
+WINDOWS_SHARED = Rule(
+    id="DV-08",
+    unit="windows",
+    source=_CLONES,
+    says="a gateway of which two starts share two windows or more may be two machines",
+    values={FIRST: 2},
+    note="[our choice] Any reboot shares one window. Only chunks of a clock that was set count.",
+)
+KICKED_BY_ANOTHER = Rule(
+    id="DV-12",
+    unit="times in a day that connections from two addresses throw each other off",
+    source=_CLONES,
+    says="a gateway whose connections from two addresses throw each other off 24 times in a day "
+    "may be two machines",
+    values={FIRST: 24},
+    note="[our choice] It finds devices that tell no start, and those that never keep a "
+    "connection for long enough to tell it. A home with two lines that flap changes between them "
+    "eight times a day now and then; two machines do it every five minutes.",
+)

@@ -72,9 +72,8 @@ def test_a_day_in_lock_step(broker, server, clock, settings_of):
     topics = {message.topic for message in broker.published}
     assert topics == {
         "$aws/rules/sunreeve_chunks/gw-0001/chunk",
-        "$aws/rules/sunreeve_events/gw-0001/event",
         "sunreeve/gw-0001/status",
-    }
+    }, "dusk and dawn are no events"
     assert broker.clients == [("gw-0001", False)], "one connection, session kept"
     assert broker.wills == [], "it said goodbye"
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cloud.telemetry.gaps import Resend as Asked
 from cloud.telemetry.gaps import command_text
+from cloud.telemetry.renewing import renew_text
 from edge_agent.agent import Agent
 from edge_agent.command import (
     MOST_BYTES,
@@ -18,6 +19,7 @@ from edge_agent.command import (
     MOST_NUMBERS,
     Configure,
     MalformedCommand,
+    Renew,
     Resend,
     parse,
 )
@@ -40,7 +42,7 @@ def wire(message) -> bytes:
 
 
 # ---------------------------------------------------------------------- the message
-RESENDS = [path for path in GOLDEN if not path.stem.startswith("configure")]
+RESENDS = [path for path in GOLDEN if not path.stem.startswith(("configure", "renew"))]
 CONFIGURES = [path for path in GOLDEN if path.stem.startswith("configure")]
 
 
@@ -59,6 +61,15 @@ def test_the_golden_configurations_are_understood(path):
     expected = Configure(golden["plain"]["id"], golden["plain"]["set"])
     assert parse(golden["wire"].encode()) == expected
     jsonschema.validate(json.loads(golden["wire"]), SCHEMA)
+
+
+def test_the_golden_renewal_is_understood():
+    golden = json.loads((CONTRACT / "golden_commands/renew.json").read_text(encoding="utf-8"))
+    assert parse(golden["wire"].encode()) == Renew(golden["plain"]["id"])
+    assert renew_text(golden["plain"]["id"]).decode() == golden["wire"]
+    jsonschema.validate(json.loads(golden["wire"]), SCHEMA)
+    with pytest.raises(MalformedCommand):
+        parse(golden["wire"].replace("}", ',"now":1}').encode())
 
 
 def test_there_are_golden_messages():

@@ -158,7 +158,9 @@ def test_the_unit_is_what_the_agent_relies_on():
     assert {name: service[name] for name in expected} == {
         name: [value] for name, value in expected.items()
     }
-    assert service["LoadCredential"][0].startswith("key:")
+    # The key lies in the service's own folder: what renews a certificate writes both files.
+    assert service["StateDirectoryMode"] == ["0700"]
+    assert service["UMask"] == ["0077"]
     assert service["SystemCallFilter"][0] == "@system-service"
     assert re.fullmatch(r"/\S+/sunreeve-edge run /\S+\.toml", service["ExecStart"][0])
 

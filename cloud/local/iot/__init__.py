@@ -3,7 +3,10 @@
 Only what a template uses is understood; anything else is an error when it is read.
 """
 
+from cloud.local.iot.control import ControlPlane
 from cloud.local.iot.data import DataPlane
+from cloud.local.iot.provisioning import Provisioning, ProvisioningTemplate
+from cloud.local.iot.registry import Registry
 from cloud.local.iot.rules import (
     Routed,
     SqsAction,
@@ -18,8 +21,12 @@ __all__ = [
     "SQL_VERSION",
     "UNDEFINED",
     "Arrival",
+    "ControlPlane",
     "DataPlane",
+    "Provisioning",
+    "ProvisioningTemplate",
     "Query",
+    "Registry",
     "Routed",
     "SqsAction",
     "TopicRule",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cloud.kernel.errors import BadInput
-from cloud.local.mqtt.topics import fault_of_filter
+from cloud.local.mqtt.topics import fault_of_from
 
 SQL_VERSION = "2016-03-23"
 MAX_DEPTH = 40
@@ -214,7 +214,7 @@ class _Parser:
             raise self._fault("a name is given to two items")
         self._want_word("FROM")
         topic_filter = self._string()
-        if fault := fault_of_filter(topic_filter):
+        if fault := fault_of_from(topic_filter):
             raise self._fault(f"FROM {topic_filter!r}: {fault}")
         self._uses_json = False
         where = self._either() if self._has_word("WHERE") else None

@@ -1,0 +1,1 @@
+"""Says yes or no to devices that ask for a certificate."""

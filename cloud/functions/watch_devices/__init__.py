@@ -1,0 +1,1 @@
+"""Sees who connects."""
