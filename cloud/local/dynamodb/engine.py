@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud.local.dynamodb import changes, reads, streams, tables, writes
+from cloud.local.dynamodb.capacity import Told, stored_bytes
 from cloud.local.dynamodb.changes import Change, Image
 from cloud.local.dynamodb.errors import EngineError
 from cloud.local.dynamodb.parameters import OPERATIONS, STREAM_OPERATIONS
@@ -152,6 +153,19 @@ class Engine:
             EngineError: the table has no stream.
         """
         return changes.open_stream(self._store.connection, table).arn
+
+    def watch(self, told: Told | None) -> None:
+        """Let somebody learn of all capacity that is consumed from now on, None for nobody.
+
+        He is told in the thread that asked, also of writes whose condition failed.
+        """
+        self._store.told = told
+
+    def stored_bytes(self, name: str) -> int:
+        """Count the bytes that a table and its indexes are billed for."""
+        table = self._store.table(name)
+        rows = self._store.connection.execute(f"SELECT item FROM {table.rows}")
+        return sum(stored_bytes(table, decode_item(item)) for (item,) in rows)
 
     def earliest(self, table: str, index: str, sort_key: str) -> str | None:
         """Find the smallest sort key of an index over all its partitions.

@@ -49,7 +49,7 @@ def get_item(store: Store, request: Mapping[str, Any]) -> dict[str, Any]:
     shape = _projection(request)
     _, key = table.key_of(request["Key"])
     row = store.connection.execute(table.select_one, key).fetchone()
-    meter = Meter(request)
+    meter = Meter(request, store.told)
     meter.read(table, row[1] if row else 0, is_consistent=bool(request.get("ConsistentRead")))
     return meter.added_to({} if row is None else {"Item": shape(decode_item(row[0]))})
 
@@ -62,7 +62,7 @@ def batch_get(store: Store, request: Mapping[str, Any]) -> dict[str, Any]:
         raise too_short("requestItems" if not asked else "requestItems.member.keys")
     if count > _MOST_IN_BATCH:
         raise invalid("Too many items requested for the BatchGetItem call")
-    meter = Meter(request)
+    meter = Meter(request, store.told)
     found: dict[str, list[Item]] = {}
     left: dict[str, Any] = {}
     total = 0
@@ -102,7 +102,7 @@ def transact_get(store: Store, request: Mapping[str, Any]) -> dict[str, Any]:
         asked.append((table, table.key_of(one["Key"])[1], _projection(one)))
     if len({(table.name, key) for table, key, _ in asked}) < len(asked):
         raise invalid("Transaction request cannot include multiple operations on one item")
-    meter = Meter(request, is_transaction=True)
+    meter = Meter(request, store.told, is_transaction=True)
     responses: list[dict[str, Any]] = []
     total = 0
     with store.reading() as connection:
@@ -250,7 +250,7 @@ def _read_page(
         response["Items"] = items
     if last is not None:
         response["LastEvaluatedKey"] = key_attributes(last, search.table, search.index)
-    meter = Meter(request)
+    meter = Meter(request, store.told)
     is_consistent = bool(request.get("ConsistentRead"))
     meter.read(search.table, total, is_consistent=is_consistent, index=search.index)
     return meter.added_to(response)

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from cloud.local.dynamodb import changes
+from cloud.local.dynamodb.capacity import Told
 from cloud.local.dynamodb.errors import EngineError, no_such_table
 from cloud.local.dynamodb.schema import Stream, Table, read_table, stream_view
 from cloud.local.dynamodb.values import Item
@@ -68,6 +69,7 @@ class Store:
         self._tables: dict[str, Table] = {}
         self._tokens_forgotten_to = float("-inf")
         self._trimmed_at = float("-inf")
+        self.told: Told | None = None
         self.connection.executescript(_SETUP + changes.SETUP)
 
     def now(self) -> float:

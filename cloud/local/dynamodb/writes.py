@@ -39,6 +39,7 @@ _MOST_IN_TRANSACTION = 100
 _LARGEST_TRANSACTION = 4 * 1024 * 1024
 _TOKEN_SECONDS = 600.0
 _LONGEST_TOKEN = 36
+_DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +101,10 @@ def batch_write(store: Store, request: Mapping[str, Any]) -> dict[str, Any]:
         raise invalid(f"Too many items requested for the BatchWriteItem call: {len(actions)}")
     if _has_repeats(actions):
         raise invalid("Provided list of item keys contains duplicates")
-    meter = Meter(request)
+    meter = Meter(request, store.told)
     with store.writing() as connection:
         for action in actions:
-            outcome = _decide(action, connection, needs_old=meter.is_on)
+            outcome = _decide(action, connection, meter)
             _save(store, action, outcome, connection)
             meter.write(action.table, outcome.old, outcome.new)
     return meter.listed_in({"UnprocessedItems": {}})
@@ -126,13 +127,15 @@ def transact_write(store: Store, request: Mapping[str, Any], now: float) -> dict
         )
     if _has_repeats(actions):
         raise invalid("Transaction request cannot include multiple operations on one item")
-    meter = Meter(request, is_transaction=True)
+    meter = Meter(request, store.told, is_transaction=True)
     with store.writing() as connection:
         store.forget_tokens(connection, before=now - _TOKEN_SECONDS)
-        if _was_done(connection, request, now):
-            _count_replay(connection, actions, meter)
+        sizes = _was_done(connection, request, now)
+        if sizes is not None:
+            _count_replay(sizes, actions, meter)
             return meter.listed_in({})
-        outcomes = _decide_all(actions, connection)
+        outcomes = _decide_all(actions, connection, meter)
+        _remember(connection, request, outcomes, now)
         for action, outcome in zip(actions, outcomes, strict=True):
             _save(store, action, outcome, connection)
             meter.write(action.table, outcome.old, outcome.new)
@@ -146,9 +149,9 @@ def _write(
     if wanted not in ("NONE", *may_return):
         raise invalid(f"ReturnValues can only be {' or '.join((*may_return, 'NONE'))}")
     action = _action(store, verb, request)
-    meter = Meter(request)
+    meter = Meter(request, store.told)
     with store.writing() as connection:
-        outcome = _decide(action, connection, needs_old=meter.is_on or wanted != "NONE")
+        outcome = _decide(action, connection, meter, needs_old=wanted != "NONE")
         _save(store, action, outcome, connection)
     meter.write(action.table, outcome.old, outcome.new)
     attributes = _returned(wanted, action, outcome)
@@ -189,14 +192,16 @@ def _transact_action(store: Store, wrapped: Mapping[str, Any]) -> Action:
     return _action(store, verb, ACTIONS[verb].check(given))
 
 
-def _decide(action: Action, connection: sqlite3.Connection, *, needs_old: bool) -> Outcome:
-    """Decide one write against what is stored.
+def _decide(
+    action: Action, connection: sqlite3.Connection, meter: Meter, *, needs_old: bool = False
+) -> Outcome:
+    """Decide one write against what is stored; a condition that is not met is counted here.
 
     Raises:
         EngineError: the condition is not met, or the new item would not be valid.
     """
     old, base, old_encoded = None, None, b""
-    needs_old = needs_old or action.table.stream is not None
+    needs_old = needs_old or meter.is_on or action.table.stream is not None
     if needs_old or action.condition is not None or action.update is not None:
         row = connection.execute(action.table.select_one, action.key).fetchone()
         if row is not None:
@@ -205,6 +210,7 @@ def _decide(action: Action, connection: sqlite3.Connection, *, needs_old: bool) 
             # An update changes its copy in place.
             base = decode_item(row[0]) if action.update is not None else old
     if action.condition is not None and not holds(action.condition, old or {}):
+        meter.refused(action.table, old, action.content if action.verb == "Put" else None)
         shown = {"Item": old} if action.shows_old_on_failure and old is not None else {}
         raise EngineError(CONDITION_FAILED, "The conditional request failed", **shown)
     if action.verb == "Delete":
@@ -226,17 +232,23 @@ def _decide(action: Action, connection: sqlite3.Connection, *, needs_old: bool) 
     return Outcome(old, new, size, old_encoded)
 
 
-def _decide_all(actions: list[Action], connection: sqlite3.Connection) -> list[Outcome]:
+def _decide_all(
+    actions: list[Action], connection: sqlite3.Connection, meter: Meter
+) -> list[Outcome]:
     outcomes: list[Outcome] = []
     reasons: list[dict[str, Any]] = []
+    decided: list[tuple[Action, Outcome]] = []
     for action in actions:
         try:
-            outcomes.append(_decide(action, connection, needs_old=True))
+            outcomes.append(_decide(action, connection, meter, needs_old=True))
+            decided.append((action, outcomes[-1]))
             reasons.append({"Code": "None"})
         except EngineError as error:
             reasons.append(_reason(error))
     codes = [reason["Code"] for reason in reasons]
     if len(outcomes) < len(actions):
+        for action, outcome in decided:
+            meter.refused(action.table, outcome.old, outcome.new)
         raise EngineError(
             "TransactionCanceledException",
             "Transaction cancelled, please refer cancellation reasons for specific reasons "
@@ -280,39 +292,60 @@ def _returned(wanted: str, action: Action, outcome: Outcome) -> Item | None:
     return projected(action.update.paths, item) if action.update is not None else None
 
 
-def _was_done(connection: sqlite3.Connection, request: Mapping[str, Any], now: float) -> bool:
-    """Tell whether this transaction was done before; else remember that it is being done."""
+def _was_done(
+    connection: sqlite3.Connection, request: Mapping[str, Any], now: float
+) -> list[int] | None:
+    """Give the sizes that a transaction which was done before was counted by; None if it was not.
+
+    Raises:
+        EngineError: the token was used for another transaction, or is none.
+    """
     token = request.get("ClientRequestToken")
     if token is None:
-        return False
+        return None
     if not 1 <= len(token) <= _LONGEST_TOKEN:
         raise invalid(f"ClientRequestToken must be 1 to {_LONGEST_TOKEN} characters long")
-    content = msgspec.json.encode(request["TransactItems"], order="deterministic")
-    fingerprint = hashlib.sha256(content).digest()
     row = connection.execute(
         "SELECT fingerprint FROM ddb_tokens WHERE token = ? AND accepted_at > ?",
         (token, now - _TOKEN_SECONDS),
     ).fetchone()
     if row is None:
-        connection.execute(
-            "INSERT OR REPLACE INTO ddb_tokens VALUES (?, ?, ?)", (token, fingerprint, now)
-        )
-        return False
-    if row[0] != fingerprint:
+        return None
+    if row[0][:_DIGEST_BYTES] != _fingerprint(request):
         raise EngineError(
             "IdempotentParameterMismatchException",
             "The request uses the same client token as a previous, but non-identical request. "
             "Do not reuse a client token with different requests, unless the requests are "
             "identical",
         )
-    return True
+    sizes: list[int] = msgspec.json.decode(row[0][_DIGEST_BYTES:] or b"[]")
+    return sizes
 
 
-def _count_replay(connection: sqlite3.Connection, actions: Iterable[Action], meter: Meter) -> None:
-    """Count a repeated transaction as AWS does: as the reading of its items."""
-    for action in actions:
-        row = connection.execute(action.table.select_one, action.key).fetchone()
-        meter.read(action.table, row[1] if row else 0, is_consistent=True)
+def _remember(
+    connection: sqlite3.Connection,
+    request: Mapping[str, Any],
+    outcomes: Iterable[Outcome],
+    now: float,
+) -> None:
+    """Remember that a transaction with a token was done, and the sizes of its items."""
+    if (token := request.get("ClientRequestToken")) is None:
+        return
+    sizes = [max(one.new_size, item_size(one.old) if one.old else 0) for one in outcomes]
+    noted = _fingerprint(request) + msgspec.json.encode(sizes)
+    connection.execute("INSERT OR REPLACE INTO ddb_tokens VALUES (?, ?, ?)", (token, noted, now))
+
+
+def _fingerprint(request: Mapping[str, Any]) -> bytes:
+    content = msgspec.json.encode(request["TransactItems"], order="deterministic")
+    return hashlib.sha256(content).digest()
+
+
+def _count_replay(sizes: list[int], actions: list[Action], meter: Meter) -> None:
+    """Count a repeated transaction as AWS does: as the reading of the items it was counted by."""
+    known = sizes or [0] * len(actions)  # a folder of before that kept no sizes
+    for action, size in zip(actions, known, strict=True):
+        meter.read(action.table, size, is_consistent=True)
 
 
 def _refuse_key_update(table: Table, update: Update) -> None:

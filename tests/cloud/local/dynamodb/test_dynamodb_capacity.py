@@ -1,12 +1,20 @@
 """Capacity units by hand: each row's id says its arithmetic.
 
 A unit of writing is 1 KB of the larger of the item before and after, a unit of reading 4 KB, half
-of it when eventually consistent; an index is written when its entry changes, twice when its key
-moves; a transaction takes twice as much.
+of it when eventually consistent (AWS, DynamoDB Developer Guide, "DynamoDB read and write
+operations"); an index is written when its entry changes, twice when its key moves ("Using Global
+Secondary Indexes in DynamoDB"); a transaction takes twice as much of the table ("Amazon DynamoDB
+Transactions: How it works") and of an index no more than anything else. What an item's bytes are
+stands in "DynamoDB item sizes and formats".
 """
+
+import base64
+from datetime import UTC, datetime
 
 import pytest
 from dynamodb_definitions import definition
+
+from cloud.local.dynamodb.errors import EngineError
 
 KB = 1024
 WHOLE, HALF = True, False
@@ -154,7 +162,7 @@ def test_writes(things, way, *, before, after, table, indexes):
             content["TableName"] = "things"
         found = spent(things, "TransactWriteItems", TransactItems=[one])
     factor = 2 if way == "in a transaction" else 1
-    wanted = {name: factor * units for name, units in indexes.items() if units}
+    wanted = {name: units for name, units in indexes.items() if units}
     assert found == (factor * table, wanted)
 
 
@@ -249,6 +257,165 @@ def test_a_repeated_transaction_is_charged_as_a_reading(things):
     assert spent(things, "TransactWriteItems", **request) == (2, {})
 
 
+def test_a_repeated_deletion_is_charged_by_what_was_deleted(things):
+    """9 KB are nine units, twice; read again they are three of 4 KB, twice."""
+    put(things, item(9 * KB, **OWNED))
+    actions = [{"Delete": {"TableName": "things", "Key": key()}}]
+    request = {"TransactItems": actions, "ClientRequestToken": "t"}
+    entries = {"by-owner": 9, "keys-only": 1, "some": 1}
+    assert spent(things, "TransactWriteItems", **request) == (18, entries)
+    assert spent(things, "TransactWriteItems", **request) == (6, {})
+
+
+def binary(count):
+    return {"B": base64.b64encode(b"b" * count).decode()}
+
+
+# The rest of the item: pk p, sk a and the name v are 7 bytes.
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [
+        pytest.param({"S": ""}, 0, id="no text: 0"),
+        pytest.param({"S": "abc"}, 3, id="ASCII: a byte each"),
+        pytest.param({"S": "\u00e9t\u00e9"}, 5, id="two letters of 2 bytes in UTF-8 and one of 1"),
+        pytest.param({"S": "\u20ac"}, 3, id="the euro sign: 3"),
+        pytest.param({"S": "\U0001f31e"}, 4, id="a sun outside of the basic plane: 4"),
+        pytest.param({"N": "0"}, 1, id="zero: no digits, and 1"),
+        pytest.param({"N": "7"}, 2, id="one digit: 1 and 1"),
+        pytest.param({"N": "42"}, 2, id="two digits: 1 and 1"),
+        pytest.param({"N": "123"}, 3, id="three digits: 2 and 1"),
+        pytest.param({"N": "1000000"}, 2, id="zeros behind are trimmed: 1 and 1"),
+        pytest.param({"N": "0.0001"}, 2, id="zeros before are trimmed: 1 and 1"),
+        pytest.param({"N": "1.50"}, 2, id="one point five: two digits, 1 and 1"),
+        pytest.param({"N": "1e3"}, 2, id="an exponent is spelled out first: 1 and 1"),
+        pytest.param({"N": "9" * 38}, 20, id="38 digits: 19 and 1"),
+        pytest.param(binary(0), 0, id="no bytes: 0"),
+        pytest.param(binary(1), 1, id="one byte, four letters on the line: 1"),
+        pytest.param(binary(700), 700, id="bytes count as they are, not as base64"),
+        pytest.param({"BOOL": True}, 1, id="true: 1"),
+        pytest.param({"NULL": True}, 1, id="null: 1"),
+        pytest.param({"L": []}, 3, id="an empty list: 3"),
+        pytest.param({"M": {}}, 3, id="an empty map: 3"),
+        pytest.param({"L": [{"S": "ab"}, {"S": "c"}]}, 8, id="a list of 2 and 1: 3, and 1 each"),
+        pytest.param({"M": {"ab": {"S": "cde"}}}, 9, id="a map: 3, 1, a name of 2, a text of 3"),
+        pytest.param(
+            {"M": {"a": {"L": [{"M": {}}, {"N": "12"}]}}}, 15, id="nested: 3+1+1, 3+1+1, 3, 2"
+        ),
+        pytest.param({"SS": ["ab", "cde"]}, 5, id="a set of texts: their sum, nothing for the set"),
+        pytest.param({"NS": ["1", "234"]}, 5, id="a set of numbers: 2 and 3"),
+        pytest.param({"BS": [binary(2)["B"]]}, 2, id="a set of bytes: 2"),
+    ],
+)  # fmt: skip
+def test_sizes_just_up_to_a_unit_and_a_byte_beyond(things, value, size):
+    """Filled up to 1024 bytes it is one unit, with one byte more it is two."""
+    rest = KB - 7 - size - len("x")
+    whole = {**key(), "v": value, "x": {"S": "x" * rest}}
+    assert spent(things, "PutItem", Item=whole) == (1, {})
+    whole["x"]["S"] += "x"
+    assert spent(things, "PutItem", Item=whole) == (2, {})
+
+
+@pytest.fixture
+def told(things):
+    """All that the engine tells of from here on: table or index, and units."""
+    found = []
+    things.watch(lambda one: found.append((one.index or one.table, one.is_write, one.units)))
+    return found
+
+
+IF_NEW = {"ConditionExpression": "attribute_not_exists(pk)"}
+IF_THERE = {"ConditionExpression": "attribute_exists(gone)"}
+SET = {"UpdateExpression": "SET n = :n", "ExpressionAttributeValues": {":n": {"N": "1"}}}
+
+
+@pytest.mark.parametrize(
+    ("before", "operation", "request_", "units"),
+    [
+        pytest.param(
+            item(300),
+            "PutItem",
+            {"Item": item(5 * KB), **IF_NEW},
+            5,
+            id="300 B there, 5 KB wanted: 5",
+        ),
+        pytest.param(
+            item(5 * KB),
+            "PutItem",
+            {"Item": item(300), **IF_NEW},
+            5,
+            id="5 KB there, 300 B wanted: 5",
+        ),
+        pytest.param(
+            item(3 * KB, **OWNED),
+            "PutItem",
+            {"Item": item(300), **IF_NEW},
+            3,
+            id="no entry is touched: 3",
+        ),
+        pytest.param(
+            None, "UpdateItem", {"Key": key(), **SET, **IF_THERE}, 1, id="nothing there: 1"
+        ),
+        pytest.param(
+            item(2 * KB), "UpdateItem", {"Key": key(), **SET, **IF_THERE}, 2, id="2 KB to change: 2"
+        ),
+        pytest.param(
+            item(4 * KB), "DeleteItem", {"Key": key(), **IF_THERE}, 4, id="4 KB to delete: 4"
+        ),
+        pytest.param(None, "DeleteItem", {"Key": key(), **IF_THERE}, 1, id="nothing to delete: 1"),
+    ],
+)
+def test_a_condition_that_fails_is_charged(things, told, *, before, operation, request_, units):
+    """AWS, "Working with items and attributes": the larger of what is there and what was wanted."""
+    if before is not None:
+        put(things, before)
+        told.clear()
+    with pytest.raises(EngineError, match="ConditionalCheckFailedException"):
+        things.call(operation, {"TableName": "things", **request_})
+    assert told == [("things", True, units)]
+
+
+def test_a_cancelled_transaction_is_counted_as_if_it_had_been_done(things, told):
+    """2 KB whose condition fails are two units, twice; 3 KB that would have gone are three."""
+    put(things, item(2 * KB))
+    told.clear()
+    actions = [
+        {"Put": {"TableName": "things", "Item": item(100), **IF_NEW}},
+        {"Put": {"TableName": "things", "Item": item(3 * KB, sk="b", **OWNED)}},
+    ]
+    with pytest.raises(EngineError, match="TransactionCanceledException"):
+        things.call("TransactWriteItems", {"TransactItems": actions})
+    assert sorted(told) == [("things", True, 4), ("things", True, 6)]
+
+
+def test_what_is_refused_before_it_is_looked_at_costs_nothing(things, told):
+    with pytest.raises(EngineError, match="may not be empty"):
+        put(things, {**key(), "v": {"SS": []}})
+    assert told == []
+
+
+def test_what_expires_costs_nothing(engine):
+    """AWS, "Using time to live (TTL) in DynamoDB": deletions take no write units."""
+    engine.create_table(definition(ttl="ttl"))
+    put(engine, {**item(3 * KB, **OWNED), "ttl": {"N": "1767225600"}})
+    told = []
+    engine.watch(told.append)
+    assert engine.expire(datetime(2026, 2, 1, tzinfo=UTC)) == 1
+    assert told == []
+
+
+def test_who_watches_learns_of_reads_and_writes_that_report_nothing(things, told):
+    things.call("PutItem", {"TableName": "things", "Item": item(1500, **OWNED)})
+    things.call("GetItem", {"TableName": "things", "Key": key()})
+    things.call("Query", {"TableName": "things", "IndexName": "by-owner", **OF_OWNER})
+    things.call("BatchGetItem", {"RequestItems": {"things": {"Keys": [key(), key(sk="none")]}}})
+    entries = [("by-owner", True, 2), ("keys-only", True, 1), ("some", True, 1)]
+    reads = [("things", False, 0.5), ("by-owner", False, 0.5)]
+    assert told == [("things", True, 2), *entries, *reads, *(2 * [("things", False, 0.5)])]
+    things.watch(None)
+    put(things, item(100))
+    assert len(told) == 8
+
+
 SEARCH = {"KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": {":p": {"S": "p"}}}
 OF_OWNER = {
     "KeyConditionExpression": "#o = :o",
@@ -331,5 +498,6 @@ def test_an_entry_takes_100_bytes_more_than_its_attributes(things):
         one["IndexName"]: (one["ItemCount"], one["IndexSizeBytes"])
         for one in described["GlobalSecondaryIndexes"]
     }
+    assert things.stored_bytes("things") == 1100 + 1100 + 112 + 112 + 600
     assert extents == {"by-owner": (1, 1100), "keys-only": (1, 112), "some": (1, 112)}
     assert (described["ItemCount"], described["TableSizeBytes"]) == (2, 1500)
