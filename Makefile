@@ -47,7 +47,9 @@ check: $(READY) ## format, lint, types, import contracts, rule citations, templa
 	$(BIN)/cfn-lint --regions us-east-1 -- var/translated.json
 	$(BIN)/sunreeve rules --markdown | diff - docs/rules.md
 	$(BIN)/sunreeve help --markdown | diff - docs/cli.md
-	$(BIN)/pytest -q tests/cloud/kernel/test_rule_book.py tests/contract -p no:cacheprovider
+	$(BIN)/python -m infra.template_rules
+	$(BIN)/pytest -q tests/cloud/kernel/test_rule_book.py tests/contract tests/infra/test_planted_flaws.py \
+	  tests/infra/test_template_rules.py -p no:cacheprovider
 
 .PHONY: story
 story: $(READY) ## writes tests/story/story.txt anew: read the difference
@@ -117,6 +119,12 @@ package: $(SAM_READY) ## builds what would be deployed, and imports every handle
 	  END {print layer + most " MB\tof 250 that Lambda allows for a function with its layer"}'
 	SUNREEVE_BUILT=.aws-sam $(BIN)/pytest -q tests/infra/test_built_functions.py -p no:cacheprovider
 
+.PHONY: ministack
+ministack: $(READY) ## deploys the template to an emulator of AWS on this machine, and lists what that lacks
+	@test -x .venv-ministack/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-ministack
+	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-ministack/bin/python infra/ministack.txt
+	@$(BIN)/python -m infra.deploy_to_ministack .venv-ministack/bin/ministack
+
 .PHONY: bench-peers
 bench-peers: $(READY) ## an environment for peers of the benchmarks that ours cannot hold
 	@test -x .venv-peers/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-peers
@@ -145,6 +153,8 @@ lock-apart: $(READY)
 	  requirements/sam.in -o requirements/sam.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  bench/peers.in -o bench/peers.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  infra/ministack.in -o infra/ministack.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  pyproject.toml requirements/fuzz.in --extra edge --extra cloud -c requirements/dev.txt -o requirements/fuzz.txt
 	for peer in modpoll modbus4mqtt thingsboard; do \

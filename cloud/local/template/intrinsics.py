@@ -24,6 +24,7 @@ _ARNS = {
     "AWS::SQS::Queue": ("sqs", ""),
 }
 _OTHERS: Mapping[tuple[str, str], str] = {
+    ("AWS::ApiGatewayV2::DomainName", "RegionalDomainName"): "127.0.0.1",
     ("AWS::Cognito::UserPool", "ProviderURL"): "{address}/{name}",
     ("AWS::DynamoDB::Table", "StreamArn"): (
         f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{{name}}/stream/local"
@@ -33,6 +34,8 @@ _OTHERS: Mapping[tuple[str, str], str] = {
     ("AWS::SQS::Queue", "QueueUrl"): QUEUE_URL + "{name}",
 }
 """Type and attribute -> what it is here, beside the ARNs."""
+_NO_VALUE = object()
+"""What AWS::NoValue stands for: the property or the part of a list is not there."""
 
 
 class Resolver:
@@ -45,6 +48,7 @@ class Resolver:
         parameters: Mapping[str, str],
         *,
         address: str,
+        conditions: Mapping[str, bool],
     ) -> None:
         """Know what there is to refer to.
 
@@ -53,16 +57,19 @@ class Resolver:
             resources: as the translator left them.
             parameters: their values.
             address: where the runtime answers HTTP; a user pool's URL begins with it.
+            conditions: what each condition of the template comes to.
         """
         self._template = template
         self._resources = resources
         self._parameters = parameters
         self._address = address
+        self._conditions = conditions
         self._functions: Mapping[str, Callable[[Any, str], Any]] = {
             "Ref": self._ref,
             "Fn::GetAtt": self._get_att,
             "Fn::Sub": self._sub,
             "Fn::Join": self._join,
+            "Fn::If": self._if,
         }
 
     def resolve(self, value: Any, where: str) -> Any:
@@ -76,7 +83,8 @@ class Resolver:
             BadInput: a function is not known here, or what it refers to does not exist.
         """
         if isinstance(value, list):
-            return [self.resolve(part, where) for part in value]
+            parts = [self.resolve(part, where) for part in value]
+            return [part for part in parts if part is not _NO_VALUE]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
@@ -85,13 +93,16 @@ class Resolver:
                 return self._functions[name](argument, where)
             if name.startswith("Fn::") or name == "Condition":
                 self._refuse(f"{where}: the intrinsic function {name} is not known here")
-        return {key: self.resolve(part, f"{where}.{key}") for key, part in value.items()}
+        made = {key: self.resolve(part, f"{where}.{key}") for key, part in value.items()}
+        return {key: part for key, part in made.items() if part is not _NO_VALUE}
 
     def _refuse(self, why: str) -> None:
         msg = f"booting from {self._template}: {why}"
         raise BadInput(msg)
 
-    def _ref(self, name: str, where: str) -> str:
+    def _ref(self, name: str, where: str) -> Any:
+        if name == "AWS::NoValue":
+            return _NO_VALUE
         if name in _PSEUDO:
             return _PSEUDO[name]
         if name in self._parameters:
@@ -100,7 +111,14 @@ class Resolver:
             self._refuse(f"{where}: Ref {name} names neither a parameter nor a resource")
         if self._resources[name]["Type"] == "AWS::SQS::Queue":
             return QUEUE_URL + self._queue(name)
+        if self._resources[name]["Type"] == "AWS::IoT::Policy":
+            return self._iot_policy(name)
         return name
+
+    def _iot_policy(self, name: str) -> str:
+        """Give an IoT policy's name, which is its own here as on AWS: certificates are given it."""
+        given = self._resources[name].get("Properties", {}).get("PolicyName", name)
+        return str(self.resolve(given, name))
 
     def _queue(self, name: str) -> str:
         """Give a queue's name: its own where it says one, as a FIFO queue must."""
@@ -135,10 +153,16 @@ class Resolver:
                 return "${" + name[1:] + "}"
             if name in extra:
                 return str(self.resolve(extra[name], where))
-            return self._get_att(name, where) if "." in name else self._ref(name, where)
+            return self._get_att(name, where) if "." in name else str(self._ref(name, where))
 
         return re.sub(r"\$\{([^}]+)\}", value, text)
 
     def _join(self, argument: Any, where: str) -> str:
         separator, parts = argument
         return str(separator).join(str(self.resolve(part, where)) for part in parts)
+
+    def _if(self, argument: Any, where: str) -> Any:
+        name, then, otherwise = argument
+        if name not in self._conditions:
+            self._refuse(f"{where}: Fn::If asks for {name}, which is no condition")
+        return self.resolve(then if self._conditions[name] else otherwise, where)

@@ -15,8 +15,8 @@ from typing import Any
 
 from cloud.kernel.errors import BadInput
 from cloud.local import patterns
+from cloud.local.template import conditions, references
 from cloud.local.template import parameters as parameter
-from cloud.local.template import references
 from cloud.local.template.intrinsics import Resolver
 from cloud.local.template.known import HONOURED, RESOURCE_PARTS, WITHOUT_EFFECT
 from cloud.local.template.limits import Limits
@@ -35,6 +35,9 @@ from cloud.local.template.translation import translated
 
 _FUNCTION_ARN = references.function_arn("")
 _QUEUE_ARN = references.queue_arn("")
+_OF_A_TARGET = frozenset({"Arn", "RoleArn", "Input", "DeadLetterConfig", "RetryPolicy"})
+"""Of a schedule. Here the call itself cannot get lost: how often it is tried, and where it would
+lie, matters on AWS only."""
 MOST_AT_ONCE = 1_000_000
 """More calls at once than any account is allowed: a slip of the finger."""
 _TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/"
@@ -76,14 +79,32 @@ class _Reader:
     ) -> None:
         self._name = name
         self._document = document
-        self._resources: Mapping[str, Resource] = document["Resources"]
-        self._resolver = Resolver(name, self._resources, parameters, address=address)
+        truths = conditions.truths(name, document.get("Conditions", {}), parameters)
+        self._truths = truths
+        self._resources: Mapping[str, Resource] = {
+            logical: resource
+            for logical, resource in document["Resources"].items()
+            if self._is_wanted(f"resource {logical}", resource)
+        }
+        self._resolver = Resolver(
+            name, self._resources, parameters, address=address, conditions=truths
+        )
         self._limits = Limits(name)
         self._address = address
         self._reading = ""
 
+    def _is_wanted(self, what: str, part: Mapping[str, Any]) -> bool:
+        """Tell whether a part is there: it has no condition, or one that holds.
+
+        What is not there must be of a known type all the same; its values are not looked at.
+        """
+        condition = part.get("Condition")
+        if condition is not None and condition not in self._truths:
+            self._refuse(f"{what}: Condition {condition} is no condition of the template")
+        return condition is None or self._truths[condition]
+
     def stack(self) -> Stack:
-        for logical, resource in self._resources.items():
+        for logical, resource in self._document["Resources"].items():
             self._check(logical, resource)
         try:
             everything = self._read()
@@ -110,7 +131,8 @@ class _Reader:
             malware_plans=self._all("AWS::GuardDuty::MalwareProtectionPlan"),
             configuration_sets=tuple(self._of("AWS::SES::ConfigurationSet")),
             mail_destinations=self._all("AWS::SES::ConfigurationSetEventDestination"),
-            gateway_policy=self._gateway_policy(),
+            iot_policies=self._iot_policies(),
+            provisioning=self._all("AWS::IoT::ProvisioningTemplate"),
             routes=self._routes(self._body()),
             user_pools={n: f"{self._address}/{n}" for n in self._of("AWS::Cognito::UserPool")},
             scopes=frozenset(
@@ -121,6 +143,7 @@ class _Reader:
             outputs={
                 output: str(self._resolver.resolve(part["Value"], f"Outputs.{output}"))
                 for output, part in self._document.get("Outputs", {}).items()
+                if self._is_wanted(f"output {output}", part)
             },
         )
 
@@ -257,10 +280,11 @@ class _Reader:
 
     def _schedule(self, logical: str) -> Scheduled:
         properties = self._properties(logical)
-        unknown = properties["Target"].keys() - {"Arn", "RoleArn", "Input"}
+        unknown = properties["Target"].keys() - _OF_A_TARGET
         if unknown:
             what = f"its Target has no {min(unknown)} known here; take it out"
             self._refuse(f"resource {logical}: {what}")
+        dead = properties["Target"].get("DeadLetterConfig", {}).get("Arn")
         state = properties.get("State", "ENABLED")
         if state not in {"ENABLED", "DISABLED"}:
             self._refuse(f"resource {logical}: State {state} is neither ENABLED nor DISABLED")
@@ -273,14 +297,15 @@ class _Reader:
             ),
             input=json.loads(properties["Target"].get("Input", "{}")),
             is_enabled=state == "ENABLED",
+            dead_letters=self._queue_behind(logical, dead),
         )
 
-    def _gateway_policy(self) -> Mapping[str, Any]:
-        policies = self._of("AWS::IoT::Policy")
-        if len(policies) != 1:
-            self._refuse(f"there are {len(policies)} IoT policies, and gateways have exactly one")
-        document: Mapping[str, Any] = self._properties(policies[0])["PolicyDocument"]
-        return document
+    def _iot_policies(self) -> dict[str, Mapping[str, Any]]:
+        """Give the documents of the IoT policies by their names."""
+        return {
+            str(one.get("PolicyName", name)): one["PolicyDocument"]
+            for name, one in self._all("AWS::IoT::Policy").items()
+        }
 
     def _body(self) -> Mapping[str, Any]:
         for logical in self._of("AWS::ApiGatewayV2::Api"):

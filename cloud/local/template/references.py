@@ -74,11 +74,15 @@ def _names(stack: Stack) -> Iterator[_Name]:
     yield from _of_mappings(stack)
     yield from _of_queues(stack)
     yield from _of_topic_rules(stack)
+    yield from _of_provisioning(stack)
     yield from _of_receipt_rules(stack)
     yield from _of_malware_plans(stack)
     yield from _of_event_rules(stack)
     for schedule in stack.schedules:
         yield _Name(schedule.name, "Target", schedule.function, "function", stack.functions)
+        if schedule.dead_letters is not None:
+            dead = schedule.dead_letters
+            yield _Name(schedule.name, "DeadLetterConfig", dead, "queue", stack.queues)
     for route in stack.routes:
         yield _Name(f"route {route.prefix}", "the integration", route.function, "function",
                     stack.functions)  # fmt: skip
@@ -126,6 +130,13 @@ def _of_topic_rules(stack: Stack) -> Iterator[_Name]:
             if "Sqs" in action:
                 url = str(_part(action, "Sqs").get("QueueUrl"))
                 yield _Name(name, "QueueUrl", url, "queue", urls)
+
+
+def _of_provisioning(stack: Stack) -> Iterator[_Name]:
+    arns = [function_arn(name) for name in stack.functions]
+    for name, properties in stack.provisioning.items():
+        arn = str(_part(properties, "PreProvisioningHook").get("TargetArn"))
+        yield _Name(name, "TargetArn", arn, "function", arns)
 
 
 def _of_receipt_rules(stack: Stack) -> Iterator[_Name]:

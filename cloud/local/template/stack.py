@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cloud.kernel.errors import BadInput
 from cloud.local.patterns import Pattern
 
 ACCOUNT = "000000000000"
@@ -64,7 +65,11 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """A schedule: this expression fires that function with an input."""
+    """A schedule: this expression fires that function with an input.
+
+    Attributes:
+        dead_letters: the queue of what EventBridge could not hand over; here it always can.
+    """
 
     name: str
     expression: str
@@ -72,6 +77,7 @@ class Scheduled:
     function: str
     input: Mapping[str, Any]
     is_enabled: bool = True
+    dead_letters: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +134,8 @@ class Stack:
     receipt_rules: Mapping[str, Resource]
     keys: Mapping[str, Resource]
     key_aliases: Mapping[str, Resource]
-    gateway_policy: Mapping[str, Any]
+    iot_policies: Mapping[str, Mapping[str, Any]]
+    provisioning: Mapping[str, Resource]
     routes: tuple[Route, ...]
     user_pools: Mapping[str, str]
     scopes: frozenset[str]
@@ -136,3 +143,19 @@ class Stack:
     outputs: Mapping[str, str] = field(default_factory=dict)
     configuration_sets: tuple[str, ...] = ()
     mail_destinations: Mapping[str, Resource] = field(default_factory=dict)
+
+    @property
+    def gateway_policy(self) -> str:
+        """The policy that gateways get: the one that the output names, or the only one.
+
+        Raises:
+            BadInput: there are several, or none.
+        """
+        named = self.outputs.get("GatewayPolicyName")
+        if named is None and len(self.iot_policies) == 1:
+            return next(iter(self.iot_policies))
+        if named is None or named not in self.iot_policies:
+            there = ", ".join(sorted(self.iot_policies)) or "none"
+            msg = f"the output GatewayPolicyName names no IoT policy of this stack: {there}"
+            raise BadInput(msg)
+        return named

@@ -102,6 +102,8 @@ def _parsed(source: bytes, name: str) -> dict[str, Any]:
             raise _no_template(name, f"resource {logical} has no Type; give it one")
         if not isinstance(resource.get("Properties", {}), dict):
             raise _no_template(name, f"resource {logical}: its Properties must be a mapping")
+    if not isinstance(document.get("Conditions", {}), dict):
+        raise _no_template(name, "its Conditions must be a mapping; correct it")
     for section in ("Globals", "Parameters", "Outputs"):
         parts = document.get(section, {})
         if not isinstance(parts, dict) or not all(isinstance(p, dict) for p in parts.values()):
