@@ -126,7 +126,7 @@ def _refused(no: Refused, codes: Sequence[str] = ()) -> Response[str]:
     errors = [
         {"code": code, "message": no.because, "rule": no.rule} for code in codes or (no.code,)
     ]
-    if no.code == "conflict":
+    if no.code in {"conflict", "not_as_shown"}:
         return problem(409, "It stands otherwise by now", no.because, errors)
     return problem(422, "A rule says no", no.because, errors)
 

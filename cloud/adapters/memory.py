@@ -1,15 +1,17 @@
 """The ports in memory: for tests of stages, and for rehearsing what a change would do."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar, cast
 
-from cloud.adapters.chart import CHART, charted
-from cloud.adapters.records import require_fitting
+from cloud.adapters.chart import CHART, LISTED, charted, listed, waits
+from cloud.adapters.records import place_in_pile, require_fitting
 from cloud.adapters.tables import Chart
 from cloud.kernel.change import Change, Event, Letter, Message, Timer
-from cloud.kernel.errors import BrokenInvariant, Conflict, NotFound
-from cloud.kernel.ports import Stored
+from cloud.kernel.errors import BadInput, BrokenInvariant, Conflict, NotFound
+from cloud.kernel.ports import Leaf, Stored
+from cloud.portfolio.ports import IssuedCertificate
 from cloud.service.programs import Allowance, Pace, allowance, instant_ms
 from cloud.telemetry.ports import StoredChunk
 
@@ -58,6 +60,25 @@ class MemoryRecords:
         ]
         return tuple(cast("Stored[R]", stored) for _, stored in sorted(found, key=_by_name))
 
+    def some(self, kind: type[R], *, by: str, value: str, limit: int, after: str = "") -> Leaf[R]:
+        """See `Records.some`."""
+        found = self.find(kind, by=by, value=value)
+        placed = [(cast("Any", one.record).id, one) for one in found]
+        return _leaf([one for one in placed if one[0] > after], limit)
+
+    def latest(self, kind: type[R], *, value: str, limit: int, after: str = "") -> Leaf[R]:
+        """See `Records.latest`."""
+        if charted(kind) not in LISTED:
+            msg = f"{kind.__name__} is not listed by time: add it to LISTED"
+            raise BrokenInvariant(msg)
+        placed = [
+            (place_in_pile(pile[1], name), stored)
+            for (of, name), stored in self._records.items()
+            if of is kind and (pile := listed(stored.record)) is not None and pile[0] == value
+        ]
+        placed.sort(key=_by_name, reverse=True)
+        return _leaf([one for one in placed if not after or one[0] < after], limit)
+
     def commit(self, change: Change) -> None:
         """See `Records.commit`."""
         require_fitting(change)
@@ -86,6 +107,15 @@ class MemoryRecords:
         for timer in change.timers:
             self.timers[timer.id] = timer
 
+    def waiting(self, kinds: Sequence[type[Any]]) -> Sequence[Stored[Any]]:
+        """See `cloud.reporting.ports.WaitingRecords.waiting`."""
+        found = [
+            (f"{of.__name__}#{name}", stored)
+            for (of, name), stored in self._records.items()
+            if of in kinds and waits(stored.record)
+        ]
+        return tuple(stored for _, stored in sorted(found, key=_by_name))
+
     def history(self, subject: str) -> Sequence[Event]:
         """See `Records.history`."""
         return tuple(sorted(self._history.get(subject, ()), key=lambda event: event.at))
@@ -101,6 +131,16 @@ class MemoryRecords:
         found = (event for log in self._history.values() for event in log)
         of_day = (one for one in found if one.at.astimezone(UTC).date() == day)
         return sorted(of_day, key=lambda one: one.at)
+
+
+def _leaf(placed: Sequence[tuple[str, Stored[R]]], limit: int) -> Leaf[R]:
+    """Give the first ones of what is in order, each with its place."""
+    given = placed[:limit]
+    return Leaf(
+        tuple(stored for _, stored in given),
+        tuple(place for place, _ in given),
+        has_more=len(placed) > limit,
+    )
 
 
 def _lookup(record: Any, by: str) -> str | None:
@@ -130,6 +170,37 @@ class MemoryDocuments:
         except KeyError:
             msg = f"document {reference} is not kept here"
             raise NotFound(msg) from None
+
+
+class MemoryDeviceRegistry:
+    """`cloud.portfolio.ports.DeviceRegistry` in dictionaries; it signs nothing.
+
+    Attributes:
+        active: ids of the certificates that work.
+        notes: what was written on things.
+    """
+
+    def __init__(self) -> None:
+        self.active: set[str] = set()
+        self.notes: dict[str, dict[str, str]] = {}
+        self._issued = 0
+
+    def issue_claim(self, request_pem: str) -> IssuedCertificate:
+        """See `DeviceRegistry.issue_claim`."""
+        if "BEGIN CERTIFICATE REQUEST" not in request_pem:
+            raise BadInput("making a claim certificate: that is no request for one")
+        self._issued += 1
+        name = hashlib.sha256(f"{self._issued} {request_pem}".encode()).hexdigest()
+        self.active.add(name)
+        return IssuedCertificate(name, f"certificate {name}")
+
+    def retire(self, certificate_id: str) -> None:
+        """See `DeviceRegistry.retire`."""
+        self.active.discard(certificate_id)
+
+    def note(self, thing: str, attributes: Mapping[str, str]) -> None:
+        """See `DeviceRegistry.note`."""
+        self.notes.setdefault(thing, {}).update(attributes)
 
 
 class MemoryChunks:

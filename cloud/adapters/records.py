@@ -8,17 +8,17 @@ from itertools import count
 from typing import Any, TypeVar
 
 from pynamodb.connection import Connection
-from pynamodb.exceptions import TransactWriteError
+from pynamodb.exceptions import PutError, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
-from cloud.adapters.chart import EXPIRING, charted
+from cloud.adapters.chart import ALONE, EXPIRING, LISTED, charted, listed, waits
 from cloud.adapters.codec import SHAPE, Codec
 from cloud.adapters.outside import reaching
 from cloud.adapters.tables import DUE_SHARDS, Chart, OperationsRow, Row
 from cloud.kernel.change import NEW, Change, Event, Letter, Message, Save, Timer
 from cloud.kernel.errors import BrokenInvariant, Conflict
-from cloud.kernel.ports import Stored
+from cloud.kernel.ports import Leaf, Stored
 from cloud.reporting.feed import TOLD
 
 R = TypeVar("R")
@@ -39,6 +39,11 @@ _TOLD = count(1)
 
 LONGEST_KEY = 2048
 """Of a partition key, in bytes (DynamoDB developer guide, quotas): nothing is kept under more."""
+LONGEST_SORT_KEY = 1024
+"""Of a sort key, likewise."""
+
+WAITING_SHARD = "waiting"
+"""The partition of the due index in which records lie that a person has to do something with."""
 
 
 def sortable(instant: datetime) -> str:
@@ -98,6 +103,44 @@ class DynamoRecords:
             rows = list(index.query(_lookup(kind, by, value)))
         return tuple(self._stored(kind, row) for row in rows)
 
+    def some(self, kind: type[R], *, by: str, value: str, limit: int, after: str = "") -> Leaf[R]:
+        """See `Records.some`; one more is read than given, to know whether there is one."""
+        table, attributes = self._place(kind)
+        if by not in attributes:
+            msg = f"{kind.__name__} is not charted by {by}: add it in cloud/adapters/chart.py"
+            raise BrokenInvariant(msg)
+        place = attributes.index(by) + 1
+        index, pile = getattr(table, f"by_{place}"), _lookup(kind, by, value)
+        if len(pile.encode()) > LONGEST_KEY or len(_key(kind, after).encode()) > LONGEST_SORT_KEY:
+            return Leaf((), (), has_more=False)
+        past = table.pk > _key(kind, after) if after else None
+        with reaching(f"finding some of {kind.__name__} by {by} {value}"):
+            rows = list(index.query(pile, past, limit=limit + 1))
+        found = tuple(self._stored(kind, row) for row in rows[:limit])
+        places = tuple(row.pk.partition("#")[2] for row in rows[:limit])
+        return Leaf(found, places, has_more=len(rows) > limit)
+
+    def latest(self, kind: type[R], *, value: str, limit: int, after: str = "") -> Leaf[R]:
+        """See `Records.latest`; one more is read than given, to know whether there is one."""
+        table, _ = self._place(kind)
+        pile = _pile(kind, value)
+        if len(pile.encode()) > LONGEST_KEY or len(after.encode()) > LONGEST_SORT_KEY:
+            return Leaf((), (), has_more=False)
+        past = table.listed_at < after if after else None
+        with reaching(f"finding the latest {kind.__name__} of {value}"):
+            rows = list(
+                OperationsRow.latest.query(pile, past, scan_index_forward=False, limit=limit + 1)
+            )
+        found = tuple(self._stored(kind, row) for row in rows[:limit])
+        return Leaf(found, tuple(row.listed_at for row in rows[:limit]), len(rows) > limit)
+
+    def waiting(self, kinds: Sequence[type[Any]]) -> Sequence[Stored[Any]]:
+        """See `cloud.reporting.ports.WaitingRecords.waiting`."""
+        wanted = {kind.__name__: kind for kind in kinds}
+        with reaching("finding what waits for a person"):
+            rows = list(OperationsRow.due.query(WAITING_SHARD))
+        return tuple(self._stored(wanted[row.kind], row) for row in rows if row.kind in wanted)
+
     def history(self, subject: str) -> Sequence[Event]:
         """See `Records.history`."""
         with reaching(f"reading the log of {subject}"):
@@ -132,7 +175,10 @@ class DynamoRecords:
         while written := self._written(change, known):
             try:
                 with reaching("writing a change"):
-                    self._write(written)
+                    if _goes_alone(change, written):
+                        _put(*written[0])
+                    else:
+                        self._write(written)
             except _Lost as lost:
                 outgoing = {row.pk for row in lost.rows if row.pk.startswith("OUT#")}
                 if not outgoing or len(outgoing) < len(lost.rows):
@@ -202,14 +248,30 @@ class DynamoRecords:
         for cancelled in set(change.cancelled_timers) - {timer.id for timer in change.timers}:
             yield OperationsRow(f"TIMER#{cancelled}", "-", kind=_CANCELLED, body=""), None
 
+    def read(self, kind: type[R], row: Row) -> Stored[R]:
+        """Give the record that lies in a row of its kind."""
+        return self._stored(kind, row)
+
+    def found_by(self, record: Any) -> dict[str, str]:
+        """Give what the row of a record is found by beside its id: lookups, and its pile."""
+        kind = type(record)
+        _, attributes = self._place(kind)
+        found = {
+            f"lookup_{place}": _lookup(kind, attribute, str(getattr(record, attribute)))
+            for place, attribute in enumerate(attributes, 1)
+            if getattr(record, attribute) not in {None, ""}
+        }
+        if (pile := listed(record)) is not None:
+            found["listed"] = _pile(kind, pile[0])
+            found["listed_at"] = place_in_pile(pile[1], record.id)
+        if waits(record):
+            found |= {"due_shard": WAITING_SHARD, "due_at": _key(kind, record.id)}
+        return found
+
     def _record_row(self, save: Save) -> Row:
         kind = type(save.record)
-        table, attributes = self._place(kind)
-        lookups: dict[str, Any] = {
-            f"lookup_{place}": _lookup(kind, attribute, str(getattr(save.record, attribute)))
-            for place, attribute in enumerate(attributes, 1)
-            if getattr(save.record, attribute) not in {None, ""}
-        }
+        table, _ = self._place(kind)
+        lookups: dict[str, Any] = dict(self.found_by(save.record))
         key = _key(kind, save.record.id)
         if charted(kind) in EXPIRING:
             lookups["ttl"] = int(save.record.expires_at.timestamp())
@@ -264,6 +326,36 @@ def _key(kind: type[Any], record_id: str) -> str:
 
 def _lookup(kind: type[Any], attribute: str, value: str) -> str:
     return f"{kind.__name__}.{attribute}={value}"
+
+
+def _pile(kind: type[Any], value: str) -> str:
+    """Give the partition of the index by time that records of a kind with that value lie in.
+
+    Raises:
+        BrokenInvariant: its chart does not list the kind by time.
+    """
+    if charted(kind) not in LISTED:
+        msg = f"{kind.__name__} is not listed by time: add it to LISTED in cloud/adapters/chart.py"
+        raise BrokenInvariant(msg)
+    return _lookup(kind, LISTED[charted(kind)][0], value)
+
+
+def place_in_pile(instant: datetime, record_id: str) -> str:
+    """Give where a record stands in its pile: no two stand in the same place."""
+    return f"{sortable(instant)} {record_id}"
+
+
+def _goes_alone(change: Change, written: Sequence[tuple[Row, Condition | None]]) -> bool:
+    return len(written) == 1 and any(charted(type(one.record)) in ALONE for one in change.saves)
+
+
+def _put(row: Row, condition: Condition | None) -> None:
+    try:
+        row.save(condition=condition)
+    except PutError as failed:
+        if failed.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        raise _Lost([row]) from failed
 
 
 def _expects(save: Save) -> Condition:

@@ -3,9 +3,10 @@
 import unicodedata
 from collections.abc import Sequence
 
-from fpdf import FPDF, FontFace
-from fpdf.enums import TableBordersLayout, TableCellFillMode, XPos, YPos
+from fpdf import FPDF
+from fpdf.enums import XPos, YPos
 
+from cloud.adapters.page_text import INK, MUTED, RULE_GREY, fitting, table
 from cloud.funding.ach import transliterated
 from cloud.funding.remittance import RemittanceAdvice
 from cloud.kernel.money import ZERO, Money
@@ -13,7 +14,7 @@ from cloud.kernel.money import ZERO, Money
 MARGIN_MM = 18.0
 PAGE_MM = (215.9, 279.4)
 WIDTH_MM = PAGE_MM[0] - 2 * MARGIN_MM
-INK, MUTED, RULE_GREY, BAND = (28, 34, 40), (104, 113, 122), (205, 210, 215), (240, 244, 242)
+BAND = (240, 244, 242)
 FONT = "Helvetica"
 
 
@@ -80,13 +81,8 @@ def _head(page: _Page, advice: RemittanceAdvice) -> None:
 
 def _fitting(page: _Page, text: str, style: str, size: float, width: float) -> str:
     """Give the text, cut with three dots where it is wider than its place."""
-    text = _shown(text)
     page.set_font(FONT, style, size)
-    if page.get_string_width(text) <= width:
-        return text
-    while text and page.get_string_width(f"{text}...") > width:
-        text = text[:-1]
-    return f"{text.rstrip()}..."
+    return fitting(page, _shown(text), width=width)
 
 
 def _two_lines(page: _Page, text: str, width: float) -> None:
@@ -151,24 +147,14 @@ def _table(
 ) -> None:
     """Write a table whose headings come again on every page it reaches."""
     page.set_font(FONT, "", 9)
-    page.set_text_color(*INK)
-    page.set_draw_color(*RULE_GREY)
-    page.set_fill_color(255)
-    page.set_line_width(0.2)
-    with page.table(
-        col_widths=tuple(widths),
-        text_align=tuple(aligns),
-        line_height=4.4,
-        padding=(1.1, 1.2, 1.1, 1.2),
-        borders_layout=TableBordersLayout.HORIZONTAL_LINES,
-        cell_fill_mode=TableCellFillMode.NONE,
-        headings_style=FontFace(emphasis="", color=MUTED, size_pt=8),
-        repeat_headings=1,
-    ) as table:
-        for cells in (headings, *rows):
-            row = table.row()
-            for cell in cells:
-                row.cell(_shown(cell))
+    table(
+        page,
+        [[_shown(cell) for cell in cells] for cells in (headings, *rows)],
+        widths=widths,
+        aligns=tuple(aligns),
+        line_mm=4.4,
+        padding_mm=1.1,
+    )
     page.ln(6)
 
 

@@ -4,9 +4,10 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 
-from fpdf import FPDF, FontFace
-from fpdf.enums import TableBordersLayout, TableCellFillMode, XPos, YPos
+from fpdf import FPDF
+from fpdf.enums import XPos, YPos
 
+from cloud.adapters.page_text import INK, MUTED, RULE_GREY, fitting, table
 from cloud.funding.ach import transliterated
 from cloud.service.report_sheet import Copy, Proof, ReportSheet, Side
 
@@ -14,7 +15,6 @@ MARGIN_MM = 18.0
 PAGE_MM = (215.9, 279.4)
 WIDTH_MM = PAGE_MM[0] - 2 * MARGIN_MM
 BOTTOM_MM = MARGIN_MM + 6
-INK, MUTED, RULE_GREY = (28, 34, 40), (104, 113, 122), (205, 210, 215)
 BAND, ACCENT, PLATE = (240, 244, 242), (32, 104, 82), (234, 237, 239)
 WAITING = (150, 104, 20)
 FONT = "Helvetica"
@@ -98,13 +98,8 @@ class _Page(FPDF):  # type: ignore[misc] # the checker is told not to look into 
 
 def _fitting(page: _Page, text: str, style: str, size: float, width: float) -> str:
     """Give the text on one line, cut with three dots where it is wider than its place."""
-    text = " ".join(_shown(text).split())
     page.set_font(FONT, style, size)
-    if page.get_string_width(text) <= width:
-        return text
-    while text and page.get_string_width(f"{text}...") > width:
-        text = text[:-1]
-    return f"{text.rstrip()}..."
+    return fitting(page, " ".join(_shown(text).split()), width=width)
 
 
 def _head(page: _Page, sheet: ReportSheet) -> None:
@@ -207,24 +202,13 @@ def _table(
 ) -> None:
     """Write a table whose headings come again on every page it reaches."""
     page.set_font(FONT, "", 10)
-    page.set_text_color(*INK)
-    page.set_draw_color(*RULE_GREY)
-    page.set_fill_color(255)
-    page.set_line_width(0.2)
-    with page.table(
-        col_widths=tuple(widths),
-        text_align="LEFT",
-        line_height=4.6,
-        padding=(1.3, 1.2, 1.3, 1.2),
-        borders_layout=TableBordersLayout.HORIZONTAL_LINES,
-        cell_fill_mode=TableCellFillMode.NONE,
-        headings_style=FontFace(emphasis="", color=MUTED, size_pt=8),
-        repeat_headings=1,
-    ) as table:
-        for cells in (headings, *rows):
-            row = table.row()
-            for cell in cells:
-                row.cell(_shown(cell))
+    table(
+        page,
+        [[_shown(cell) for cell in cells] for cells in (headings, *rows)],
+        widths=widths,
+        line_mm=4.6,
+        padding_mm=1.3,
+    )
     page.ln(2)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
+from cloud.adapters.page_text import INK, MUTED, RULE_GREY, fitting
 from cloud.funding.ach import transliterated
 from cloud.kernel.csv_text import instant
 from cloud.kernel.errors import BadInput
@@ -16,7 +17,7 @@ from cloud.reporting.models import Cell, Column, Report
 PAGE_MM = (279.4, 215.9)
 MARGIN_MM = 14.0
 WIDTH_MM = PAGE_MM[0] - 2 * MARGIN_MM
-INK, MUTED, RULE_GREY, BAND = (28, 34, 40), (104, 113, 122), (205, 210, 215), (240, 244, 242)
+BAND = (240, 244, 242)
 FONT = "Helvetica"
 BAND_COLUMNS = 9
 """Columns beside one another, the first of the report among them each time."""
@@ -118,13 +119,8 @@ def _row(page: _Page, cells: Sequence[str], width: float, *, is_head: bool = Fal
 
 
 def _fitting(page: _Page, text: str, width: float) -> str:
-    """Give the text on one line, cut with three dots where it is wider than its place."""
-    told = " ".join(_shown(text).split())
-    if page.get_string_width(told) <= width:
-        return told
-    while told and page.get_string_width(f"{told}...") > width:
-        told = told[:-1]
-    return f"{told.rstrip()}..."
+    """Give the text on one line, cut where it is wider than its place."""
+    return fitting(page, " ".join(_shown(text).split()), width=width)
 
 
 def _heading(column: Column) -> str:

@@ -3,21 +3,25 @@
     table        what                                    key                     found by
     sites        Site, Partner, Project, ApiClient,      KIND#id                 the chart below
                  what detection remembers of a site
-    operations   Case, WorkOrder, Invoice, ...           KIND#id                 the chart below
+    operations   Case, WorkOrder, Invoice, ...           KIND#id                 the chart below,
+                                                                                 latest (sparse),
+                                                                                 due (who waits)
                  the event log                           LOG#subject, at#hash    subject
                  letters and messages (outbox)           OUT#KIND#id             due (sparse)
                  timers                                  TIMER#id                due (sparse)
     money        runs, plans, ledger, payables, ...      KIND#id                 the chart below
 
 Each table has the same shape: the record as JSON in `body`, its `version` for conditional writes,
-up to three lookups, each a sparse index of its own, and a sparse index of what is due. Few kinds
+up to three lookups, each a sparse index of its own, and a sparse index of what is due. Piles that
+grow for ever are listed by time in another one (`cloud.adapters.chart.LISTED`). Few kinds
 carry a `ttl`, after which DynamoDB deletes them (`cloud.adapters.chart.EXPIRING`). The chunks
 of telemetry have their own table (cloud/adapters/chunks.py), powertools has its own as well.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.connection import Connection
@@ -26,6 +30,12 @@ from pynamodb.models import Model
 
 DUE_SHARDS = 4
 """How many partitions the due rows are spread over; each sweep asks all of them."""
+
+
+_READ: Mapping[str, Callable[[str], Any]] = {"S": str, "N": json.loads}
+"""How what DynamoDB sends is read, by its sort; a row has texts and numbers only."""
+_WHERE_NOTHING_STANDS = {"sk": "-", "version": 0, "shape": 1, "attempts": 0}
+"""What a row says where the item says nothing: the defaults below."""
 
 
 class Row(Model):
@@ -42,9 +52,29 @@ class Row(Model):
     lookup_3 = UnicodeAttribute(null=True)
     due_shard = UnicodeAttribute(null=True)
     due_at = UnicodeAttribute(null=True)
+    listed = UnicodeAttribute(null=True)
+    listed_at = UnicodeAttribute(null=True)
     attempts = NumberAttribute(default=0)
     done_at = UnicodeAttribute(null=True)
     ttl = NumberAttribute(null=True)
+
+    @classmethod
+    def from_raw_data(cls, data: Mapping[str, Mapping[str, Any]]) -> Self:
+        """Give a row as it was read.
+
+        The attributes are texts and numbers under their own names, so that nothing is to be looked
+        up for each of them: pynamodb's own way takes several times as long, on every row of every
+        page.
+        """
+        row = cls.__new__(cls)
+        told = {
+            name: _READ[sort](value)
+            for name, one in data.items()
+            for sort, value in one.items()
+            if sort in _READ
+        }
+        row.attribute_values = {**_WHERE_NOTHING_STANDS, **told}
+        return row
 
 
 class _Lookup1(GlobalSecondaryIndex[Row]):
@@ -83,6 +113,15 @@ class _Due(GlobalSecondaryIndex[Row]):
     due_at = UnicodeAttribute(range_key=True)
 
 
+class _Listed(GlobalSecondaryIndex[Row]):
+    class Meta:
+        index_name = "listed"
+        projection = AllProjection()
+
+    listed = UnicodeAttribute(hash_key=True)
+    listed_at = UnicodeAttribute(range_key=True)
+
+
 class SitesRow(Row):
     """An item of the sites table."""
 
@@ -99,6 +138,7 @@ class OperationsRow(Row):
         table_name = "operations"
 
     by_1, by_2, by_3, due = _Lookup1(), _Lookup2(), _Lookup3(), _Due()
+    latest = _Listed()
 
 
 class MoneyRow(Row):

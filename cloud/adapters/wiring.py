@@ -31,6 +31,7 @@ from cloud.kernel.clock import Clock
 
 if TYPE_CHECKING:
     from cloud.adapters.buckets import DynamoBuckets
+    from cloud.adapters.device_registry import IotDeviceRegistry
     from cloud.adapters.sessions import DynamoSessions
     from cloud.adapters.sign_in import SignIn
     from cloud.adapters.staff import CognitoStaff
@@ -177,6 +178,14 @@ def staff(environment: Environment) -> "CognitoStaff":
 def downlink() -> IotDownlink:
     """Give the way down to gateways."""
     return IotDownlink(_Later("iot-data"))
+
+
+def device_registry(environment: Environment) -> "IotDeviceRegistry":
+    """Give the things and certificates of devices."""
+    # Only who lets devices in, or ends them, asks for it.
+    from cloud.adapters.device_registry import IotDeviceRegistry  # noqa: PLC0415
+
+    return IotDeviceRegistry(_Later("iot"), environment["CLAIM_POLICY"])
 
 
 def documents(environment: Environment) -> S3Documents:

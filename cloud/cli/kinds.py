@@ -28,10 +28,7 @@ def port(text: str) -> int:
 
 def days(text: str) -> float:
     """Read how many days a clock jumps."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
+    number = _number(text, unread=0.0)
     if not 0 < number <= LONGEST_JUMP_DAYS:
         msg = f"{text!r} is not a number of days above 0, up to {LONGEST_JUMP_DAYS}"
         raise argparse.ArgumentTypeError(msg)
@@ -49,10 +46,7 @@ def homes(text: str) -> int:
 
 def seconds(text: str) -> float:
     """Read how long is waited."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
+    number = _number(text, unread=-1.0)
     if not 0 <= number <= LONGEST_WAIT_S:
         msg = f"{text!r} is not a number of seconds from 0 to {LONGEST_WAIT_S}"
         raise argparse.ArgumentTypeError(msg)
@@ -95,3 +89,11 @@ def profile(text: str) -> "Profile":
         return read_profile(text)
     except BadInput as wrong:
         raise argparse.ArgumentTypeError(str(wrong)) from wrong
+
+
+def _number(text: str, *, unread: float) -> float:
+    """Give the number that a text is, or one that is out of bounds where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return unread

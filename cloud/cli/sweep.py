@@ -50,7 +50,12 @@ def replay(options: argparse.Namespace) -> int:
     """Judge the open days of a clock anew."""
     body = {"utc_offset_hours": options.clock, "replay_from": options.since}
     done = _ask(options, "POST", "/ops/sweeps", body)["item"]
-    say(json.dumps(done) if options.json else f"{done['sites']} sites are judged anew")
+    says = f"{done['sites']} sites are judged anew"
+    if done["passed_over"]:
+        says += (
+            f"; {done['passed_over']} are passed over, for their evaluation is not over: ask again"
+        )
+    say(json.dumps(done) if options.json else says)
     return 0
 
 

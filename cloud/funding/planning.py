@@ -97,17 +97,7 @@ def plan_of(
 
     What is held stays out of the netting, listed with its reasons.
     """
-    planned = [
-        PlannedPayable(
-            payable.id,
-            payable.project_id,
-            payable.milestone,
-            payable.amount,
-            payable.says,
-            held_for(payable, partner, projects.get(payable.project_id), on=on),
-        )
-        for payable in sorted(payables, key=lambda one: (one.accrued_at, one.id))
-    ]
+    planned = _planned(partner, payables, projects, on=on)
     free = [one for one in planned if not one.held_for]
     by_id = {deduction.id: deduction for deduction in deductions}
     debits = [
@@ -149,6 +139,27 @@ def plan_of(
     )
     digest = digest_of(plan)
     return replace(plan, id=f"{run_id}.{partner.id}.{digest[:12]}", hash=digest)
+
+
+def _planned(
+    partner: Partner,
+    payables: Iterable[Payable],
+    projects: Mapping[str, ProjectFacts],
+    *,
+    on: date,
+) -> list[PlannedPayable]:
+    """Give open items, the oldest first, each with what holds it (F05)."""
+    return [
+        PlannedPayable(
+            payable.id,
+            payable.project_id,
+            payable.milestone,
+            payable.amount,
+            payable.says,
+            held_for(payable, partner, projects.get(payable.project_id), on=on),
+        )
+        for payable in sorted(payables, key=lambda one: (one.accrued_at, one.id))
+    ]
 
 
 def digest_of(plan: RunPlan) -> str:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from cloud.invoicing.letters import to_partner
 from cloud.invoicing.models import BackBill, CustomerCharge, Dispute, DisputeState, Notice
 from cloud.kernel.change import Letter
 from cloud.kernel.ids import derived
@@ -29,7 +30,7 @@ def notified(
         f"from your payouts after {in_words(notice.due_at, time_zone)}; a dispute that is opened "
         f"by then holds it until it is decided.\n\n{_DISPUTE}"
     )
-    return _of_bill(
+    return to_partner(
         bill,
         partner,
         cause=("notice", notice.total.cents, notice.due_at.isoformat()),
@@ -48,7 +49,7 @@ def back_billed(bill: BackBill, *, partner: Partner, amount: Money, at: datetime
     )
     subject = f"Back-bill {bill.id}: {amount}"
     cause = ("posted", bill.revision)
-    return _of_bill(bill, partner, cause=cause, subject=subject, text=text, at=at)
+    return to_partner(bill, partner, cause=cause, subject=subject, text=text, at=at)
 
 
 def credited(bill: BackBill, *, partner: Partner, amount: Money, at: datetime) -> Letter:
@@ -60,7 +61,7 @@ def credited(bill: BackBill, *, partner: Partner, amount: Money, at: datetime) -
     )
     subject = f"Back-bill {bill.id}: {amount} given back"
     cause = ("credited", bill.revision)
-    return _of_bill(bill, partner, cause=cause, subject=subject, text=text, at=at)
+    return to_partner(bill, partner, cause=cause, subject=subject, text=text, at=at)
 
 
 def dispute_at(
@@ -137,24 +138,5 @@ def charge_withdrawn(charge: CustomerCharge, *, site: Site, case_id: str, at: da
         subject=f"[{case_id}] Charge withdrawn",
         text=text + _SIGNED,
         thread=case_id,
-        at=at,
-    )
-
-
-def _of_bill(
-    bill: BackBill,
-    partner: Partner,
-    *,
-    cause: tuple[str | int, ...],
-    subject: str,
-    text: str,
-    at: datetime,
-) -> Letter:
-    return Letter(
-        id=derived("LTR", bill.id, *cause),
-        to=partner.service_email,
-        subject=f"[{bill.work_order_id}] {subject}",
-        text=f"Hello {partner.name},\n\n{text}{_SIGNED}",
-        thread=bill.work_order_id,
         at=at,
     )

@@ -9,6 +9,12 @@ from cloud.invoicing.policy import APPROVER_ROLE, COST_CATEGORIES, NOT_COUNTED
 from cloud.kernel.money import ZERO, Money, total
 
 WORKMANSHIP = "workmanship"
+MOST_LINES = 200
+"""Lines of one invoice, however it comes."""
+LONGEST_NAME = 200
+"""Characters of an invoice's number, of the customer's name and of the address."""
+LONGEST_TEXT = 4000
+"""Characters of what was done, and of what one line was."""
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from cloud.invoicing.models import Invoice
+from cloud.invoicing.models import BackBill, Invoice
 from cloud.kernel.change import Letter
 from cloud.kernel.ids import derived
 from cloud.kernel.money import Money
@@ -25,7 +25,7 @@ def received(
         "portal at any time."
     )
     subject = f"Invoice {invoice.content.number} received"
-    return _to_partner(
+    return to_partner(
         invoice,
         partner,
         cause=("received", len(invoice.returned)),
@@ -43,7 +43,7 @@ def approved(invoice: Invoice, *, partner: Partner, at: datetime) -> Letter:
         f"remittance advice names it as {invoice.id}. You need not do anything."
     )
     subject = f"Invoice {invoice.content.number} approved"
-    return _to_partner(
+    return to_partner(
         invoice,
         partner,
         cause=("approved", len(invoice.disputes)),
@@ -61,7 +61,7 @@ def returned(invoice: Invoice, *, partner: Partner, reason: str, at: datetime) -
         "time to decide stands until you do."
     )
     subject = f"Invoice {invoice.content.number} needs a correction"
-    return _to_partner(
+    return to_partner(
         invoice,
         partner,
         cause=("returned", len(invoice.returned)),
@@ -79,7 +79,7 @@ def rejected(invoice: Invoice, *, partner: Partner, reason: str, at: datetime) -
         "turn to your relationship manager."
     )
     subject = f"Invoice {invoice.content.number} is not paid"
-    return _to_partner(
+    return to_partner(
         invoice,
         partner,
         cause=("rejected", len(invoice.disputes)),
@@ -116,7 +116,7 @@ def escalated(invoice: Invoice, *, partner: Partner, at: datetime) -> Letter:
     )
     subject = f"Invoice {invoice.content.number}: escalated"
     cause = ("escalated", len(invoice.returned))
-    return _to_partner(invoice, partner, cause=cause, subject=subject, text=text, at=at)
+    return to_partner(invoice, partner, cause=cause, subject=subject, text=text, at=at)
 
 
 def paid(invoice: Invoice, *, partner: Partner, run_id: str, amount: Money, at: datetime) -> Letter:
@@ -126,7 +126,7 @@ def paid(invoice: Invoice, *, partner: Partner, run_id: str, amount: Money, at: 
         f"with {amount} in the funding run {run_id}. The remittance advice of that run names it."
     )
     subject = f"Invoice {invoice.content.number} paid"
-    return _to_partner(invoice, partner, cause=("paid", run_id), subject=subject, text=text, at=at)
+    return to_partner(invoice, partner, cause=("paid", run_id), subject=subject, text=text, at=at)
 
 
 def payment_returned(
@@ -139,7 +139,7 @@ def payment_returned(
         "Please check your bank details in the portal. It is paid again once they are confirmed."
     )
     subject = f"Invoice {invoice.content.number}: the payment came back"
-    return _to_partner(
+    return to_partner(
         invoice, partner, cause=("payment_returned", run_id), subject=subject, text=text, at=at
     )
 
@@ -152,7 +152,7 @@ def voided(invoice: Invoice, *, partner: Partner, at: datetime) -> Letter:
         "reply in this thread to your coordinator first, then turn to your relationship manager."
     )
     subject = f"Invoice {invoice.content.number} voided"
-    return _to_partner(invoice, partner, cause=("void",), subject=subject, text=text, at=at)
+    return to_partner(invoice, partner, cause=("void",), subject=subject, text=text, at=at)
 
 
 def withdrawn(invoice: Invoice, *, partner: Partner, at: datetime) -> Letter:
@@ -163,7 +163,7 @@ def withdrawn(invoice: Invoice, *, partner: Partner, at: datetime) -> Letter:
         "after all, submit an invoice under another number."
     )
     subject = f"Invoice {invoice.content.number} withdrawn"
-    return _to_partner(invoice, partner, cause=("withdrawn",), subject=subject, text=text, at=at)
+    return to_partner(invoice, partner, cause=("withdrawn",), subject=subject, text=text, at=at)
 
 
 def reopened(invoice: Invoice, *, partner: Partner, dispute_id: str, at: datetime) -> Letter:
@@ -173,7 +173,7 @@ def reopened(invoice: Invoice, *, partner: Partner, dispute_id: str, at: datetim
         f"{invoice.work_order_id} is decided on again. You need not send it again."
     )
     subject = f"Invoice {invoice.content.number} is decided on again"
-    return _to_partner(
+    return to_partner(
         invoice, partner, cause=("reopened", dispute_id), subject=subject, text=text, at=at
     )
 
@@ -252,8 +252,8 @@ def second_approval(invoice: Invoice, *, coordinator: Coordinator, at: datetime)
     )
 
 
-def _to_partner(
-    invoice: Invoice,
+def to_partner(
+    about: Invoice | BackBill,
     partner: Partner,
     *,
     cause: tuple[str | int, ...],
@@ -261,11 +261,12 @@ def _to_partner(
     text: str,
     at: datetime,
 ) -> Letter:
+    """Give a letter about an invoice or a back-bill, in the thread of its work order."""
     return Letter(
-        id=derived("LTR", invoice.id, *cause),
+        id=derived("LTR", about.id, *cause),
         to=partner.service_email,
-        subject=f"[{invoice.work_order_id}] {subject}",
+        subject=f"[{about.work_order_id}] {subject}",
         text=f"Hello {partner.name},\n\n{text}{_SIGNED}",
-        thread=invoice.work_order_id,
+        thread=about.work_order_id,
         at=at,
     )

@@ -8,6 +8,9 @@ from cloud.invoicing.completeness import InvoiceDraft
 from cloud.kernel.money import ZERO, Money, total
 from cloud.service.models import Cause
 
+WITHDRAWN = "withdrawn by the partner"
+"""Why an invoice is void that its partner took back."""
+
 
 class InvoiceState(StrEnum):
     """Where an invoice stands."""
@@ -172,6 +175,7 @@ class Invoice:
         first_approved_by, first_approved_at: the first of two approvals, where two are needed.
         void_requested_at, void_requested_by, void_reason: somebody wants it not to be paid.
         disputes: disputes about it, the latest last.
+        superseded: how often it came to say something else; each time is kept (`Superseded`).
     """
 
     id: str
@@ -199,6 +203,7 @@ class Invoice:
     void_reason: str = ""
     payments: tuple[Payment, ...] = ()
     disputes: tuple[str, ...] = ()
+    superseded: int = 0
 
     @property
     def paid(self) -> Money:
@@ -209,6 +214,18 @@ class Invoice:
         """Give the cause that was found for a line, None where the work order's holds (B-52)."""
         found = [one.cause for one in self.line_findings if one.line == line]
         return found[-1] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """An invoice as it was until it was lowered, or submitted again after a correction.
+
+    So that what it said at an instant can be told for good (`cloud.reporting.history`).
+    """
+
+    id: str
+    invoice: Invoice
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from cloud.kernel.errors import BadInput
@@ -76,6 +76,11 @@ def holidays(calendar_id: str, year: int) -> frozenset[date]:
     return frozenset(days)
 
 
+_KEPT_WALL_TIMES = 8192
+"""Openings and closings that are kept: those of a few zones over some years. Each is asked for by
+every clock that runs over its day."""
+
+
 def is_banking_day(day: date) -> bool:
     """Tell whether the Federal Reserve Banks settle on that day (D07)."""
     return day.weekday() < SATURDAY and day not in holidays(US_BANK, day.year)
@@ -88,6 +93,7 @@ def next_banking_day(day: date) -> date:
     return day
 
 
+@lru_cache(maxsize=_KEPT_WALL_TIMES)
 def wall_time(day: date, at: time, zone: ZoneInfo) -> datetime:
     """Give the instant at which a wall clock shows that time on that day.
 

@@ -26,6 +26,20 @@ class Stored(Generic[R]):
         return Reliance(self.record, self.version)
 
 
+@dataclass(frozen=True, slots=True)
+class Leaf(Generic[R]):
+    """A part of a list that may be long.
+
+    Attributes:
+        places: where each of the found stands: the list goes on after any of them.
+        has_more: more comes after the last one.
+    """
+
+    found: tuple[Stored[R], ...]
+    places: tuple[str, ...]
+    has_more: bool
+
+
 class Records(Protocol):
     """Keeps the records of all stages: frozen dataclasses with an ``id``."""
 
@@ -41,6 +55,34 @@ class Records(Protocol):
         """Give all records of a kind with that value of one charted attribute, in order of id.
 
         Answers come from an index and may lag behind a write that was just committed.
+        """
+        ...
+
+    def some(self, kind: type[R], *, by: str, value: str, limit: int, after: str = "") -> Leaf[R]:
+        """Give as many of what `find` gives as are asked for, in order of id, and read no more.
+
+        Args:
+            kind: of records.
+            by: the charted attribute.
+            value: that it has.
+            limit: how many.
+            after: a place of an earlier leaf; empty for the beginning.
+        """
+        ...
+
+    def latest(self, kind: type[R], *, value: str, limit: int, after: str = "") -> Leaf[R]:
+        """Give the latest records of a kind in one state, as many as are asked for.
+
+        Only of kinds whose chart lists them by time; those of one instant in falling order of id.
+        Like `find` it may lag. What was written before its kind was listed is found once it is
+        written again.
+
+        Args:
+            kind: of records.
+            value: of the attribute that the kind is listed by.
+            limit: how many.
+            after: a place of an earlier leaf; empty for the latest. One that no leaf gave is a
+                place as well, so that nobody gains by writing one.
         """
         ...
 

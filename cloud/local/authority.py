@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TypeGuard
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cloud.kernel.clock import Clock
@@ -25,7 +26,10 @@ NOT_AFTER = datetime(2050, 1, 1, tzinfo=UTC)
 
 _THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
 _COMMON_NAME_MAX = 64
+_LEAST_CURVE_BITS, _LEAST_RSA_BITS = 256, 2048
+"""What AWS IoT takes ("X.509 client certificates", AWS IoT Core developer guide)."""
 _Key = ec.EllipticCurvePrivateKey
+_PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Authority:
             BadInput: The folder holds a key without its certificate, or the other way round.
         """
         self._folder, self._clock = folder, clock
+        self._issued: dict[str, str] = {}
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.ca_path, key_path = folder / "ca.pem", folder / "ca.key"
         if self.ca_path.exists() != key_path.exists():
@@ -90,6 +95,68 @@ class Authority:
             self._note(thing, certificate)
         return Credentials(cert_path, key_path, self.ca_path)
 
+    def sign(self, request_pem: str) -> tuple[str, str]:
+        """Sign a device's own request (CSR); give the certificate's id and its text (PEM).
+
+        The key stays where it was made. Of the request only its key and its common name are taken;
+        whether the certificate may do anything is the registry's business, and not in it.
+
+        Raises:
+            BadInput: it is no request, its signature is wrong, or its key is a weak one.
+        """
+        try:
+            request = x509.load_pem_x509_csr(request_pem.encode())
+            key, is_signed = request.public_key(), request.is_signature_valid
+            names = request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+            name = str(names[0].value) if len(names) == 1 else ""
+        except Exception as wrong:
+            raise BadInput("the certificate signing request cannot be read") from wrong
+        if not is_signed or not _is_strong(key):
+            raise BadInput("the certificate signing request has a wrong signature or a weak key")
+        if not _THING_NAME.fullmatch(name) or len(name) > _COMMON_NAME_MAX:
+            name = "device"
+        certificate = (
+            _draft(_name(name), self._certificate.subject, key)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
+        return certificate.fingerprint(hashes.SHA256()).hex(), pem
+
+    def thing_of(self, certificate_id: str) -> str | None:
+        """Give the thing that `device_certificate` made a certificate for, None for any other."""
+        issued = self._folder / "issued.jsonl"
+        if certificate_id not in self._issued and issued.exists():
+            for line in issued.read_text(encoding="utf-8").splitlines():
+                entry = json.loads(line)
+                self._issued[entry["certificate_id"]] = entry["thing"]
+        return self._issued.get(certificate_id)
+
+    def revocation_list(self, certificates: Sequence[str]) -> bytes:
+        """Give the list (CRL, PEM) by which another broker knows what does not work any more.
+
+        Args:
+            certificates: texts of those that are inactive, also those that were never active: a
+                broker that knows no registry would believe the name in them.
+        """
+        draft = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._certificate.subject)
+            .last_update(NOT_BEFORE)
+            .next_update(NOT_AFTER)
+        )
+        for pem in certificates:
+            one = x509.load_pem_x509_certificate(pem.encode())
+            revoked = (
+                x509.RevokedCertificateBuilder()
+                .serial_number(one.serial_number)
+                .revocation_date(NOT_BEFORE)
+                .build()
+            )
+            draft = draft.add_revoked_certificate(revoked)
+        return draft.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
     def server_context(self) -> ssl.SSLContext:
         """Give a TLS context for a listener that lets in our devices only."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -119,7 +186,7 @@ class Authority:
             encipher_only=False, decipher_only=False,
         )  # fmt: skip
         certificate = (
-            _draft(name, name, key)
+            _draft(name, name, key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(usage, critical=True)
             .sign(key, hashes.SHA256())
@@ -137,7 +204,7 @@ class Authority:
     ) -> x509.Certificate:
         key = ec.generate_private_key(ec.SECP256R1())
         draft = (
-            _draft(_name(common_name), self._certificate.subject, key)
+            _draft(_name(common_name), self._certificate.subject, key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(usage, critical=False)
         )
@@ -163,6 +230,13 @@ def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
+def _is_strong(key: object) -> TypeGuard[_PublicKey]:
+    """Tell whether a key is of a kind and length that AWS IoT takes."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return key.curve.key_size >= _LEAST_CURVE_BITS
+    return isinstance(key, rsa.RSAPublicKey) and key.key_size >= _LEAST_RSA_BITS
+
+
 def _general_name(host: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ip_address(host))
@@ -170,12 +244,12 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def _draft(subject: x509.Name, issuer: x509.Name, key: _Key) -> x509.CertificateBuilder:
+def _draft(subject: x509.Name, issuer: x509.Name, key: _PublicKey) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(NOT_BEFORE)
         .not_valid_after(NOT_AFTER)

@@ -36,6 +36,12 @@ class FunctionLog:
         finally:
             self._writer.who = before
 
+    @property
+    def writer(self) -> str:
+        """The function whose lines this thread writes; empty outside of any."""
+        found: tuple[str, str] = getattr(self._writer, "who", None) or ("", "")
+        return found[0]
+
     def write(self, text: str) -> int:
         """Take text in; whole lines are written, the rest waits for its end."""
         *lines, self._writer.rest = (getattr(self._writer, "rest", "") + text).split("\n")

@@ -31,9 +31,9 @@ from cloud.local.keys import Keys
 from cloud.local.lambdas import Failed, Functions
 from cloud.local.mail_events import read_sets
 from cloud.local.mailbox import Mailbox
+from cloud.local.mqtt.conversation import Presence
 from cloud.local.mqtt.listener import Listener
 from cloud.local.mqtt.message import Publish
-from cloud.local.mqtt.policy import Policy
 from cloud.local.people import PEOPLE
 from cloud.local.post_office import Arrived, BounceAction, Decided, PostOffice, S3Action
 from cloud.local.queues import Outgoing, QueueError, Queues
@@ -103,7 +103,10 @@ class Runtime:
                 iot.TopicRule.from_properties(properties)
                 for properties in self.stack.topic_rules.values()
             ]
-            authorise = Policy(self.stack.gateway_policy)
+            templates = [
+                iot.ProvisioningTemplate.from_properties(properties)
+                for properties in self.stack.provisioning.values()
+            ]
             schedules = parsed(self.stack)
             self._open(undo, folder, starts_at)
             self.timetable = Timetable(
@@ -114,15 +117,32 @@ class Runtime:
                 engine=self.engine,
                 buses=self.buses,
             )
+            self.registry = iot.Registry(
+                folder / "things.sqlite",
+                policies=self.stack.iot_policies,
+                gateway_policy=self.stack.gateway_policy,
+                thing_of=self.authority.thing_of,
+            )
+            undo.callback(self.registry.close)
             self.listener = Listener(
                 database=folder / "mqtt.sqlite",
                 tls=self.authority.server_context(),
-                authorise=authorise,
+                authorise=self.registry.allows,
                 accept=self.accept,
                 clock=self.clock,
                 port=mqtt_port,
+                admits=self.registry.admits,
+                reserved=iot.Provisioning(
+                    self.registry,
+                    {one.name: one for one in templates},
+                    sign=self.authority.sign,
+                    invoke=self.invoke,
+                ),
+                on_presence=self._tell_of_presence,
             )
+            self.registry.on_inactive = self.listener.cut
             undo.callback(self.listener.stop)
+            hook.register("iot", iot.ControlPlane(self.registry, self.authority.sign).call)
             hook.register("iot-data-plane", DataPlane(self.listener.publish).call)
             self.post_office = PostOffice(
                 self.stack.receipt_rules, self.clock, accept=self._accept_mail, port=smtp_port
@@ -252,6 +272,10 @@ class Runtime:
         """
         now_ms = int(publish.at.timestamp() * 1000)
         iot.carry_out(self._rules, publish, now_ms, self._send_to)
+
+    def _tell_of_presence(self, presence: Presence) -> None:
+        """Let the topic rules know that a client came or went."""
+        self.accept(presence.publish())
 
     def accept_all(self, publishes: Iterable[Publish]) -> None:
         """Take many messages in, as `accept` would one after another, with one commit a queue.

@@ -202,9 +202,14 @@ class Timetable:
         return 1
 
     def _due_rows(self) -> list[datetime]:
-        """Give the earliest due instant of each sparse index that a minute schedule sweeps."""
+        """Give the earliest due instant of each sparse index that a minute schedule sweeps.
+
+        Records that wait for a person lie in the same index and are never due: their place there is
+        their key (`cloud.adapters.records.WAITING_SHARD`), which begins with a letter and so comes
+        after every instant.
+        """
         earliest = (self._engine.earliest(*index) for index in self._indexes)
-        return [datetime.fromisoformat(found) for found in earliest if found is not None]
+        return [datetime.fromisoformat(found) for found in earliest if found and found[0].isdigit()]
 
 
 def _input(scheduled: Scheduled, at: datetime) -> Mapping[str, Any]:

@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from cloud.kernel.change import Event
 from cloud.kernel.decision import Refused
 from cloud.kernel.ports import Documents, Records
+from cloud.reporting.story_readers import readable
 from cloud.service.cases import Desks
 from cloud.service.uploads import Outside
 
@@ -127,6 +129,18 @@ class Ask:
     def partner_id(self) -> str:
         """The partner whose person asks."""
         return self.visitor.partner_id
+
+    def log(self, subject: str, *, of: str) -> tuple[Event, ...]:
+        """Give what the visitor's roles may read of a thing's log, in order of time.
+
+        Pages of the owner's people show no log but this one; a partner's person has none of those
+        roles and reads nothing here.
+
+        Args:
+            subject: the id of the thing.
+            of: its kind, as `cloud.reporting.story_readers` calls it.
+        """
+        return readable(self.records.history(subject), self.visitor.roles, of=of)
 
     def acting(self) -> dict[str, Any]:
         """Give what every command takes: when, and in whose name."""

@@ -160,7 +160,10 @@ class Door:
                 return self._problem(
                     asked, None, 200, "You are signed out", "Close the window, or sign in again."
                 )
-        signed = self._signed(asked)
+        try:
+            signed = self._signed(asked)
+        except Unavailable as out:
+            return self._waits(asked, None, out)
         if signed is None:
             return self._stranger(asked)
         if (asked.method, own) == ("POST", "/sign_out"):
@@ -181,9 +184,12 @@ class Door:
             because = "Somebody changed it at the same moment, and nothing was done. Look again."
             return self._problem(asked, signed, 409, "Somebody was faster", because)
         except Unavailable as out:
-            logger.warning("a page waits for something outside", because=str(out))
-            because = "Nothing was done. Try again in a moment."
-            return self._problem(asked, signed, 503, "It cannot be answered now", because)
+            return self._waits(asked, signed, out)
+
+    def _waits(self, asked: "_Asked", signed: Signed | None, out: Unavailable) -> Raw:
+        logger.warning("a page waits for something outside", because=str(out))
+        because = "Nothing was done. Try again in a moment."
+        return self._problem(asked, signed, 503, "It cannot be answered now", because)
 
     def _viewed(self, asked: "_Asked", signed: Signed) -> Raw:
         found = self._views.find(asked.method, asked.path)

@@ -80,6 +80,39 @@ def hours_say(hours: Sequence[HomeHour], *, zone: str) -> str:
     )
 
 
+def _onset_mark(x: float, onset: datetime, foot: float, width: int) -> Markup:
+    """Draw the instant at which it was first seen, its words on the side that has room."""
+    return Markup(
+        '<path class="onset" d="M{x} {top}V{foot}"/>'
+        '<text x="{tx}" y="12" text-anchor="{anchor}" font-size="12">first seen {when}</text>'
+    ).format(
+        x=f"{x:.1f}",
+        top=_HEAD_PX - 18,
+        foot=foot,
+        tx=f"{x:.1f}",
+        anchor="end" if x > width * 0.6 else "start",
+        when=_stamp(onset),
+    )
+
+
+def _power_scale(most: float, foot: float, width: int) -> Markup:
+    """Draw three lines with their power, the highest bar's among them."""
+    return Markup("").join(
+        Markup(
+            '<path class="grid" d="M{left} {y}H{right}"/>'
+            '<text class="soft" x="{at}" y="{ty}" text-anchor="end" font-size="12">{kw} kW</text>'
+        ).format(
+            left=_LEFT_PX,
+            y=f"{foot - _BARS_PX * share:.1f}",
+            right=width - 8,
+            at=_LEFT_PX - 5,
+            ty=f"{foot - _BARS_PX * share + 4:.1f}",
+            kw=f"{most * share / 1000:g}",
+        )
+        for share in (0, 0.5, 1)
+    )
+
+
 def _hours(
     hours: Sequence[HomeHour], zone: ZoneInfo, onset: datetime | None, width: int, looks: str
 ) -> Markup:
@@ -106,32 +139,8 @@ def _hours(
     marks = Markup("")
     if onset is not None and hours[0].start <= onset <= hours[-1].start + timedelta(hours=1):
         x = _LEFT_PX + (onset - hours[0].start) / timedelta(hours=1) * step
-        anchor = "end" if x > width * 0.6 else "start"
-        marks = Markup(
-            '<path class="onset" d="M{x} {top}V{foot}"/>'
-            '<text x="{tx}" y="12" text-anchor="{anchor}" font-size="12">first seen {when}</text>'
-        ).format(
-            x=f"{x:.1f}",
-            top=_HEAD_PX - 18,
-            foot=foot,
-            tx=f"{x:.1f}",
-            anchor=anchor,
-            when=_stamp(onset.astimezone(zone)),
-        )
-    scale = Markup("").join(
-        Markup(
-            '<path class="grid" d="M{left} {y}H{right}"/>'
-            '<text class="soft" x="{at}" y="{ty}" text-anchor="end" font-size="12">{kw} kW</text>'
-        ).format(
-            left=_LEFT_PX,
-            y=f"{foot - _BARS_PX * share:.1f}",
-            right=width - 8,
-            at=_LEFT_PX - 5,
-            ty=f"{foot - _BARS_PX * share + 4:.1f}",
-            kw=f"{most * share / 1000:g}",
-        )
-        for share in (0, 0.5, 1)
-    )
+        marks = _onset_mark(x, onset.astimezone(zone), foot, width)
+    scale = _power_scale(most, foot, width)
     says = hours_say(hours, zone=zone.key)
     return Markup(
         '<svg class="{looks}" role="img" aria-label="{says}" viewBox="0 0 {width} {height}" '

@@ -7,6 +7,9 @@ from cloud.funding.returns import ReturnAction
 from cloud.kernel.calendar import eastern_day
 from cloud.portfolio.models import Milestone
 
+NO_VENDOR = "-"
+"""What a form says where nobody shall ship: an empty field is no choice."""
+
 MILESTONES = {
     str(Milestone.NTP): "NTP",
     str(Milestone.INSTALL_SUBMITTED): "Install submitted",

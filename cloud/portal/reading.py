@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 from cloud.kernel.errors import BadInput
 from cloud.portal.asking import Form, Sent
 
-MOST_FIELDS = 600
-"""Of a form; the longest, an invoice of 60 lines, has fewer."""
+MOST_FIELDS = 1_500
+"""Of a form; the longest, an invoice of 200 lines and some to be told of, has fewer."""
 LONGEST_TEXT = 20_000
 """Characters of one name in a query that are looked at. No field of a form may have more: longer
 text is told at its field (`cloud.portal.typed`), and rules say how many they take."""

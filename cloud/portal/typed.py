@@ -136,6 +136,8 @@ class Typed:
         return AsTyped(said_in(self._form), {**self._wrong, name: because})
 
 
+AS_SHOWN = "as_shown"
+"""Hidden field with the mark of what the page showed (`cloud.portal.as_shown`)."""
 MADE_AT = "made_at"
 """Hidden field with the instant at which a page was made, where it offers that as a default."""
 
@@ -159,8 +161,8 @@ def _minute(at: datetime, zone: str) -> str:
 
 
 def said_in(form: Form) -> Mapping[str, str]:
-    """Give the last text of each field, without the form's token."""
-    return {name: form[name] for name in form.fields if name != "form_token"}
+    """Give the last text of each field, without what the page put into the form by itself."""
+    return {name: form[name] for name in form.fields if name not in {"form_token", AS_SHOWN}}
 
 
 def instant(text: str) -> datetime:

@@ -85,6 +85,7 @@ class ServiceContact:
         asked: what is to count next, once it was confirmed.
         bounced_at: mail to the address that counts came back; a person corrects it.
         task: ``correct_contact`` while that is so, else empty.
+        codes_at: when the codes of the last hour were mailed, whatever the address (M-74c).
     """
 
     id: str
@@ -92,6 +93,7 @@ class ServiceContact:
     asked: AskedContact | None = None
     bounced_at: datetime | None = None
     task: str = ""
+    codes_at: tuple[datetime, ...] = ()
 
     def at(self, moment: datetime) -> str | None:
         """Give the address that counted at a moment, None from before the history begins."""

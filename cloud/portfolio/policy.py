@@ -1,6 +1,6 @@
 """What was agreed on projects and their milestones."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from cloud.kernel.policy import COMFORT, DESIGN, FUNDING_ARTICLE, SERVICE_ARTICLE, Rule, Source
 
@@ -46,6 +46,17 @@ CONTACT_LINK_HOURS = Rule(
     values={date(2025, 1, 1): 72},
     note="Until then the old one counts. Which address counted when is kept, as clocks rest on it.",
 )
+CONTACT_CODES = Rule(
+    id="M-74c",
+    unit="codes mailed for one partner's contact within an hour, and minutes in which asking for "
+    "the same address again mails none",
+    source=_READINGS,
+    says="a code to confirm a contact is mailed three times an hour at most, and once for a form "
+    "that is sent twice",
+    values={date(2025, 1, 1): (3, 2)},
+    note="Whoever has a partner's sign-in could else have any address mailed without end. All "
+    "addresses count together. A code that was mailed stays good.",
+)
 MAY_WORK = Rule(
     id="Q-79",
     unit="what a partner holds on the day of the work",
@@ -73,6 +84,18 @@ TWO_PEOPLE = Rule(
     values={date(2025, 1, 1): 2},
     note="Cancelling a project, noting a prepaid commission, taking money for a compliance case, "
     "settling a debt by hand, a change of bank details, a file of the bank's, a reversal.",
+)
+
+AS_SHOWN = Rule(
+    id="D09a",
+    unit="what a decision counts for",
+    source=Source(DESIGN, "0014 Readings of the articles, Funding"),
+    says="who decides about money, or lets go what was held, decides on what was shown: where that "
+    "changed since, nothing is done, what changed is told, and it is looked at again",
+    values={date(2025, 1, 1): "what_was_shown"},
+    note="Of an invoice: what it says, where it stands, the causes of its lines, the approvals of "
+    "spending and the other invoices of its work order. A reminder or an escalation changes "
+    "nothing of it. A run has its own mark, the hash of all plans (D03).",
 )
 
 _FUNDING = Source(DESIGN, "0014 Readings of the articles, Funding")
@@ -145,4 +168,87 @@ PROGRAMMES = Rule(
     says="a project belongs to a programme that is funded",
     values={_BEGIN: (COMFORT,)},
     note="One that nobody runs would never be paid.",
+)
+
+_DEVICES = Source(DESIGN, "0029 Gateways come in by claim and token")
+
+ADMITTED_SERIAL = Rule(
+    id="DV-01",
+    unit="what a device needs before it may ask for a certificate",
+    source=_DEVICES,
+    says="a device comes in under a serial number that a person of operations put on the list, as "
+    "the gateway of the site that was assigned to it",
+    values={_BEGIN: ("serial number", "site", "name of the thing")},
+    note="[our choice] Whoever has the claim certificate alone gets nothing.",
+)
+PROVISION_TOKEN = Rule(
+    id="DV-02",
+    unit="time in which a one-time token can be used",
+    source=_DEVICES,
+    says="a device shows a token that was made for its serial number, good for two weeks and once",
+    values={_BEGIN: timedelta(days=14)},
+    note="[our choice] Between the order and the visit. Only its digest is kept; a new token kills "
+    "the old one.",
+)
+SAME_PROVISION = Rule(
+    id="DV-03",
+    unit="time since a device was given its first certificate",
+    source=_DEVICES,
+    says="a device that asks again for the same key within half an hour lost the answer, and gets "
+    "one more certificate for that key",
+    values={_BEGIN: timedelta(minutes=30)},
+    note="[our choice] The key was made on the device and never leaves it, so nobody else can.",
+)
+PROVISION_RATE = Rule(
+    id="DV-04",
+    unit="certificates asked for in an hour",
+    source=_DEVICES,
+    says="sixty devices an hour come in by one claim certificate and two hundred by all of them; "
+    "a claim that was retired, or is not ours, brings in none",
+    values={_BEGIN: {"a claim": 60, "all": 200}},
+    note="[our choice] What is refused counts, too: guessing is what a stolen claim is good for.",
+)
+CLAIM_LIFE = Rule(
+    id="DV-10",
+    unit="time in which a claim certificate is good",
+    source=_DEVICES,
+    says="a claim certificate is made by a command and is good for ninety days",
+    values={_BEGIN: timedelta(days=90)},
+    note="[our choice] None stands in the template: what is made once and for all leaks once and "
+    "for all.",
+)
+ONE_LIVE_GATEWAY = Rule(
+    id="DV-05",
+    unit="devices that are one gateway at a time",
+    source=_DEVICES,
+    says="a serial number that is live gets no other certificate by a claim, and a site has one "
+    "gateway: a person decommissions or replaces it first",
+    values={_BEGIN: 1},
+    note="[our choice] One that was given a certificate and never connected may be let in again.",
+)
+RENEWALS_A_DAY = Rule(
+    id="DV-06",
+    unit="certificates that a device asks for in a day",
+    source=_DEVICES,
+    says="a device renews its certificate over its own connection, five times a day at most; the "
+    "old one works until the new one was used",
+    values={_BEGIN: 5},
+    note="[our choice] A device that loses power in between finds one that works, either way.",
+)
+CERTIFICATES_KEPT = Rule(
+    id="DV-11",
+    unit="retired certificates that stay on record with a device",
+    source=_DEVICES,
+    says="the last ten certificates of a device stay on record",
+    values={_BEGIN: 10},
+    note="[our choice] The log has all of them.",
+)
+DECOMMISSIONED = Rule(
+    id="DV-09",
+    unit="what stays of a device that is decommissioned",
+    source=_DEVICES,
+    says="a device that is decommissioned can neither connect nor come in; its thing, its history "
+    "and the site's readings stay, with the reason",
+    values={_BEGIN: ("thing", "history", "readings", "reason")},
+    note="[our choice]",
 )

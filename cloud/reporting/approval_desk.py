@@ -4,9 +4,10 @@ Nothing is decided here: `cloud.service.process` and `cloud.invoicing.process` d
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from cloud.invoicing.backbill import Claim, Cost, claim_of, costs_of
 from cloud.invoicing.billing import Billing, billing_of, causes_of
@@ -19,10 +20,12 @@ from cloud.invoicing.models import (
     LineFinding,
     WorkOrderSpend,
 )
+from cloud.invoicing.policy import NOT_COUNTED
 from cloud.invoicing.process.books import books_of
 from cloud.invoicing.process.submission import due_of, spend_approvals
-from cloud.kernel.money import ZERO, Money
+from cloud.kernel.money import ZERO, Money, total
 from cloud.kernel.ports import Records
+from cloud.reporting.leafing import Rows, rows_like, rows_of
 from cloud.service.models import AWAITING_OWNER, Cause, Task, WorkOrder, WorkOrderState
 
 _ASKED = re.compile(r"asked for \$([\d,]{1,15})\.(\d\d)(?:: (.*))?", re.DOTALL)
@@ -84,14 +87,18 @@ def spend_requests(records: Records) -> tuple[SpendRequest, ...]:
 # ---- invoices ------------------------------------------------------------------------------------
 
 
+SETTLED = frozenset({InvoiceState.PAID, InvoiceState.REJECTED, InvoiceState.VOID})
+"""States in which nothing is waited for: their piles only grow."""
+
+
 @dataclass(frozen=True, slots=True)
 class InvoiceRow:
     """An invoice in a list.
 
     Attributes:
         due_at: by when it is decided; None where nothing runs.
-        over: of one that waits, how much it is above what its work order may spend; zero or less
-            where it is not.
+        over: of one that waits, how much all invoices of its work order together are above what
+            may be spent on it; zero or less where they are not.
     """
 
     invoice: Invoice
@@ -100,18 +107,58 @@ class InvoiceRow:
 
 
 def invoice_rows(records: Records, state: InvoiceState) -> tuple[InvoiceRow, ...]:
-    """Give the invoices in one state: undecided ones by when they are due, others latest first."""
+    """Give the invoices in one state: undecided ones by when they are due, others latest first.
+
+    What a work order may spend is held against all its invoices that count (I-64); the orders, and
+    what they spend, are read all at once.
+    """
     found = [one.record for one in records.find(Invoice, by="state", value=state)]
     if state is not InvoiceState.SUBMITTED:
         over = (InvoiceRow(one, None, ZERO) for one in found)
         return tuple(sorted(over, key=lambda one: (_decided(one), _id(one)), reverse=True))
-    orders = records.load_all(WorkOrder, sorted({one.work_order_id for one in found}))
-    rows = (_waiting(one, orders[one.work_order_id].record) for one in found)
+    ids = sorted({one.work_order_id for one in found})
+    orders = records.load_all(WorkOrder, ids)
+    spends = {name: one.record for name, one in records.load_all(WorkOrderSpend, ids).items()}
+    rows = (_waiting(one, orders[one.work_order_id].record, spends) for one in found)
     return tuple(sorted(rows, key=lambda one: (one.due_at or one.invoice.submitted_at, _id(one))))
 
 
-def _waiting(invoice: Invoice, order: WorkOrder) -> InvoiceRow:
-    return InvoiceRow(invoice, due_of(invoice, order), invoice.content.total - order.not_to_exceed)
+def settled_rows(
+    records: Records,
+    state: InvoiceState,
+    *,
+    keeps: Callable[[Invoice], bool] | None,
+    most: int,
+    after: str = "",
+) -> Rows[InvoiceRow]:
+    """Give a page of the invoices in a state that they end in, those decided last in front.
+
+    Args:
+        records: where they are kept.
+        state: one of `SETTLED`.
+        keeps: tells which ones are sought; None for all.
+        most: rows of the page.
+        after: of the page before.
+    """
+    read = partial(records.latest, Invoice, value=state)
+    if keeps is None:
+        rows = rows_of(read, most=most, after=after)
+    else:
+        rows = rows_like(read, keeps, most=most, after=after)
+    return Rows(tuple(InvoiceRow(one, None, ZERO) for one in rows.found), rows.after)
+
+
+def _waiting(
+    invoice: Invoice, order: WorkOrder, spends: Mapping[str, WorkOrderSpend]
+) -> InvoiceRow:
+    left_out = NOT_COUNTED.on(order.policy_day)
+    spent = spends.get(order.id, WorkOrderSpend(order.id)).spent
+    # Its own amount is the one on the invoice, be it in what the order spends or not yet.
+    others = total(
+        one.total for one in spent if one.invoice_id != invoice.id and one.state not in left_out
+    )
+    over = others + invoice.content.total - order.not_to_exceed
+    return InvoiceRow(invoice, due_of(invoice, order), over)
 
 
 def _id(row: InvoiceRow) -> str:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
-from cloud.invoicing.models import Invoice
+from cloud.invoicing.models import Invoice, Superseded
+from cloud.invoicing.process.books import superseded_ids
 from cloud.kernel.change import Event
 from cloud.kernel.errors import BadInput
 from cloud.kernel.ports import Records, require
@@ -122,7 +123,9 @@ def invoice_then(records: Records, invoice_id: str, *, at: datetime) -> Invoice 
         NotFound: there is none of that id.
     """
     invoice = require(records.load(Invoice, invoice_id), "invoice", invoice_id).record
-    return invoice_at(invoice, records.history(invoice_id), at)
+    kept = records.load_all(Superseded, superseded_ids(invoice))
+    superseded = [one.record for one in kept.values()]
+    return invoice_at(invoice, records.history(invoice_id), at, superseded)
 
 
 def _page(events: Sequence[Event], *, after: str, limit: int) -> Page:

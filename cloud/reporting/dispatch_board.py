@@ -32,35 +32,42 @@ class Shelf(StrEnum):
 def orders_at_work(records: Records) -> tuple[WorkOrder, ...]:
     """Give every work order of the cases that are open, and those that wait for a person.
 
-    Work orders have no index of their state: an open one belongs to an open case and has a number
-    that follows from that case's (A-81), so that they are read at once, some for each answer.
+    Work orders have no index of their state: an open one belongs to an open case, and they are read
+    by their numbers.
     """
     found: dict[str, WorkOrder] = {}
     for task in Task:
         found |= {
             one.record.id: one.record for one in records.find(WorkOrder, by="task", value=task)
         }
-    cases, number = [one.id for one in open_cases(records)], 1
-    while cases:
-        ids = {derived("WO", case_id, number): case_id for case_id in cases}
-        loaded = records.load_all(WorkOrder, sorted(ids))
-        found |= {name: one.record for name, one in loaded.items()}
-        cases, number = [ids[name] for name in loaded], number + 1
+    found |= {one.id: one for one in orders_of_cases(records, open_cases(records))}
     return tuple(found.values())
 
 
+def orders_of_cases(records: Records, cases: Iterable[Case]) -> tuple[WorkOrder, ...]:
+    """Give every work order of some cases, whatever became of them.
+
+    Their numbers follow from the case's id and go on from one (A-81), so that nothing is searched:
+    as many calls as the case with the most work orders has of them, and one.
+    """
+    found: list[WorkOrder] = []
+    left, number = [one.id for one in cases], 1
+    while left:
+        ids = {derived("WO", case_id, number): case_id for case_id in left}
+        loaded = records.load_all(WorkOrder, sorted(ids))
+        found += [one.record for one in loaded.values()]
+        left, number = [ids[name] for name in loaded], number + 1
+    return tuple(found)
+
+
 def orders_of_homes(records: Records, site_ids: Collection[str]) -> tuple[WorkOrder, ...]:
-    """Give the work orders of some homes, whatever became of them: one question for each case."""
+    """Give the work orders of some homes, whatever became of them: one question for each home."""
     cases = [
-        one.record.id
+        one.record
         for site_id in site_ids
         for one in records.find(Case, by="site_id", value=site_id)
     ]
-    return tuple(
-        one.record
-        for case_id in cases
-        for one in records.find(WorkOrder, by="case_id", value=case_id)
-    )
+    return orders_of_cases(records, cases)
 
 
 def able_partners(records: Records, site: Site, *, on: date) -> tuple[tuple[Partner, float], ...]:

@@ -1,5 +1,6 @@
 """Webhook endpoints as their partner keeps them: made, changed, tried out, asked to send again."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,12 @@ from cloud.kernel.secret import Sealed, Secret
 from cloud.portfolio.models import Partner
 from cloud.reporting import feed
 from cloud.reporting.feed import PING, ToldEvent
-from cloud.reporting.policy import ASKED_PACE, MOST_ENDPOINTS, ROTATION_HOURS
+from cloud.reporting.policy import (
+    ASKED_PACE,
+    MOST_ENDPOINTS,
+    ROTATION_HOURS,
+    SECRET_AGAIN_MINUTES,
+)
 from cloud.reporting.telling import (
     PAGE_READS,
     appended,
@@ -30,6 +36,7 @@ from cloud.reporting.webhooks import (
     DeliveryState,
     EndpointHealth,
     Off,
+    SecretAsked,
     SigningSecret,
     WebhookBook,
     WebhookEndpoint,
@@ -76,11 +83,13 @@ def create(
     secret: Secret,
     at: datetime,
     by: str,
+    form: str = "",
     to_loopback: bool = False,
 ) -> WebhookEndpoint | Refused:
     """Let a partner be told at a URL, signed with a new secret; at most ten of them (WH-04).
 
-    A URL that is told already is refused, so that asking twice makes one endpoint.
+    A URL that is told already is refused, so that asking twice makes one endpoint. `form` is what
+    the form of a page drew; `is_sent_again` tells by it whether the same one came twice (WH-12).
 
     Raises:
         BadInput: nothing may be sent to that URL, or a type is not known.
@@ -103,6 +112,7 @@ def create(
         types=types,
         secrets=(SigningSecret(_sealed(seals, secret, endpoint_id)),),
         made_at=at,
+        asked=_asked_by(form, at, by),
     )
     book = records.load(WebhookBook, partner_id) or Stored(WebhookBook(partner_id), NEW)
     listed = replace(book.record, endpoint_ids=(*book.record.endpoint_ids, endpoint_id))
@@ -199,6 +209,7 @@ def rotate(
     secret: Secret,
     at: datetime,
     by: str,
+    form: str = "",
 ) -> WebhookEndpoint | Refused:
     """Put a new secret in the place of an endpoint's; for a day both sign (WH-05).
 
@@ -221,10 +232,24 @@ def rotate(
             f"the next can be made from {next_at.isoformat(timespec='seconds')}"
         )
         return Refused(ROTATION_HOURS.id, because, "too_many_secrets")
-    after = replace(before, secrets=secrets, rotations=before.rotations + 1)
+    asked = _asked_by(form, at, by)
+    after = replace(before, secrets=secrets, rotations=before.rotations + 1, asked=asked)
     event = _event(after, "webhook_rotated", at, by, f"endpoint {endpoint_id} has a new secret")
     records.commit(Change(saves=(stored.replaced_by(after),), events=(event,)))
     return after
+
+
+def is_sent_again(endpoint: WebhookEndpoint, *, form: str, at: datetime, by: str) -> bool:
+    """Tell whether a form is the one that made the secret that counts, sent once more (WH-12)."""
+    asked, mine = endpoint.asked, _asked_by(form, at, by)
+    if asked is None or mine is None or (asked.form_sha256, asked.by) != (mine.form_sha256, by):
+        return False
+    minutes = SECRET_AGAIN_MINUTES.on(asked.at.astimezone(UTC).date())
+    return at < asked.at + timedelta(minutes=minutes)
+
+
+def _asked_by(form: str, at: datetime, by: str) -> SecretAsked | None:
+    return SecretAsked(hashlib.sha256(form.encode()).hexdigest(), at, by) if form else None
 
 
 def ping(

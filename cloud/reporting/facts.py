@@ -12,13 +12,15 @@ from functools import cached_property
 from itertools import chain
 from typing import TypeVar
 
-from cloud.invoicing.models import BackBill, Dispute, Invoice, WorkOrderSpend
+from cloud.invoicing.models import BackBill, Dispute, Invoice, Superseded, WorkOrderSpend
+from cloud.invoicing.process.books import superseded_ids
 from cloud.kernel.change import Event
 from cloud.portfolio.models import LIVE, Partner, Site
 from cloud.portfolio.organisation import Technician
 from cloud.portfolio.process import all_partners
 from cloud.reporting.history import (
     CASE_EVENTS,
+    INVOICE_EVENTS,
     ORDER_EVENTS,
     case_at,
     invoice_at,
@@ -26,14 +28,17 @@ from cloud.reporting.history import (
 )
 from cloud.reporting.models import Asked
 from cloud.reporting.ports import ToldRecords
-from cloud.service.models import Case, Report, WorkOrder
+from cloud.service.models import Case, Report, ReportState, WorkOrder
 from cloud.service.policy import FIRST_DAY
 
 R = TypeVar("R")
 
 ENDINGS = ("completed", "cancelled")
 CASE_ENDINGS = ("case_resolved", "case_closed", "case_cancelled", "cancelled")
-DECISIONS = ("approved", "rejected")
+DECISIONS = ("approved", "rejected", "withdrawn")
+"""Events that end the wait of an invoice; one that is opened again waits again."""
+GIVEN_ON = ("declined", "reassigned", "withdrawn")
+"""What takes a work order away from a partner."""
 _AT_ONCE = 1000
 """How many records are asked for in one call."""
 
@@ -135,11 +140,52 @@ def of_partners_work(records: ToldRecords, asked: Asked) -> Facts:
     return replace(found, partners=partners, disputes=tuple(known))
 
 
+def of_own_work_now(records: ToldRecords, asked: Asked) -> Facts:
+    """Load one partner's work orders of the period as they stand: those it has and those it had.
+
+    It costs by the partner's own work, not by what the whole house did meanwhile. What was given on
+    is found by the events that took it away; the rest is told by the records themselves, whose
+    logs are read only where work did not hold or a report came in another version.
+
+    Args:
+        records: the house.
+        asked: names the partner; its instant is now: records are given as they stand.
+    """
+    orders = [one for one in _offered_to(records, asked) if asked.covers(one.issued_at)]
+    cases = _all(records, Case, {one.case_id for one in orders})
+    homes = {one.site_id for one in orders} | {one.site_id for one in cases}
+    sites = {one.id: one for one in _all(records, Site, homes)}
+    live = {site_id for site_id, site in sites.items() if site.mode == LIVE}
+    known = tuple(one for one in orders if _is_live(one.site_id, sites, live))
+    spends = _all(records, WorkOrderSpend, [one.id for one in known])
+    reports = _all(records, Report, [one.report_id for one in known if one.report_id])
+    partner = records.load(Partner, asked.partner_id)
+    disputes = (
+        one.record for one in records.find(Dispute, by="partner_id", value=asked.partner_id)
+    )
+    return Facts(
+        asked,
+        orders=known,
+        cases=tuple(one for one in cases if _is_live(one.site_id, sites, live)),
+        invoices=tuple(
+            _all(records, Invoice, {one.invoice_id for spend in spends for one in spend.spent})
+        ),
+        disputes=tuple(one for one in disputes if asked.covers(one.opened_at)),
+        reports=tuple(reports),
+        log={
+            **{one.work_order_id: _returns_told(records, one) for one in reports},
+            **{one.id: _turns_told(records, one) for one in cases},
+        },
+        sites=sites,
+        partners=(partner.record,) if partner and partner.record.mode == LIVE else (),
+    )
+
+
 def of_instant(records: ToldRecords, asked: Asked) -> Facts:
     """Load what stood open at the instant: work orders, cases, and invoices nobody had decided.
 
     What began and ended before costs its two events to read, and is not loaded, unless its case is
-    open. A case that was opened again is open.
+    open. A case that was opened again is open, and so is an invoice.
     """
     since = _beginning()
     issued = _told(records, ("issued",), since, asked.as_of)
@@ -148,14 +194,14 @@ def of_instant(records: ToldRecords, asked: Asked) -> Facts:
     last = {one.subject: one.what for one in turns}
     open_cases = {subject for subject, what in last.items() if what not in CASE_ENDINGS}
     theirs = {one.subject for one in issued if open_cases & set(one.causes)}
-    submitted = {one.subject for one in _told(records, ("submitted",), since, asked.as_of)}
-    decided = {one.subject for one in _told(records, DECISIONS, since, asked.as_of)}
+    steps = _told(records, ("submitted", "reopened", *DECISIONS), since, asked.as_of)
+    latest = {one.subject: one.what for one in steps}
     return _loaded(
         records,
         asked,
         order_ids=({one.subject for one in issued} - ended) | theirs,
         case_ids=open_cases,
-        invoice_ids=submitted - decided,
+        invoice_ids={subject for subject, what in latest.items() if what not in DECISIONS},
         since=since,
     )
 
@@ -189,6 +235,36 @@ def of_partners(records: ToldRecords, asked: Asked) -> Facts:
         for stored in records.find(Technician, by="partner_id", value=partner.id)
     ]
     return Facts(asked, partners=partners, technicians=tuple(technicians))
+
+
+def _offered_to(records: ToldRecords, asked: Asked) -> list[WorkOrder]:
+    """Give the work orders that a partner was offered since the period began, in order of id."""
+    mine = asked.partner_id
+    held = {
+        one.record.id: one.record for one in records.find(WorkOrder, by="partner_id", value=mine)
+    }
+    taken = _told(records, GIVEN_ON, asked.starts_at, asked.as_of)
+    had = _all(records, WorkOrder, {one.subject for one in taken} - held.keys())
+    found = held | {
+        one.id: one for one in had if any(offer.partner_id == mine for offer in one.assignments)
+    }
+    return [found[one] for one in sorted(found)]
+
+
+def _returns_told(records: ToldRecords, report: Report) -> Sequence[Event]:
+    """Give what was told of reports that came back; one that stands as it first came never did."""
+    if report.version == 1 and report.state is not ReportState.RETURNED:
+        return ()
+    return records.history(report.work_order_id)
+
+
+def _turns_told(records: ToldRecords, case: Case) -> Sequence[Event]:
+    """Give how a case went to and fro; of one that never came back, its end is all there is."""
+    if case.reopened or case.returns:
+        return records.history(case.id)
+    if case.resolved_at is None:
+        return ()
+    return (Event(case.id, "case_resolved", case.resolved_at, "", case.rule),)
 
 
 def _partners(records: ToldRecords) -> tuple[Partner, ...]:
@@ -248,6 +324,7 @@ def _loaded(
         subjects=(
             ([order.id for order in orders], ORDER_EVENTS),
             ([case.id for case in cases], CASE_EVENTS),
+            ([invoice.id for invoice in invoices], INVOICE_EVENTS),
         ),
         since=min([since, *(order.issued_at for order in orders), *_openings(cases)]),
         until=at,
@@ -255,7 +332,10 @@ def _loaded(
     stood = [order_at(order, log.get(order.id, ()), at) for order in orders]
     known = tuple(one for one in stood if one is not None and _is_live(one.site_id, sites, live))
     of_case = by_case(known)
-    past = [invoice_at(one, _whole(records, one), at) for one in invoices]
+    kept = _by_invoice(
+        _all(records, Superseded, [name for one in invoices for name in superseded_ids(one)])
+    )
+    past = [invoice_at(one, log.get(one.id, ()), at, kept.get(one.id, ())) for one in invoices]
     return Facts(
         asked,
         orders=known,
@@ -279,9 +359,11 @@ def _openings(cases: Iterable[Case]) -> Iterator[datetime]:
     return (case.opened_at for case in cases)
 
 
-def _whole(records: ToldRecords, invoice: Invoice) -> Sequence[Event]:
-    """Give the log of an invoice that was corrected: only a later event says what changed."""
-    return records.history(invoice.id) if invoice.returned else ()
+def _by_invoice(superseded: Iterable[Superseded]) -> dict[str, list[Superseded]]:
+    kept: dict[str, list[Superseded]] = defaultdict(list)
+    for one in superseded:
+        kept[one.invoice.id].append(one)
+    return kept
 
 
 def _all(records: ToldRecords, kind: type[R], ids: Iterable[str]) -> list[R]:

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from cloud.invoicing.models import Invoice, InvoiceState, Payment
+from cloud.invoicing.models import WITHDRAWN, Invoice, InvoiceState, Payment, Returned, Superseded
 from cloud.kernel.change import Event
 from cloud.kernel.money import Money
 from cloud.service.models import (
@@ -21,6 +22,7 @@ from cloud.service.models import (
     Cause,
     OriginalOffer,
     Pause,
+    SpendApproval,
     Visit,
     WorkOrder,
     WorkOrderState,
@@ -52,7 +54,35 @@ CASE_EVENTS = (
     "returned",
     "work_did_not_hold",
 )
+INVOICE_EVENTS = (
+    "approved",
+    "approved_first",
+    "escalated",
+    "lowered",
+    "rejected",
+    "reopened",
+    "rerouted",
+    "returned",
+    "submitted",
+    "void_requested",
+    "void_too_late",
+    "voided",
+    "withdrawn",
+)
 """Events that tell what the records do not keep by themselves."""
+
+_TURNS = {
+    "submitted": InvoiceState.SUBMITTED,
+    "reopened": InvoiceState.SUBMITTED,
+    "returned": InvoiceState.RETURNED,
+    "approved": InvoiceState.APPROVED,
+    "rejected": InvoiceState.REJECTED,
+    "withdrawn": InvoiceState.VOID,
+    "voided": InvoiceState.VOID,
+}
+"""Event of an invoice -> where it stands from then on; whether it is paid its payments tell."""
+_BEGINS_ANEW = ("submitted", "lowered", "returned", "reopened")
+"""Events after which the first of two approvals counts no more."""
 
 _ENDS = {
     "case_resolved": CaseState.RESOLVED,
@@ -95,6 +125,7 @@ def order_at(order: WorkOrder, log: Sequence[Event], at: datetime) -> WorkOrder 
         order,
         assignments=assignments,
         spend_approvals=approvals,
+        first_spend_approval=_first_spend_at(order, at),
         not_to_exceed=max([order.spend_limit, *(one.max_total for one in approvals)]),
         is_emergency=order.is_emergency and (order.emergency_since or at) <= at,
         emergency_since=_by(order.emergency_since, at),
@@ -163,50 +194,67 @@ def case_at(case: Case, log: Sequence[Event], orders: Iterable[WorkOrder], at: d
     )
 
 
-def invoice_at(invoice: Invoice, log: Sequence[Event], at: datetime) -> Invoice | None:
+def invoice_at(
+    invoice: Invoice,
+    log: Sequence[Event],
+    at: datetime,
+    superseded: Sequence[Superseded] = (),
+) -> Invoice | None:
     """Give an invoice as it stood, None where it was not submitted yet.
 
-    One that was corrected later is told with the amount that the log gives for its submission.
+    What it said is what was kept of it when it was lowered or corrected; of a time when that was
+    not kept, its amount is the one that the log gives. Where it stood is the latest turn of the
+    log, and whether it was paid its payments. A decision that was undone since stood until then.
     """
     if invoice.submitted_at > at:
         return None
-    returned = tuple(
-        replace(one, until=_by(one.until, at)) for one in invoice.returned if one.since <= at
-    )
+    log = known(log, at)
+    said = _said_then(invoice, log, at, superseded)
     payments = tuple(_payment_at(one, at) for one in invoice.payments if one.paid_at <= at)
-    decided_at = _by(invoice.decided_at, at)
-    state = InvoiceState.SUBMITTED
-    if decided_at is not None:
-        state = InvoiceState.REJECTED
-        if invoice.state is not InvoiceState.REJECTED:
-            state = InvoiceState.APPROVED
-        if any(one.returned_at is None for one in payments):
-            state = InvoiceState.PAID
-        if invoice.state is InvoiceState.VOID and any(
-            one.what == "voided" for one in known(log, at)
-        ):
-            state = InvoiceState.VOID
-    elif returned and returned[-1].until is None:
-        state = InvoiceState.RETURNED
-    submissions = [one for one in log if one.what == "submitted"]
-    last = [one for one in submissions if one.at <= at][-1:]
-    content = invoice.content
-    if last and last != submissions[-1:]:
-        content = replace(content, total=_amount(last[0]) or content.total)
+    turns = [one for one in log if one.what in _TURNS]
+    state = _TURNS[turns[-1].what] if turns else InvoiceState.SUBMITTED
+    is_open = state in {InvoiceState.SUBMITTED, InvoiceState.RETURNED}
+    if state is InvoiceState.APPROVED and any(one.returned_at is None for one in payments):
+        state = InvoiceState.PAID
+    decision = None if is_open else _latest(turns, "approved", "rejected", "withdrawn")
+    first = _latest(log, "approved_first", *_BEGINS_ANEW)
+    first = first if first is not None and first.what == "approved_first" else None
+    late = _latest(log, "escalated", "reopened")
+    sent = _latest(log, "submitted", "rerouted")
+    wish = _latest(log, "void_requested", "void_too_late", "withdrawn")
     return replace(
-        invoice,
-        content=content,
+        said,
         state=state,
-        returned=returned,
+        routed_to=sent.says.rpartition(" ")[2] if sent else said.routed_to,
+        returned=_returned_then(invoice, log, at),
+        decided_at=decision.at if decision else None,
+        decided_by=decision.by if decision else "",
+        reason=_after(decision, " was rejected: "),
+        escalated_at=late.at if late and late.what == "escalated" else None,
+        reminded_at=_by(invoice.reminded_at, at),
+        line_findings=tuple(one for one in said.line_findings if one.at <= at),
+        first_approved_by=first.by if first else "",
+        first_approved_at=first.at if first else None,
         payments=payments,
-        decided_at=decided_at,
-        escalated_at=_by(invoice.escalated_at, at),
+        **_void_wish(wish),
     )
 
 
 def known(log: Sequence[Event], at: datetime) -> list[Event]:
     """Give the events that had become true by then."""
     return [one for one in log if one.at <= at]
+
+
+def _first_spend_at(order: WorkOrder, at: datetime) -> SpendApproval | None:
+    """Give the first of two approvals that waited for the second one."""
+    waiting = [
+        replace(one, by=one.first_by, at=one.first_at, first_by="", first_at=None)
+        for one in order.spend_approvals
+        if one.first_at is not None and one.first_at <= at < one.at
+    ]
+    latest = order.first_spend_approval
+    waiting += [latest] if latest is not None and latest.at <= at else []
+    return waiting[-1] if waiting else None
 
 
 def with_offer(order: WorkOrder, place: int) -> WorkOrder:
@@ -414,10 +462,55 @@ def _did_not_hold(log: Sequence[Event], *, since: datetime) -> bool:
     return any(one.what == "work_did_not_hold" and one.at >= since for one in log)
 
 
+def _said_then(
+    invoice: Invoice, log: Sequence[Event], at: datetime, superseded: Sequence[Superseded]
+) -> Invoice:
+    """Give an invoice with what it said: the first that was replaced only later, else its own."""
+    later = [one for one in superseded if one.until > at]
+    if later:
+        return min(later, key=lambda one: one.until).invoice
+    told = _latest(log, "submitted", "lowered")
+    amounts = _AMOUNT.findall(told.says) if told is not None else ()
+    if invoice.superseded or not amounts:
+        return invoice
+    total = Money.parse(amounts[-1])
+    return replace(invoice, content=replace(invoice.content, total=total))
+
+
+def _returned_then(invoice: Invoice, log: Sequence[Event], at: datetime) -> tuple[Returned, ...]:
+    """Give when it had been back; the time that a rejection took counts once that was undone."""
+    rejected = {one.at for one in log if one.what == "rejected"}
+    return tuple(
+        replace(one, until=until)
+        for one in invoice.returned
+        if one.since <= at and ((until := _by(one.until, at)) or one.since not in rejected)
+    )
+
+
+def _latest(log: Sequence[Event], *whats: str) -> Event | None:
+    return next((one for one in reversed(log) if one.what in whats), None)
+
+
+def _after(event: Event | None, words: str) -> str:
+    return event.says.partition(words)[2] if event is not None else ""
+
+
+def _void_wish(event: Event | None) -> dict[str, Any]:
+    """Give who wanted it not to be paid, and why; of one that its partner took back, the reason."""
+    if event is None or event.what == "void_too_late":
+        return {"void_requested_at": None, "void_requested_by": "", "void_reason": ""}
+    if event.what == "withdrawn":
+        reason = WITHDRAWN
+        return {"void_requested_at": None, "void_requested_by": "", "void_reason": reason}
+    reason = _after(event, " not to be paid: ")
+    return {
+        "void_requested_at": event.at,
+        "void_requested_by": event.by,
+        "void_reason": reason,
+    }
+
+
 def _payment_at(payment: Payment, at: datetime) -> Payment:
-    return replace(payment, returned_at=_by(payment.returned_at, at))
-
-
-def _amount(event: Event) -> Money | None:
-    found = _AMOUNT.search(event.says)
-    return Money.parse(found.group()) if found else None
+    if _by(payment.returned_at, at) is None:
+        return replace(payment, returned_at=None, return_code="")
+    return payment

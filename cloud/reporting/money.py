@@ -83,6 +83,30 @@ def spent_on(facts: Facts, order: WorkOrder) -> Money:
     )
 
 
+def _undecided_row(facts: Facts, invoice: Invoice, order: WorkOrder) -> Row:
+    due_at = undecided_due(invoice, order)
+    headroom = order.not_to_exceed - spent_on(facts, order)
+    return Row(
+        (
+            invoice.id,
+            invoice.content.number,
+            invoice.partner_id,
+            invoice.work_order_id,
+            invoice.state.value,
+            invoice.content.total.cents,
+            invoice.submitted_at.astimezone(UTC),
+            due_at.astimezone(UTC) if due_at else None,
+            hours(elapsed(facts.asked.as_of, due_at)) if due_at else None,
+            invoice.routed_to,
+            invoice.escalated_at is not None,
+            len(invoice.returned),
+            "; ".join(one.reason for one in invoice.returned),
+            headroom.cents,
+        ),
+        (invoice.id, invoice.work_order_id),
+    )
+
+
 def invoice_pipeline(facts: Facts) -> Report:
     """List the invoices that nobody had decided, by when the decision is due (I-66).
 
@@ -98,29 +122,7 @@ def invoice_pipeline(facts: Facts) -> Report:
             continue
         if asked.partner_id not in {"", invoice.partner_id}:
             continue
-        due_at = undecided_due(invoice, order)
-        headroom = order.not_to_exceed - spent_on(facts, order)
-        rows.append(
-            Row(
-                (
-                    invoice.id,
-                    invoice.content.number,
-                    invoice.partner_id,
-                    invoice.work_order_id,
-                    invoice.state.value,
-                    invoice.content.total.cents,
-                    invoice.submitted_at.astimezone(UTC),
-                    due_at.astimezone(UTC) if due_at else None,
-                    hours(elapsed(asked.as_of, due_at)) if due_at else None,
-                    invoice.routed_to,
-                    invoice.escalated_at is not None,
-                    len(invoice.returned),
-                    "; ".join(one.reason for one in invoice.returned),
-                    headroom.cents,
-                ),
-                (invoice.id, invoice.work_order_id),
-            )
-        )
+        rows.append(_undecided_row(facts, invoice, order))
     sums = Counter(str(row.cells[4]) for row in rows)
     return Report(
         "invoice_pipeline",

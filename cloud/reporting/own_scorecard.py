@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from cloud.kernel.calendar import eastern_day
-from cloud.reporting.facts import Facts, of_partners_work
+from cloud.reporting.facts import Facts, of_own_work_now
 from cloud.reporting.models import Asked, Cell
 from cloud.reporting.partner_desk import quarter_of
-from cloud.reporting.partners import partner_scorecard, tries_of
+from cloud.reporting.partners import Clocks, clocks_in, partner_scorecard, tries_of
 from cloud.reporting.policy import PERFORMANCE_WEIGHTS
 from cloud.reporting.ports import ToldRecords
-from cloud.reporting.service_levels import Measured, clocks_of
+from cloud.reporting.service_levels import Measured
 from cloud.service.sla import ClockState
 
 SAYS: Mapping[str, tuple[str, str]] = {
@@ -125,22 +125,23 @@ def own_scorecard(
 ) -> OwnScorecard:
     """Give a partner's figures of the work orders that it was offered in a period (OR-01, OR-02).
 
-    They are those of the report ``partner_scorecard``.
+    They are those of the report ``partner_scorecard`` as of now; `at` is now.
     """
-    facts = of_partners_work(records, Asked(at, since, until, partner_id))
-    report = partner_scorecard(facts)
+    facts = of_own_work_now(records, Asked(at, since, until, partner_id))
+    clocks = clocks_in(facts)
+    report = partner_scorecard(facts, clocks)
     names = [column.name for column in report.columns]
     row: dict[str, Cell] = (
         dict(zip(names, report.rows[0].cells, strict=True)) if report.rows else {}
     )
-    clocks = list(_clocks(facts, partner_id))
+    missed, excluded = missed_and_excluded(clocks, partner_id)
     return OwnScorecard(
         facts.asked,
         orders=_whole(row.get("orders")),
         performance=_whole(row.get("performance")),
-        figures=figures_of(facts, partner_id),
-        missed=tuple(_told(clocks, _LATE)),
-        excluded=tuple(_told(clocks, WHY)),
+        figures=figures_of(facts, partner_id, clocks),
+        missed=missed,
+        excluded=excluded,
         emergency_minutes={
             name.removeprefix("emergency_p"): cell if isinstance(cell, float) else None
             for name, cell in row.items()
@@ -160,7 +161,7 @@ def quarters(
     while len(spans) < many:
         before = quarter_of(date.fromordinal(spans[0][0].toordinal() - 1))
         spans.insert(0, before)
-    facts = of_partners_work(records, Asked(at, spans[0][0], until, partner_id))
+    facts = of_own_work_now(records, Asked(at, spans[0][0], until, partner_id))
     return tuple(
         Quarter(
             first,
@@ -173,9 +174,9 @@ def quarters(
     )
 
 
-def figures_of(facts: Facts, partner_id: str) -> tuple[Figure, ...]:
+def figures_of(facts: Facts, partner_id: str, clocks: Clocks | None = None) -> tuple[Figure, ...]:
     """Give each measure of a partner, of the work orders issued in the period of the facts."""
-    tries = tries_of(facts).get(partner_id, {})
+    tries = tries_of(facts, clocks).get(partner_id, {})
     weights = PERFORMANCE_WEIGHTS.on(facts.asked.as_of.date())
     found = []
     for name, (title, says) in SAYS.items():
@@ -185,12 +186,12 @@ def figures_of(facts: Facts, partner_id: str) -> tuple[Figure, ...]:
     return tuple(found)
 
 
-def _clocks(facts: Facts, partner_id: str) -> Iterator[Measured]:
-    for order in facts.orders:
-        if facts.asked.covers(order.issued_at):
-            for one in clocks_of(order, now=facts.asked.as_of):
-                if one.partner_id == partner_id:
-                    yield one
+def missed_and_excluded(
+    clocks: Clocks, partner_id: str
+) -> tuple[tuple[ClockOf, ...], tuple[ClockOf, ...]]:
+    """Give the clocks that a partner did not keep, and those that have no verdict."""
+    own = [one for found in clocks.values() for one in found if one.partner_id == partner_id]
+    return tuple(_told(own, _LATE)), tuple(_told(own, WHY))
 
 
 def _told(clocks: Iterable[Measured], wanted: Mapping[str, str]) -> Iterator[ClockOf]:

@@ -1,12 +1,13 @@
 """What waits for the owner's people to do, by role, in the order in which it is due.
 
-Everything here is found by the state or the task that a record is indexed by, one question for each
-kind of work that the roles may do; no table is read whole, and nothing is decided. Two kinds of
-work are not found this way: money that is held for a person has no index of its own (a run names
-it), and a back-bill waits for the finding on its work order, which is here.
+Service's work is found in one question, for its records are indexed by whether they wait for
+anybody; that of money by the states in which the roles may do something, a question for each. No
+table is read whole, and nothing is decided. Two kinds of work are not found this way: money that is
+held for a person has no index of its own (a run names it), and a back-bill waits for the finding on
+its work order, which is here.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -30,7 +31,7 @@ from cloud.invoicing.policy import DISPUTE_DECIDERS
 from cloud.invoicing.process.submission import due_of
 from cloud.kernel.calendar import EASTERN, eastern_day, wall_time
 from cloud.kernel.money import Money
-from cloud.kernel.ports import Records
+from cloud.kernel.ports import Records, Stored
 from cloud.portfolio.organisation import (
     OptInRequest,
     OptInState,
@@ -47,6 +48,7 @@ from cloud.portfolio.papers import (
 )
 from cloud.portfolio.process.contacts import CORRECT_CONTACT
 from cloud.portfolio.proposals import Proposal, ProposalState
+from cloud.reporting.ports import WaitingRecords
 from cloud.reporting.roles import (
     ACCOUNTANT,
     ACCOUNTING,
@@ -154,17 +156,26 @@ _Told = Callable[[Any, _Asking], Iterator[WorkItem]]
 
 @dataclass(frozen=True, slots=True)
 class _Desk:
-    """One pile: what is asked for, who may look at it, and what each record of it asks for."""
+    """One pile: what is asked for, who may look at it, and what each record of it asks for.
+
+    Attributes:
+        is_money: it is asked for value by value; what else there is knows whether it waits.
+    """
 
     kind: type[Any]
     by: str
     values: tuple[str, ...]
     roles: frozenset[str]
     told: _Told
+    is_money: bool = False
+
+    def has(self, record: object) -> bool:
+        """Tell whether a record lies on this pile."""
+        return type(record) is self.kind and getattr(record, self.by) in self.values
 
 
 def work_of(
-    records: Records, roles: Collection[str], *, person: str, at: datetime
+    records: WaitingRecords, roles: Collection[str], *, person: str, at: datetime
 ) -> tuple[WorkItem, ...]:
     """Give what people with these roles may do now, emergencies first, then by what is due.
 
@@ -179,13 +190,9 @@ def work_of(
         at: now.
     """
     held = frozenset(roles)
-    found = [
-        (desk, stored.record)
-        for desk in _DESKS
-        if desk.roles & held
-        for value in desk.values
-        for stored in records.find(desk.kind, by=desk.by, value=value)
-    ]
+    desks = [desk for desk in _DESKS if desk.roles & held]
+    waiting = [stored.record for stored in _waiting(records, desks)]
+    found = [(desk, record) for desk in desks for record in waiting if desk.has(record)]
     asking = _Asking(
         person,
         at,
@@ -201,7 +208,22 @@ def work_of(
     return tuple(sorted(items.values(), key=lambda item: item.place))
 
 
-def all_work(records: Records, *, at: datetime) -> tuple[WorkItem, ...]:
+def _waiting(records: WaitingRecords, desks: Sequence[_Desk]) -> Iterator[Stored[Any]]:
+    """Give each record once that lies on one of these piles, as far as the indexes know."""
+    served = {desk.kind: None for desk in desks if not desk.is_money}
+    if served:
+        yield from records.waiting(tuple(served))
+    asked = {
+        (desk.kind, desk.by, value): None
+        for desk in desks
+        if desk.is_money
+        for value in desk.values
+    }
+    for kind, by, value in asked:
+        yield from records.find(kind, by=by, value=value)
+
+
+def all_work(records: WaitingRecords, *, at: datetime) -> tuple[WorkItem, ...]:
     """Give what waits for anybody, for who looks at it and does nothing of it."""
     every = frozenset().union(*(desk.roles for desk in _DESKS))
     return work_of(records, every, person="", at=at)
@@ -266,7 +288,7 @@ def _of_order(order: WorkOrder, asking: _Asking) -> Iterator[WorkItem]:
         return
     rule, says = _ORDER_TASKS[order.task]
     since, due_at = _order_times(order, asking.at)
-    asked = None
+    asked, first = None, order.first_spend_approval
     if order.task is Task.APPROVE_SPEND and order.assignments:
         asked = order.assignments[-1].estimate
     yield WorkItem(
@@ -282,6 +304,7 @@ def _of_order(order: WorkOrder, asking: _Asking) -> Iterator[WorkItem]:
         is_emergency=order.is_emergency and order.is_open,
         partner_id=order.partner_id or "",
         amount=asked,
+        is_own=order.task is Task.APPROVE_SPEND and first is not None and asking.is_by(first.by),
     )
 
 
@@ -728,14 +751,42 @@ _DESKS: tuple[_Desk, ...] = (
     _Desk(OptInRequest, "state", (OptInState.ASKED,), frozenset({RM}), _of_opt_in),
     _Desk(PartnerDocument, "task", (REVIEW,), frozenset({PROJECTS}), _of_review),
     _Desk(PartnerDocument, "state", (DocumentState.WAITING,), frozenset({ACCOUNTANT}), _of_paper),
-    _Desk(BankChange, "state", (BankChangeState.ASKED,), frozenset({ACCOUNTING}), _of_bank_change),
-    _Desk(BankChange, "state", (BankChangeState.AGREED,), frozenset({ACCOUNTANT}), _of_bank_change),
+    _Desk(
+        BankChange,
+        "state",
+        (BankChangeState.ASKED,),
+        frozenset({ACCOUNTING}),
+        _of_bank_change,
+        is_money=True,
+    ),
+    _Desk(
+        BankChange,
+        "state",
+        (BankChangeState.AGREED,),
+        frozenset({ACCOUNTANT}),
+        _of_bank_change,
+        is_money=True,
+    ),
     _Desk(Proposal, "state", (ProposalState.PENDING,), frozenset({ACCOUNTING}), _of_proposal),
     _Desk(
-        ExtensionRequest, "state", (RequestState.PENDING,), frozenset({ACCOUNTING}), _of_extension
+        ExtensionRequest,
+        "state",
+        (RequestState.PENDING,),
+        frozenset({ACCOUNTING}),
+        _of_extension,
+        is_money=True,
     ),
-    _Desk(FundingRun, "state", _RUN_STATES, _RUN_ROLES, _of_run),
-    _Desk(BankFileTaken, "state", ("waiting",), frozenset({ACCOUNTING}), _of_bank_file),
-    _Desk(OverdueFile, "state", (OverdueState.OPEN,), frozenset({PROJECTS}), _of_overdue),
+    _Desk(FundingRun, "state", _RUN_STATES, _RUN_ROLES, _of_run, is_money=True),
+    _Desk(
+        BankFileTaken, "state", ("waiting",), frozenset({ACCOUNTING}), _of_bank_file, is_money=True
+    ),
+    _Desk(
+        OverdueFile,
+        "state",
+        (OverdueState.OPEN,),
+        frozenset({PROJECTS}),
+        _of_overdue,
+        is_money=True,
+    ),
     _Desk(Ticket, "state", (TicketState.OPEN,), frozenset({ACCOUNTANT}), _of_ticket),
 )

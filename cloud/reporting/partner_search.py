@@ -1,8 +1,9 @@
 """Partners as the owner's people look for them: who works how well, has how much, lacks what."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 from cloud.funding.gates import Blocked, PartnerGate, partner_blocks
 from cloud.funding.planning import has_bank_details
@@ -13,13 +14,16 @@ from cloud.kernel.money import Money, total
 from cloud.kernel.ports import Records
 from cloud.portfolio.fitness import is_insured
 from cloud.portfolio.models import LIVE, Partner
-from cloud.portfolio.process import all_partners
+from cloud.reporting.leafing import SOUGHT_AT_ONCE, rows_like
 from cloud.reporting.partner_desk import in_order, next_due, orders_of
 from cloud.service.models import WorkOrder
 
 MOST = 25
 """Partners that are given at once: the work orders of each are found by one question."""
 SHOWN = ("", "lacking", "inactive", "tried")
+_ACTIVE = ("True",)
+_PILES: Mapping[str, tuple[str, ...]] = {"inactive": ("False",), "tried": ("True", "False")}
+"""What is asked for -> which partners it may be, by whether they are active."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,14 @@ class FoundPartner:
 
 @dataclass(frozen=True, slots=True)
 class FoundPartners:
-    """What was found: the rows of one page, and how many there are in all."""
+    """What was found: the rows of one page, in order of id, and where the next one begins.
+
+    Attributes:
+        after: empty where none comes any more.
+    """
 
     rows: tuple[FoundPartner, ...]
-    count: int
+    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +65,12 @@ class HeldBack:
 
 
 def partners_like(
-    records: Records, *, said: str, show: str, state: str, at: datetime, after: int = 0
+    records: Records, *, said: str, show: str, state: str, at: datetime, after: str = ""
 ) -> FoundPartners:
-    """Give the partners that a person may mean, by name, `MOST` from `after` on.
+    """Give the partners that a person may mean, at most `MOST` of them, by their ids.
+
+    What it reads does not grow with the partners there are: a page that seeks few among many ends
+    before it is full.
 
     Args:
         records: where they are kept.
@@ -69,18 +80,32 @@ def partners_like(
             those that work.
         state: only those that work in a state, as ``CO``.
         at: now.
-        after: how many to leave out.
+        after: of the page before; empty for the first one.
     """
     today = eastern_day(at)
     text = said.strip().casefold()
-    kept = [
-        one
-        for one in all_partners(records)
-        if _is_meant(one, text) and state in {"", *one.states} and _is_shown(one, show, today)
-    ]
-    kept.sort(key=lambda one: (one.name.casefold(), one.id))
-    rows = tuple(_row(records, one, at) for one in kept[after : after + MOST])
-    return FoundPartners(rows, len(kept))
+
+    def keeps(one: Partner) -> bool:
+        return _is_meant(one, text) and state in {"", *one.states} and _is_shown(one, show, today)
+
+    piles = _PILES.get(show, _ACTIVE)
+    first, _, place = after.partition("/")
+    at_once = SOUGHT_AT_ONCE if text or state or show else MOST
+    kept: list[Partner] = []
+    for pile in piles[piles.index(first) :] if first in piles else piles:
+        read = partial(records.some, Partner, by="active", value=pile)
+        more = rows_like(read, keeps, most=MOST - len(kept), after=place, at_once=at_once)
+        kept += more.found
+        if more.after:
+            return _found(records, kept, at, after=f"{pile}/{more.after}")
+        if len(kept) == MOST and pile != piles[-1]:
+            return _found(records, kept, at, after=f"{piles[-1]}/")
+        place = ""
+    return _found(records, kept, at, after="")
+
+
+def _found(records: Records, kept: Iterable[Partner], at: datetime, *, after: str) -> FoundPartners:
+    return FoundPartners(tuple(_row(records, one, at) for one in kept), after)
 
 
 def money_holds(partner: Partner, *, on: date) -> tuple[Blocked, ...]:

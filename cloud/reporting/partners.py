@@ -1,7 +1,7 @@
 """How partners work: on time, right the first time, and fit to be sent."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from cloud.invoicing.models import InvoiceState, Outcome
@@ -11,7 +11,7 @@ from cloud.reporting.figures import hours, nearest_rank, percent, performance, s
 from cloud.reporting.history import with_offer
 from cloud.reporting.models import Cell, Column, Report, Row
 from cloud.reporting.policy import EMERGENCY_PERCENTILES, PERFORMANCE_WEIGHTS
-from cloud.reporting.service_levels import clocks_of
+from cloud.reporting.service_levels import Measured, clocks_of
 from cloud.reporting.standing import CAME_BACK, VERIFIED, verified
 from cloud.service.clocks import emergency_of
 from cloud.service.models import WorkOrder
@@ -22,30 +22,46 @@ from cloud.service.routing import RoutingReason
 
 Tries = dict[str, tuple[int, int]]
 """Measure -> hits and tries."""
+Clocks = Mapping[str, Sequence[Measured]]
+"""Id of a work order -> its clocks. To work them out is most of what a scorecard costs."""
 
 _OTHERS = ("report_right",)
 _MINUTE = timedelta(minutes=1)
 
 
-def tries_of(facts: Facts) -> dict[str, Tries]:
+def clocks_in(facts: Facts) -> Clocks:
+    """Give the clocks of the work orders issued in the period, by the orders' ids."""
+    return {
+        order.id: tuple(clocks_of(order, now=facts.asked.as_of))
+        for order in facts.orders
+        if facts.asked.covers(order.issued_at)
+    }
+
+
+def tries_of(facts: Facts, clocks: Clocks | None = None) -> dict[str, Tries]:
     """Give each partner's hits and tries by measure, of the work orders issued in the period.
 
     Deadlines are tried where they were met or missed. A first-time fix is tried where the readings
     contradicted it, or nothing came back for as long as it would be the same case (C-16). A report
     is right where no coordinator sent it back, an invoice where it was neither returned nor
     rejected.
+
+    Args:
+        facts: what was known.
+        clocks: those of `clocks_in`, where whoever asks has worked them out.
     """
+    measured = clocks_in(facts) if clocks is None else clocks
     found: dict[str, Counter[tuple[str, bool]]] = defaultdict(Counter)
     for order in facts.orders:
         if not facts.asked.covers(order.issued_at):
             continue
-        for one in clocks_of(order, now=facts.asked.as_of):
+        for one in measured[order.id]:
             if one.is_judged:
                 found[one.partner_id][one.milestone.value, one.outcome == "met"] += 1
         partner = facts.holder(order)
         for name, is_hit in _rights(facts, order):
             found[partner][name, is_hit] += 1
-    names = (*PERFORMANCE_WEIGHTS.on(day_of(facts.asked.as_of)), *_OTHERS)
+    names = _measures(day_of(facts.asked.as_of))
     return {
         partner: {
             name: (count[name, True], count[name, True] + count[name, False]) for name in names
@@ -79,7 +95,7 @@ def _is_fixed(facts: Facts, order: WorkOrder) -> bool | None:
     return True if elapsed(since, facts.asked.as_of) > window else None
 
 
-def partner_scorecard(facts: Facts) -> Report:
+def partner_scorecard(facts: Facts, clocks: Clocks | None = None) -> Report:
     """Tell how each partner worked, of the work orders issued in the period (OR-01, OR-02).
 
     Beside each share stands how often it was tried, and the share shrunk towards what every partner
@@ -87,62 +103,96 @@ def partner_scorecard(facts: Facts) -> Report:
     minutes run from delivery to the first answer, day and night (E-34).
     """
     asked = facts.asked
-    day = day_of(asked.as_of)
-    tries = tries_of(facts)
-    minutes = _emergency_minutes(facts)
-    lost = Counter(
+    tries, minutes, lost = tries_of(facts, clocks), _emergency_minutes(facts), _disputes_lost(facts)
+    subjects = _offered(facts)
+    known = {one.id for one in facts.partners if one.active} | set(subjects)
+    rows = [
+        _scorecard_row(
+            partner,
+            tries.get(partner, {}),
+            subjects=subjects.get(partner, set()),
+            minutes=minutes.get(partner, []),
+            lost=lost[partner],
+            on=day_of(asked.as_of),
+        )
+        for partner in sorted(known)
+        if asked.partner_id in {"", partner}
+    ]
+    return Report(
+        "partner_scorecard",
+        "How each partner worked, of the work orders issued in the period.",
+        asked,
+        _scorecard_columns(day_of(asked.as_of)),
+        tuple(rows),
+        ("A report or an invoice that was refused when it was sent is not on record.",),
+    )
+
+
+def _disputes_lost(facts: Facts) -> Counter[str]:
+    """Count the disputes of each partner that were decided against it by then."""
+    return Counter(
         one.partner_id
         for one in facts.disputes
-        if one.outcome is Outcome.UPHELD and one.closed_at and one.closed_at <= asked.as_of
+        if one.outcome is Outcome.UPHELD and one.closed_at and one.closed_at <= facts.asked.as_of
     )
-    names = (*PERFORMANCE_WEIGHTS.on(day), *_OTHERS)
-    percentiles = EMERGENCY_PERCENTILES.on(day)
-    subjects: dict[str, set[str]] = defaultdict(set)
+
+
+def _offered(facts: Facts) -> Mapping[str, set[str]]:
+    """Give the work orders of the period that each partner was offered."""
+    found: dict[str, set[str]] = defaultdict(set)
     for order in facts.orders:
-        if asked.covers(order.issued_at):
+        if facts.asked.covers(order.issued_at):
             for offer in order.assignments:
-                subjects[offer.partner_id].add(order.id)
-    known = {one.id for one in facts.partners if one.active} | set(subjects)
-    rows = []
-    for partner in sorted(known):
-        if asked.partner_id not in {"", partner}:
-            continue
-        measured = tries.get(partner, {})
-        cells: list[Cell] = [partner, len(subjects[partner]), performance(measured, on=day)]
-        for name in names:
-            hits, count = measured.get(name, (0, 0))
-            cells += [percent(hits, count), count, tenths(100 * shrunk(hits, count, on=day))]
-        cells += [nearest_rank(minutes[partner], one) for one in percentiles]
-        cells += [len(minutes[partner]), lost[partner]]
-        rows.append(Row(tuple(cells), tuple(sorted(subjects[partner]))))
+                found[offer.partner_id].add(order.id)
+    return found
+
+
+def _scorecard_row(
+    partner: str,
+    measured: Tries,
+    *,
+    subjects: set[str],
+    minutes: list[float],
+    lost: int,
+    on: date,
+) -> Row:
+    cells: list[Cell] = [partner, len(subjects), performance(measured, on=on)]
+    for name in _measures(on):
+        hits, count = measured.get(name, (0, 0))
+        cells += [percent(hits, count), count, tenths(100 * shrunk(hits, count, on=on))]
+    cells += [nearest_rank(minutes, one) for one in EMERGENCY_PERCENTILES.on(on)]
+    cells += [len(minutes), lost]
+    return Row(tuple(cells), tuple(sorted(subjects)))
+
+
+def _scorecard_columns(on: date) -> tuple[Column, ...]:
+    """Give the columns that stand over `_scorecard_row`, in its order."""
     measures = [
         column
-        for name in names
+        for name in _measures(on)
         for column in (
             Column(name, "%"),
             Column(f"{name}_n", "tries"),
             Column(f"{name}_shrunk", "%"),
         )
     ]
-    return Report(
-        "partner_scorecard",
-        "How each partner worked, of the work orders issued in the period.",
-        asked,
-        (
-            Column("partner"),
-            Column("orders", "work orders", "that it was offered"),
-            Column("performance", "0 to 100", "what routing goes by"),
-            *measures,
-            *(
-                Column(f"emergency_p{one}", "elapsed minutes", "to the first answer")
-                for one in percentiles
-            ),
-            Column("emergency_n", "answers"),
-            Column("disputes_lost", "disputes", "opened in the period, and decided against it"),
+    return (
+        Column("partner"),
+        Column("orders", "work orders", "that it was offered"),
+        Column("performance", "0 to 100", "what routing goes by"),
+        *measures,
+        *(
+            Column(f"emergency_p{one}", "elapsed minutes", "to the first answer")
+            for one in EMERGENCY_PERCENTILES.on(on)
         ),
-        tuple(rows),
-        ("A report or an invoice that was refused when it was sent is not on record.",),
+        Column("emergency_n", "answers"),
+        Column("disputes_lost", "disputes", "opened in the period, and decided against it"),
     )
+
+
+def _measures(on: date) -> tuple[str, ...]:
+    """Give what is measured: what performance weighs, and the others."""
+    return (*PERFORMANCE_WEIGHTS.on(on), *_OTHERS)
 
 
 def _emergency_minutes(facts: Facts) -> dict[str, list[float]]:
@@ -162,6 +212,29 @@ def _emergency_minutes(facts: Facts) -> dict[str, list[float]]:
     return found
 
 
+def _routing_row(facts: Facts, order: WorkOrder) -> Row:
+    offers = order.assignments
+    states = Counter(one.state for one in offers)
+    delay = elapsed(offers[0].offered_at, offers[-1].offered_at) if offers else None
+    return Row(
+        (
+            order.id,
+            order.state.value,
+            facts.holder(order),
+            *_chosen(facts, order),
+            len(offers),
+            states[AssignmentState.DECLINED],
+            states[AssignmentState.EXPIRED_REASSIGNED],
+            hours(delay) if delay is not None else None,
+            bool(offers) and offers[0].partner_id == order.original_installer_id,
+            order.is_workmanship_suspected,
+            _silent_past_window(order, facts.asked.as_of),
+            "; ".join(one.reason for one in offers if one.reason),
+        ),
+        (order.id,),
+    )
+
+
 def routing_audit(facts: Facts) -> Report:
     """Tell how each work order of the period found its partner (R-42, R-43, R-44).
 
@@ -178,27 +251,7 @@ def routing_audit(facts: Facts) -> Report:
             continue
         if asked.region not in {"", facts.region(order.site_id)}:
             continue
-        states = Counter(one.state for one in offers)
-        delay = elapsed(offers[0].offered_at, offers[-1].offered_at) if offers else None
-        rows.append(
-            Row(
-                (
-                    order.id,
-                    order.state.value,
-                    facts.holder(order),
-                    *_chosen(facts, order),
-                    len(offers),
-                    states[AssignmentState.DECLINED],
-                    states[AssignmentState.EXPIRED_REASSIGNED],
-                    hours(delay) if delay is not None else None,
-                    bool(offers) and offers[0].partner_id == order.original_installer_id,
-                    order.is_workmanship_suspected,
-                    _silent_past_window(order, asked.as_of),
-                    "; ".join(one.reason for one in offers if one.reason),
-                ),
-                (order.id,),
-            )
-        )
+        rows.append(_routing_row(facts, order))
     first = sum(bool(row.cells[10]) for row in rows)
     return Report(
         "routing_audit",

@@ -164,6 +164,17 @@ ROTATION_HOURS: Final = Rule(
     values={FIRST_DAY: (24, 3)},
     note="A rotation that would end a secret before its day is over is refused.",
 )
+SECRET_AGAIN_MINUTES: Final = Rule(
+    id="WH-12",
+    unit="minutes in which the form that made a secret shows it again",
+    source=_WEBHOOKS,
+    says="a form that is sent twice makes one secret, and shows it both times",
+    values={FIRST_DAY: 10},
+    note=(
+        "To the person who sent it, and for that form alone: the secret follows from what the form "
+        "drew and from a key of ours, and is kept nowhere in clear. Later it is shown to nobody."
+    ),
+)
 DEAD_AFTER_DAYS: Final = Rule(
     id="WH-06",
     unit="days in which nothing but failures came",

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from itertools import count
 from typing import Protocol
 
 from cloud.kernel.change import NEW, Change, Event, Message, Save, Timer
@@ -66,6 +67,18 @@ class Writer(Protocol):
         ...
 
 
+def _free_name(records: Records, *causes: str) -> str | ReportSchedule:
+    """Give a name for a schedule; the one of those causes that runs, where there is one."""
+    for number in count():
+        name = derived("RPS", *causes, number)
+        found = records.load(ReportSchedule, name)
+        if found is None:
+            return name
+        if found.record.state is ScheduleState.RUNNING:
+            return found.record
+    raise AssertionError  # pragma: no cover - numbers have no end
+
+
 def make_schedule(
     records: Records,
     *,
@@ -104,23 +117,14 @@ def make_schedule(
     addresses = fitting_addresses(to, domain=domain, on=_day(at))
     if isinstance(addresses, Refused):
         return addresses
-    refused = may_have(report, roles, who=by)
-    if refused is not None:
+    if refused := may_have(report, roles, who=by):
         return refused
     known = tuple(sorted((name, value) for name, value in words.items() if value))
-    theirs = [one.record for one in records.find(ReportSchedule, by="made_by", value=by)]
-    running = [one for one in theirs if one.state is ScheduleState.RUNNING]
-    number = 0
-    while True:
-        name = derived("RPS", by, report, str(known), str(when), str(addresses), format, number)
-        found = records.load(ReportSchedule, name)
-        if found is None:
-            break
-        if found.record.state is ScheduleState.RUNNING:
-            return found.record
-        number += 1
-    refused = too_many(len(running), on=_day(at))
-    if refused is not None:
+    name = _free_name(records, by, report, str(known), str(when), str(addresses), format)
+    if isinstance(name, ReportSchedule):
+        return name
+    running = sum(one.state is ScheduleState.RUNNING for one in schedules_of(records, by))
+    if refused := too_many(running, on=_day(at)):
         return refused
     made = ReportSchedule(
         id=name,
@@ -133,10 +137,18 @@ def make_schedule(
         made_at=at,
         due_at=when.next_after(at),
     )
-    says = f"{by} has {report} sent {when.cadence} to {', '.join(addresses)}"
-    event = Event(name, "schedule_made", at, by, SCHEDULE_OWNER.id, says=says)
-    records.commit(Change(saves=(Save(made, NEW),), events=(event,), timers=(_timer(made),)))
+    records.commit(_begun(made))
     return made
+
+
+def _begun(made: ReportSchedule) -> Change:
+    """Give what has a new schedule run: its first timer (OR-10)."""
+    to = ", ".join(made.to)
+    says = f"{made.made_by} has {made.report} sent {made.when.cadence} to {to}"
+    event = Event(
+        made.id, "schedule_made", made.made_at, made.made_by, SCHEDULE_OWNER.id, says=says
+    )
+    return Change(saves=(Save(made, NEW),), events=(event,), timers=(_timer(made),))
 
 
 def change_schedule(

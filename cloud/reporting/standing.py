@@ -175,6 +175,34 @@ def _next_due(order: WorkOrder, now: datetime) -> datetime | None:
     return min((one for one in due if one is not None), default=None)
 
 
+def _waits_row(facts: Facts, key: tuple[str, str], cases: Sequence[Case], *, bar: int) -> Row:
+    """Tell how long the customers of some cases waited, against a bar of so many days."""
+    as_of = facts.asked.as_of
+    waited = [in_days(elapsed(one.opened_at, one.resolved_at)) for one in cases if one.resolved_at]
+    ages = [in_days(elapsed(one.opened_at, as_of)) for one in cases if one.is_open]
+    over = sum(days > bar for days in (*waited, *ages))
+    judged = len(waited) + sum(age > bar for age in ages)
+    days = [tenths(one) for one in waited]
+    offers = [len(order.assignments) for order in _orders_of(facts, cases)]
+    return Row(
+        (
+            *key,
+            len(cases),
+            len(waited),
+            len(ages),
+            sum(one.state is CaseState.CANCELLED for one in cases),
+            nearest_rank(days, 50),
+            nearest_rank(days, 90),
+            over,
+            percent(judged - over, judged),
+            judged,
+            sum(max(0, count - 1) for count in offers),
+            sum(one.reopened for one in cases),
+        ),
+        tuple(sorted(one.id for one in cases)),
+    )
+
+
 def customer_clock(facts: Facts) -> Report:
     """Tell how long customers waited, from the opening of a case to its resolution (C-01).
 
@@ -189,36 +217,10 @@ def customer_clock(facts: Facts) -> Report:
         if asked.covers(case.opened_at) and _of_region(facts, case.site_id):
             groups[ALL, ALL].append(case)
             groups[case.owner.value, case.family].append(case)
-    rows = []
-    for key in sorted(groups, key=lambda it: (it[0] != ALL, it)):
-        cases = groups[key]
-        waited = [
-            in_days(elapsed(one.opened_at, one.resolved_at)) for one in cases if one.resolved_at
-        ]
-        ages = [in_days(elapsed(one.opened_at, asked.as_of)) for one in cases if one.is_open]
-        over = sum(days > bar for days in (*waited, *ages))
-        judged = len(waited) + sum(age > bar for age in ages)
-        days = [tenths(one) for one in waited]
-        offers = [len(order.assignments) for order in _orders_of(facts, cases)]
-        rows.append(
-            Row(
-                (
-                    *key,
-                    len(cases),
-                    len(waited),
-                    len(ages),
-                    sum(one.state is CaseState.CANCELLED for one in cases),
-                    nearest_rank(days, 50),
-                    nearest_rank(days, 90),
-                    over,
-                    percent(judged - over, judged),
-                    judged,
-                    sum(max(0, count - 1) for count in offers),
-                    sum(one.reopened for one in cases),
-                ),
-                tuple(sorted(one.id for one in cases)),
-            )
-        )
+    rows = [
+        _waits_row(facts, key, groups[key], bar=bar)
+        for key in sorted(groups, key=lambda it: (it[0] != ALL, it))
+    ]
     return Report(
         "customer_clock",
         "How long customers waited from the opening of a case to its resolution.",

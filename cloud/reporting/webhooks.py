@@ -142,6 +142,19 @@ class SigningSecret:
     until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SecretAsked:
+    """Which form made the secret that counts, so that sending it twice shows the same one (WH-12).
+
+    Attributes:
+        form_sha256: of what the form drew; the form itself is not kept.
+    """
+
+    form_sha256: str
+    at: datetime
+    by: str
+
+
 class Off(StrEnum):
     """Why nothing is sent to an endpoint."""
 
@@ -166,6 +179,7 @@ class WebhookEndpoint:
         pings: how often it was tried.
         asked_until: where the steps end that its requests cost, see `asked_after`.
         sends_until: where that ends which its requests send again, see `sent_from`.
+        asked: by which form of a page the secret that counts was made; None for a program's.
     """
 
     id: str
@@ -181,6 +195,7 @@ class WebhookEndpoint:
     pings: int = 0
     asked_until: datetime | None = None
     sends_until: datetime | None = None
+    asked: SecretAsked | None = None
 
     def signing(self, at: datetime) -> tuple[SigningSecret, ...]:
         """Give the secrets that sign at an instant (WH-05)."""

@@ -162,7 +162,10 @@ def visit_agreed(order: WorkOrder, *, site: Site, visit: Visit, at: datetime) ->
 
 
 def visit_moved(order: WorkOrder, *, site: Site, visit: Visit, at: datetime) -> Letter:
-    """Tell the customer that the technician comes at another time than was said before."""
+    """Tell the customer that the technician comes at another time than was said before.
+
+    A visit that is moved to and fro is told each time, the way back as well.
+    """
     text = (
         f"Hello {site.customer_name},\n\nthe visit to {site.address} was moved: the technician now "
         f"comes between {in_words(visit.since, order.time_zone)} and "
@@ -171,7 +174,7 @@ def visit_moved(order: WorkOrder, *, site: Site, visit: Visit, at: datetime) -> 
         "in the subject."
     )
     return Letter(
-        id=derived("LTR", order.id, "visit", visit.since.isoformat()),
+        id=derived("LTR", order.id, "visit", visit.since.isoformat(), at.isoformat()),
         to=site.customer_email,
         subject=f"[{order.case_id}] Your service visit was moved",
         text=text + _SIGNED,

@@ -10,7 +10,7 @@ from cloud.kernel.money import Money
 from cloud.portfolio.models import Partner, Site
 from cloud.portfolio.organisation import RelationshipManager
 from cloud.service.mail_letters import how_to_answer
-from cloud.service.models import Coordinator, Finding, Pause, WorkOrder
+from cloud.service.models import Coordinator, Finding, Pause, Visit, WorkOrder
 from cloud.service.policy import QUALITY
 
 _SIGNED = "\n\nKind regards\nAftermarket Service"
@@ -152,6 +152,25 @@ def spend_asked(
     )
 
 
+def spend_second(order: WorkOrder, *, coordinator: Coordinator, at: datetime) -> Letter:
+    """Ask another coordinator for the second of two approvals (I-62a)."""
+    first = order.first_spend_approval
+    by, total = (first.by, first.max_total) if first else ("", order.not_to_exceed)
+    text = (
+        f"Hello {coordinator.name},\n\n{by} approved up to {total} on work order {order.id}. So "
+        "much takes two people, and nothing may be spent of it before the second one approves the "
+        "same total in the portal. Its clocks wait for it."
+    )
+    return Letter(
+        id=derived("LTR", order.id, "spend_second", by, total.cents),
+        to=coordinator.email,
+        subject=f"[{order.id}] Second approval needed: {total}",
+        text=text + _SIGNED,
+        thread=order.id,
+        at=at,
+    )
+
+
 def deadline_missed(order: WorkOrder, *, partner: Partner, what: str, at: datetime) -> Letter:
     """Remind a partner of what was due; in its thread, once per milestone and offer."""
     text = (
@@ -234,6 +253,27 @@ def pause_rejected(
         id=derived("LTR", order.id, "pause_rejected", pause.reason, pause.since.isoformat()),
         to=partner.service_email,
         subject=f"[{order.id}] Pause not granted",
+        text=text + _SIGNED,
+        thread=order.id,
+        at=at,
+    )
+
+
+def visit_moved(
+    order: WorkOrder, *, partner: Partner, visit: Visit, because: str, at: datetime
+) -> Letter:
+    """Tell a partner that its visit was moved by the coordinator, and why (S-21c)."""
+    until = visit.until.astimezone(ZoneInfo(order.time_zone))
+    text = (
+        f"Hello {partner.name},\n\nthe visit of {visit.technician} for work order {order.id} was "
+        f"moved. It begins on {in_words(visit.since, order.time_zone)} and ends by "
+        f"{until:%I:%M %p %Z}. Why: {because}\n\n"
+        "The homeowner was told as well. If nobody of yours can come then, please answer this mail."
+    )
+    return Letter(
+        id=derived("LTR", order.id, "visit_moved_by_us", visit.since.isoformat(), at.isoformat()),
+        to=partner.service_email,
+        subject=f"[{order.id}] Visit moved",
         text=text + _SIGNED,
         thread=order.id,
         at=at,

@@ -436,13 +436,19 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class SpendApproval:
-    """A written leave to spend up to a total on a work order (I-62)."""
+    """A written leave to spend up to a total on a work order (I-62).
+
+    Attributes:
+        first_by, first_at: of one that two people gave (I-62a), who gave the first of the two.
+    """
 
     by: str
     role: str
     is_written: bool
     at: datetime
     max_total: Money
+    first_by: str = ""
+    first_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -511,6 +517,7 @@ class WorkOrder:
         closed_because: why it was cancelled.
         customer_hidden_at: its case was closed; from here on no partner sees the customer in it.
         visit_moves: how often the visit that lies ahead was moved (S-21c).
+        first_spend_approval: the first of two approvals, until somebody gives the second (I-62a).
     """
 
     id: str
@@ -554,6 +561,7 @@ class WorkOrder:
     closed_because: str = ""
     customer_hidden_at: datetime | None = None
     visit_moves: int = 0
+    first_spend_approval: SpendApproval | None = None
 
     @property
     def assignment(self) -> Assignment | None:

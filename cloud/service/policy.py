@@ -322,7 +322,8 @@ VISIT_MOVES: Final = Rule(
     says="a visit is moved five times, then somebody of the owner's asks what is wrong",
     values={FIRST_DAY: 5},
     note="Our extension: each move is a letter to the homeowner. A visit that was made, or another "
-    "technician for the same hours, is no move.",
+    "technician for the same hours, is no move. A coordinator who spoke to the homeowner moves it "
+    "further; that counts as a move too.",
 )
 
 COMPLETE_DAYS: Final = Rule(
@@ -783,6 +784,17 @@ SPEND_LIMIT_CENTS: Final = Rule(
     says="up to $500.00 of work needs no approval beforehand",
     values={FIRST_DAY: 50_000},
     note="Inclusive, and per work order: bills are added up, so that splitting gains nothing.",
+)
+
+SECOND_SPEND_CENTS: Final[Rule[int | None]] = Rule(
+    id="I-62a",
+    unit="cents; leave to spend more takes two people",
+    source=_READINGS,
+    says="leave to spend more than this amount on a work order is given by two different people",
+    values={FIRST_DAY: 500_000},
+    note="The article names one coordinator and no upper limit. The amount itself needs one "
+    "person, a cent more needs two, who name the same total; until then nothing is approved and "
+    "the clocks stand. Such a total is not set when a work order is issued. None: off.",
 )
 
 WRITTEN_AUTHORIZATION: Final = Rule(

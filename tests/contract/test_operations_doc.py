@@ -15,7 +15,7 @@ TEXT = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 def test_the_parameters_are_those_of_the_template():
     parameters = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))["Parameters"]
     shown = re.findall(r"^\| `([A-Z]\w+)` \| .* \| (?:`([^`]+)` )?\|$", TEXT, re.MULTILINE)
-    assert dict(shown) == {name: one["Default"] for name, one in parameters.items()}
+    assert dict(shown) == {name: str(one["Default"]) for name, one in parameters.items()}
 
 
 def test_the_commands_exist(capsys):

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from cloud.telemetry.chunk import MOST_COLUMNS, MOST_DEVICES, Chunk, MalformedChunk, decode
 from cloud.telemetry.device_event import MOST_EVENT_BYTES, decode_event
-from edge_agent.command import Configure, MalformedCommand, Resend, parse
+from edge_agent.command import Configure, MalformedCommand, Renew, Resend, parse
 from edge_agent.dictionary import COLUMNS, DICTIONARY_ID
 from edge_agent.modbus import Registers
 from edge_agent.poll import Poller
@@ -229,6 +229,9 @@ def check_command(data: bytes) -> None:
         assert sum(last - first + 1 for first, last in command.ranges) <= 200
         message = {"v": 1, "do": "resend", "id": command.id, "seq": command.ranges}
         assert parse(json.dumps(message).encode("ascii")) == command
+        return
+    if isinstance(command, Renew):
+        assert parse(json.dumps({"v": 1, "do": "renew", "id": command.id}).encode()) == command
         return
     message = {"v": 1, "do": "configure", "id": command.id, "set": command.changes}
     wire = json.dumps(message, separators=(",", ":")).encode("ascii")

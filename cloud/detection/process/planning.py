@@ -1,7 +1,7 @@
 """An evaluation begins: each region's sites are shared out to be measured."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from cloud.detection.models import RegionRoster, RegionSweep, SweepTally, place_of
@@ -18,9 +18,22 @@ WATCH = "sweep_watch"
 """What the timer wakes that looks whether all parts have answered."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Sites that are to be measured, counted.
+
+    Attributes:
+        sites: those that are measured.
+        passed_over: those of regions whose evaluation is not over, which no replay takes up.
+    """
+
+    sites: int
+    passed_over: int = 0
+
+
 def plan(
     records: Records, *, utc_offset_hours: int, at: datetime, replay_from: date | None = None
-) -> int:
+) -> Shared:
     """Share out the sites of one clock, and give how many there are (D-11, D-96).
 
     It is meant to run three times a day. A site that is not commissioned yet is passed over. The
@@ -42,8 +55,9 @@ def plan(
     total = sum(map(len, regions.values()))
     if replay_from is None:  # a replay counts with the evaluation that it repeats
         _begin_tally(records, str(utc_offset_hours), at, total)
+    passed_over = 0
     for region_id, sites in sorted(regions.items()):
-        _plan_region(
+        is_taken = _plan_region(
             records,
             RegionRoster(
                 region_id, tuple(one.id for one in sites), tuple(place_of(one) for one in sites)
@@ -52,7 +66,8 @@ def plan(
             at=at,
             replay_from=replay_from,
         )
-    return total
+        passed_over += 0 if is_taken else len(sites)
+    return Shared(total - passed_over, passed_over)
 
 
 def _begin_tally(records: Records, clock: str, at: datetime, sites: int) -> None:
@@ -69,14 +84,15 @@ def _plan_region(
     utc_offset_hours: int,
     at: datetime,
     replay_from: date | None,
-) -> None:
+) -> bool:
+    """Begin a region's evaluation; give whether it is measured, now or already."""
     region_id = listed.id
     stored = records.load(RegionSweep, region_id)
     before = stored.record if stored else None
     if before is not None and before.at >= at and replay_from is None:
-        return
+        return True
     if replay_from is not None and (before is None or before.judged_at is None):
-        return  # its evaluation is not over: it is replayed afterwards
+        return False  # its evaluation is not over: it is replayed afterwards
     begun = RegionSweep(
         id=region_id,
         utc_offset_hours=utc_offset_hours,
@@ -98,6 +114,7 @@ def _plan_region(
             timers=(watch_timer(begun, at),),
         )
     )
+    return True
 
 
 def orders(sweep: RegionSweep, shards: Sequence[int], at: datetime) -> tuple[Message, ...]:

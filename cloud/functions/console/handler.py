@@ -1,4 +1,4 @@
-"""Answers the owner's people with pages; which roles they have the user pool's token says."""
+"""Answers the owner's people with pages; which roles they have the user pool says."""
 
 import os
 from typing import Any
@@ -18,7 +18,7 @@ DOOR = Door(
     views=views(),
     menu=MENU,
     house=house(os.environ),
-    visitor_of=of_owner,
+    visitor_of=of_owner(wiring.staff(os.environ), wiring.clock()),
     sessions=wiring.sessions(os.environ),
     sign_in=wiring.sign_in(os.environ),
     clock=wiring.clock(),

@@ -28,7 +28,7 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     failures: list[dict[str, str]] = []
     for record in event["Records"]:
         try:
-            arrivals.append(_arrival(json.loads(record["body"])))
+            arrivals.append(_arrival(record))
         except (KeyError, TypeError, ValueError, OverflowError) as wrong:
             logger.warning("no arrival", message_id=record["messageId"], because=repr(wrong))
             failures.append({"itemIdentifier": record["messageId"]})
@@ -39,10 +39,32 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     return {"batchItemFailures": failures}
 
 
-def _arrival(body: dict[str, Any]) -> Arrival:
+def _arrival(record: dict[str, Any]) -> Arrival:
+    body = json.loads(record["body"])
+    if "base64OriginalPayload" in body:
+        return _laid_aside(body, record)
     return Arrival(
         kind=body["kind"],
         gateway_id=body["gateway_id"],
         payload=base64.b64decode(body["payload"], validate=True),
-        received_at=datetime.fromtimestamp(body["received_ms"] / 1000, UTC),
+        received_at=_instant(body["received_ms"]),
     )
+
+
+def _laid_aside(body: dict[str, Any], record: dict[str, Any]) -> Arrival:
+    """Read what a rule's error action wrote ("Error action message format", AWS IoT Core).
+
+    It lies with the dead letters until somebody sends them back. Whose it is stands in the topic,
+    of which a gateway's policy lets it use its own alone; when it came is when it was laid there.
+    """
+    *_, gateway_id, kind = str(body["topic"]).split("/")
+    return Arrival(
+        kind=kind,
+        gateway_id=gateway_id,
+        payload=base64.b64decode(body["base64OriginalPayload"], validate=True),
+        received_at=_instant(int(record["attributes"]["SentTimestamp"])),
+    )
+
+
+def _instant(at_ms: float) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)

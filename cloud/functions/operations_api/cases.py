@@ -14,6 +14,7 @@ from cloud.functions.operations_api.desk import (
     SPC,
     acting,
     listed,
+    logged,
     may,
     person,
     shown,
@@ -79,7 +80,7 @@ def get_case(case_id: str) -> One:
 def case_log(case_id: str) -> Listed:
     """Give everything that happened to a case, the oldest first."""
     require(RECORDS.load(Case, case_id), "case", case_id)
-    return Listed(items=[codec.to_shown(event) for event in RECORDS.history(case_id)])
+    return logged(case_id, of="case")
 
 
 @router.get(

@@ -76,10 +76,11 @@ def _decided(region: str, state: HoldState) -> One:
 def replay(body: ReplayIn) -> One:
     """Measure and judge the open days of one clock anew: the verdicts are the same (D-99)."""
     at = CLOCK.now()
-    sites = detection.plan(
+    shared = detection.plan(
         RECORDS, utc_offset_hours=body.utc_offset_hours, at=at, replay_from=body.replay_from
     )
-    return One(item={"sites": sites, "at": at.isoformat()})
+    counted = {"sites": shared.sites, "passed_over": shared.passed_over}
+    return One(item={**counted, "at": at.isoformat()})
 
 
 @router.post(

@@ -11,17 +11,20 @@ from cloud.functions.operations_api.desk import (
     RM,
     SPC,
     acting,
+    decided,
     listed,
+    marked,
     may,
     person,
     shown,
 )
 from cloud.functions.operations_api.money_shapes import DecisionIn, LevelIn
-from cloud.functions.operations_api.shapes import Listed, One
+from cloud.functions.operations_api.shapes import Listed, Marked, One
 from cloud.invoicing import process as invoicing
 from cloud.invoicing.models import BackBill, Dispute
 from cloud.kernel.money import Money
 from cloud.kernel.ports import require
+from cloud.reporting.shown_to_decide import dispute_shown
 
 router = Router()
 TAGS = ["Disputes"]
@@ -52,9 +55,10 @@ def list_disputes(state: str) -> Listed:
     tags=TAGS,
     middlewares=[may(SPC, RM, ADMIN, AUDITOR)],
 )
-def get_dispute(dispute_id: str) -> One:
+def get_dispute(dispute_id: str) -> Marked:
     """Give one dispute, with the levels that it came through."""
-    return shown(require(RECORDS.load(Dispute, dispute_id), "dispute", dispute_id).record)
+    dispute = require(RECORDS.load(Dispute, dispute_id), "dispute", dispute_id).record
+    return marked(dispute, dispute_shown(RECORDS, dispute_id))
 
 
 @router.post(
@@ -66,8 +70,11 @@ def get_dispute(dispute_id: str) -> One:
 def escalate_dispute(dispute_id: str, body: LevelIn) -> One:
     """Take a dispute to the next level; levels go forward only (X-86)."""
     return shown(
-        invoicing.escalate_dispute(
-            RECORDS, dispute_id=dispute_id, to_level=body.to_level, **acting()
+        decided(
+            lambda: dispute_shown(RECORDS, dispute_id),
+            lambda records: invoicing.escalate_dispute(
+                records, dispute_id=dispute_id, to_level=body.to_level, **acting()
+            ),
         )
     )
 
@@ -82,13 +89,16 @@ def resolve_dispute(dispute_id: str, body: DecisionIn) -> One:
     """Decide a dispute, by who owns its level (X-86, X-87)."""
     left = body.new_amount_cents
     return shown(
-        invoicing.resolve_dispute(
-            RECORDS,
-            dispute_id=dispute_id,
-            outcome=body.outcome,
-            reason=body.reason,
-            roles=person().roles,
-            partial=None if left is None else Money(left),
-            **acting(),
+        decided(
+            lambda: dispute_shown(RECORDS, dispute_id),
+            lambda records: invoicing.resolve_dispute(
+                records,
+                dispute_id=dispute_id,
+                outcome=body.outcome,
+                reason=body.reason,
+                roles=person().roles,
+                partial=None if left is None else Money(left),
+                **acting(),
+            ),
         )
     )

@@ -19,7 +19,9 @@ from cloud.functions.operations_api.desk import (
     RM,
     TREASURY,
     acting,
+    decided,
     listed,
+    marked,
     may,
     shown,
 )
@@ -29,7 +31,7 @@ from cloud.functions.operations_api.extension_shapes import (
     GrantIn,
     NoFundingDayIn,
 )
-from cloud.functions.operations_api.shapes import Listed, One, ReasonIn
+from cloud.functions.operations_api.shapes import Listed, Marked, One, ReasonIn
 from cloud.funding import process as funding
 from cloud.funding.extension import ExtensionRequest
 from cloud.funding.funding_calendar import funding_calendar, shown_time
@@ -39,6 +41,7 @@ from cloud.kernel.calendar import eastern_day
 from cloud.kernel.policy import COMFORT
 from cloud.kernel.ports import require
 from cloud.portfolio.models import Partner
+from cloud.reporting.shown_to_decide import extension_shown
 from cloud.service.process.uploads import link_to
 
 router = Router()
@@ -69,9 +72,10 @@ def list_requests(state: Word) -> Listed:
     tags=EXTENSIONS,
     middlewares=[may(*READERS)],
 )
-def get_request(request_id: str) -> One:
+def get_request(request_id: str) -> Marked:
     """Give one extension request."""
-    return shown(funding.load_request(RECORDS, request_id).record)
+    request = funding.load_request(RECORDS, request_id).record
+    return marked(request, extension_shown(RECORDS, request_id))
 
 
 @router.get(
@@ -96,7 +100,12 @@ def get_proof(request_id: str) -> ProofOut:
 def grant(request_id: str, body: GrantIn) -> One:
     """Grant a request, within the cap; a clawback that is there is paused at once (F13, F16)."""
     return shown(
-        funding.grant_extension(RECORDS, request_id=request_id, days=body.days, **acting())
+        decided(
+            lambda: extension_shown(RECORDS, request_id),
+            lambda records: funding.grant_extension(
+                records, request_id=request_id, days=body.days, **acting()
+            ),
+        )
     )
 
 
@@ -109,7 +118,12 @@ def grant(request_id: str, body: GrantIn) -> One:
 def deny(request_id: str, body: ReasonIn) -> One:
     """Deny a request; the partner is told why."""
     return shown(
-        funding.deny_extension(RECORDS, request_id=request_id, because=body.reason, **acting())
+        decided(
+            lambda: extension_shown(RECORDS, request_id),
+            lambda records: funding.deny_extension(
+                records, request_id=request_id, because=body.reason, **acting()
+            ),
+        )
     )
 
 

@@ -4,7 +4,7 @@ import os
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from cloud.adapters import codec, wiring
+from cloud.adapters import wiring
 from cloud.adapters.api import answers
 from cloud.functions.operations_api.desk import (
     AMS,
@@ -13,6 +13,7 @@ from cloud.functions.operations_api.desk import (
     RECORDS,
     SPC,
     acting,
+    logged,
     may,
     shown,
 )
@@ -47,8 +48,7 @@ def get_gateway(gateway_id: str) -> One:
 def gateway_log(gateway_id: str) -> Listed:
     """Give what a gateway was asked for and told, and what became of it, the oldest first."""
     require_gateway(RECORDS, gateway_id)
-    events = RECORDS.history(gateway_subject(gateway_id))
-    return Listed(items=[codec.to_shown(event) for event in events])
+    return logged(gateway_subject(gateway_id), of="gateway")
 
 
 @router.post(

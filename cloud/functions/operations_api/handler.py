@@ -11,6 +11,7 @@ from cloud.adapters.api import claims_of, groups_of, reported, resolved, resolve
 from cloud.functions.operations_api import (
     cases,
     detection,
+    devices,
     direct_pay,
     disputes,
     extensions,
@@ -24,6 +25,7 @@ from cloud.functions.operations_api import (
     projects,
     reductions,
     reports,
+    upkeep,
     work_orders,
 )
 from cloud.functions.operations_api.desk import Person, ask_as
@@ -47,6 +49,8 @@ for part in (
     reports,
     direct_pay,
     gateways,
+    devices,
+    upkeep,
 ):
     app.include_router(part.router)
 
@@ -58,5 +62,6 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _answered(event: dict[str, Any], context: Any) -> dict[str, Any]:
     claims = claims_of(event)
-    ask_as(Person(claims.get("username", ""), groups_of(claims)))
+    was_shown = event.get("headers", {}).get("if-match", "").strip().strip('"')
+    ask_as(Person(claims.get("username", ""), groups_of(claims), was_shown))
     return resolved(app, event, context)

@@ -1,5 +1,8 @@
 """Routes of invoices: who decides on them, what their lines were for, and what customers bear."""
 
+from collections.abc import Callable
+from typing import Any
+
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from cloud.adapters import codec
@@ -12,7 +15,9 @@ from cloud.functions.operations_api.desk import (
     RM,
     SPC,
     acting,
+    decided,
     listed,
+    marked,
     may,
     shown,
 )
@@ -22,10 +27,11 @@ from cloud.functions.operations_api.money_shapes import (
     InternalCostIn,
     LineCausesIn,
 )
-from cloud.functions.operations_api.shapes import Listed, One, ReasonIn
+from cloud.functions.operations_api.shapes import Listed, Marked, One, ReasonIn
 from cloud.invoicing import process as invoicing
 from cloud.invoicing.models import CustomerCharge, Invoice
 from cloud.kernel.ports import require
+from cloud.reporting.shown_to_decide import invoice_shown
 
 router = Router()
 TAGS, CHARGES = ["Invoices"], ["Customer charges"]
@@ -45,9 +51,20 @@ def list_invoices(state: str) -> Listed:
     tags=TAGS,
     middlewares=[may(SPC, RM, ACCOUNTING, AUDITOR)],
 )
-def get_invoice(invoice_id: str) -> One:
+def get_invoice(invoice_id: str) -> Marked:
     """Give one invoice, with what was attached and what to look at."""
-    return shown(require(RECORDS.load(Invoice, invoice_id), "invoice", invoice_id).record)
+    invoice = require(RECORDS.load(Invoice, invoice_id), "invoice", invoice_id).record
+    return marked(invoice, invoice_shown(RECORDS, invoice_id))
+
+
+def _done(deed: Callable[..., object], invoice_id: str, /, **said: Any) -> One:
+    """Have an invoice decided on, as it was shown where the request says how (D09a)."""
+    return shown(
+        decided(
+            lambda: invoice_shown(RECORDS, invoice_id),
+            lambda records: deed(records, invoice_id=invoice_id, **said, **acting()),
+        )
+    )
 
 
 @router.post(
@@ -55,7 +72,7 @@ def get_invoice(invoice_id: str) -> One:
 )
 def approve_invoice(invoice_id: str) -> One:
     """Approve an invoice; never by who submitted it (I-66)."""
-    return shown(invoicing.approve(RECORDS, invoice_id=invoice_id, **acting()))
+    return _done(invoicing.approve, invoice_id)
 
 
 @router.post(
@@ -63,9 +80,7 @@ def approve_invoice(invoice_id: str) -> One:
 )
 def return_invoice(invoice_id: str, body: ReasonIn) -> One:
     """Give an invoice back to the partner; the clock of the decision stands meanwhile."""
-    return shown(
-        invoicing.return_to_partner(RECORDS, invoice_id=invoice_id, reason=body.reason, **acting())
-    )
+    return _done(invoicing.return_to_partner, invoice_id, reason=body.reason)
 
 
 @router.post(
@@ -73,7 +88,7 @@ def return_invoice(invoice_id: str, body: ReasonIn) -> One:
 )
 def reject_invoice(invoice_id: str, body: ReasonIn) -> One:
     """Reject an invoice."""
-    return shown(invoicing.reject(RECORDS, invoice_id=invoice_id, reason=body.reason, **acting()))
+    return _done(invoicing.reject, invoice_id, reason=body.reason)
 
 
 @router.post(
@@ -89,9 +104,7 @@ def escalate_invoice(invoice_id: str) -> One:
 )
 def void_invoice(invoice_id: str, body: ReasonIn) -> One:
     """Ask the funding runs not to pay an approved invoice (I-64)."""
-    return shown(
-        invoicing.request_void(RECORDS, invoice_id=invoice_id, reason=body.reason, **acting())
-    )
+    return _done(invoicing.request_void, invoice_id, reason=body.reason)
 
 
 @router.post(
@@ -100,11 +113,7 @@ def void_invoice(invoice_id: str, body: ReasonIn) -> One:
 def record_line_causes(invoice_id: str, body: LineCausesIn) -> One:
     """Note the cause of single lines; the work order's holds for the others (B-52)."""
     causes = {one.line: one.cause for one in body.causes}
-    return shown(
-        invoicing.record_line_causes(
-            RECORDS, invoice_id=invoice_id, causes=causes, evidence=body.evidence, **acting()
-        )
-    )
+    return _done(invoicing.record_line_causes, invoice_id, causes=causes, evidence=body.evidence)
 
 
 @router.post(
@@ -164,9 +173,7 @@ def list_charges(state: str) -> Listed:
 )
 def propose_charge(invoice_id: str, body: ChargeIn) -> One:
     """Propose to charge the customer the lines that are its to bear (B-52)."""
-    return shown(
-        invoicing.propose_charge(RECORDS, invoice_id=invoice_id, evidence=body.evidence, **acting())
-    )
+    return _done(invoicing.propose_charge, invoice_id, evidence=body.evidence)
 
 
 @router.post(

@@ -13,9 +13,10 @@ from cloud.functions.operations_api.desk import (
     may,
     shown,
 )
-from cloud.functions.operations_api.service_shapes import ReleaseIn
+from cloud.functions.operations_api.service_shapes import MailCaseIn, ReleaseIn
 from cloud.functions.operations_api.shapes import Listed, One, ReasonIn
 from cloud.service.models import Mail
+from cloud.service.process.filing import file_under_case
 from cloud.service.process.mailroom import discard
 from cloud.service.process.releasing import ask_release
 from cloud.service.process.sending import decide_post, held_post
@@ -47,6 +48,14 @@ def release_mail(mail_id: str, body: ReleaseIn) -> One:
     return shown(
         ask_release(RECORDS, mail_id=mail_id, work_order_id=body.work_order_number, **acting())
     )
+
+
+@router.post(
+    "/ops/mails/<mail_id>/case", responses=answers(), tags=TAGS, middlewares=[may(SPC, AMS)]
+)
+def file_mail(mail_id: str, body: MailCaseIn) -> One:
+    """Say that a mail is about a case; somebody answers it there (M-75)."""
+    return shown(file_under_case(RECORDS, mail_id=mail_id, case_id=body.case_id, **acting()))
 
 
 @router.post(

@@ -74,22 +74,10 @@ def put_technician(partner_id: str, body: TechnicianIn) -> One:
     certifications = [
         Certification(one.manufacturer, one.number, one.expires_on) for one in body.certifications
     ]
-    known = RECORDS.load(Technician, body.technician_id)
-    if known is None:
-        made = Technician(
-            body.technician_id, partner_id, body.name, tuple(certifications), body.is_active
-        )
-        portfolio.register(RECORDS, made, **acting())
-        return shown(made)
-    return shown(
-        portfolio.set_certifications(
-            RECORDS,
-            technician_id=body.technician_id,
-            certifications=certifications,
-            is_active=body.is_active,
-            **acting(),
-        )
+    wanted = Technician(
+        body.technician_id, partner_id, body.name, tuple(certifications), body.is_active
     )
+    return shown(portfolio.put_technician(RECORDS, wanted, **acting()))
 
 
 @router.post(

@@ -106,6 +106,15 @@ class PauseIn(In):
     until: Instant | None = None
 
 
+class VisitMoveIn(In):
+    """The hours to which a coordinator moves a visit, who comes then, and why."""
+
+    since: Instant
+    until: Instant
+    technician: Id
+    reason: Reason
+
+
 class AnswerIn(In):
     """An answer to a partner's question."""
 
@@ -122,6 +131,12 @@ class ReleaseIn(In):
     """The work order that a mail belongs to."""
 
     work_order_number: Id
+
+
+class MailCaseIn(In):
+    """The case that a mail is about."""
+
+    case_id: Id
 
 
 class OptInIn(In):

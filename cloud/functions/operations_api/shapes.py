@@ -62,6 +62,28 @@ class ConfigureIn(In):
         return self.changes
 
 
+class AdmitIn(In):
+    """A device that may come in, as the gateway of a site."""
+
+    serial: Annotated[str, Field(min_length=3, max_length=64)]
+    site_id: Annotated[str, Field(min_length=1, max_length=200)]
+    reason: Reason
+
+
+class ReplaceIn(In):
+    """The serial number that comes in a device's place, and why."""
+
+    serial: Annotated[str, Field(min_length=3, max_length=64)]
+    reason: Reason
+
+
+class ClaimIn(In):
+    """A request (CSR, PEM) for a claim certificate; the key stays with who asks."""
+
+    request: Annotated[str, Field(min_length=1, max_length=4096)]
+    retire_others: bool = False
+
+
 class PlaneIn(In):
     """Modules that look the same way, as designed."""
 
@@ -143,3 +165,12 @@ class One(BaseModel):
     """A record as it is kept."""
 
     item: dict[str, Any]
+
+
+class Marked(One):
+    """A record that is decided on, and the mark of what is shown of it.
+
+    A decision that names the mark in `If-Match` is refused with 409 where that changed since.
+    """
+
+    as_shown: str

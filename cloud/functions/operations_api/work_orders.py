@@ -5,7 +5,6 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from cloud.adapters import codec
 from cloud.adapters.api import allowed, answers
 from cloud.functions.operations_api.desk import (
     AMS,
@@ -15,7 +14,10 @@ from cloud.functions.operations_api.desk import (
     RECORDS,
     SPC,
     acting,
+    decided,
     listed,
+    logged,
+    marked,
     may,
     shown,
 )
@@ -25,16 +27,19 @@ from cloud.functions.operations_api.service_shapes import (
     PauseIn,
     PhoneIn,
     ReasonsIn,
+    VisitMoveIn,
 )
 from cloud.functions.operations_api.shapes import (
     FindingIn,
     Listed,
+    Marked,
     One,
     ReasonIn,
     SpendApprovalIn,
 )
 from cloud.kernel.money import Money
 from cloud.kernel.ports import require
+from cloud.reporting.shown_to_decide import order_shown
 from cloud.service import process as service
 from cloud.service.models import Report, WorkOrder
 from cloud.service.process.showing import report_document
@@ -58,9 +63,13 @@ def list_work_orders(task: str) -> Listed:
     tags=TAGS,
     middlewares=[may(SPC, AMS, AUDITOR)],
 )
-def get_work_order(number: str) -> One:
-    """Give one work order, with the whole ranking of who might have had it."""
-    return shown(require(RECORDS.load(WorkOrder, number), "work order", number).record)
+def get_work_order(number: str) -> Marked:
+    """Give one work order, with the whole ranking of who might have had it.
+
+    Its mark stands for what is asked to be spent on it, and what was found.
+    """
+    order = require(RECORDS.load(WorkOrder, number), "work order", number).record
+    return marked(order, order_shown(RECORDS, number))
 
 
 @router.get(
@@ -72,7 +81,7 @@ def get_work_order(number: str) -> One:
 def work_order_log(number: str) -> Listed:
     """Give everything that happened to a work order, the oldest first."""
     require(RECORDS.load(WorkOrder, number), "work order", number)
-    return Listed(items=[codec.to_shown(event) for event in RECORDS.history(number)])
+    return logged(number, of="work_order")
 
 
 @router.get(
@@ -84,6 +93,16 @@ def work_order_log(number: str) -> Listed:
 def list_reports(number: str) -> Listed:
     """List the versions of a work order's report."""
     return listed(Report, "work_order_id", number)
+
+
+def _decided(command: Callable[..., object], work_order_id: str, /, **said: Any) -> One:
+    """Have a coordinator decide about money, as it was shown where the request says how (D09a)."""
+    return shown(
+        decided(
+            lambda: order_shown(RECORDS, work_order_id),
+            lambda records: command(records, work_order_id=work_order_id, **said, **acting()),
+        )
+    )
 
 
 def _done(command: Callable[..., object], work_order_id: str, /, **said: Any) -> One:
@@ -140,6 +159,24 @@ def phone_call(number: str, body: PhoneIn) -> One:
 
 
 @router.post(
+    "/ops/work_orders/<number>/visit", responses=answers(), tags=TAGS, middlewares=[may(SPC)]
+)
+def move_visit(number: str, body: VisitMoveIn) -> One:
+    """Move the visit that lies ahead; homeowner and partner are told (S-21c)."""
+    return shown(
+        service.move_visit(
+            RECORDS,
+            work_order_id=number,
+            since=body.since,
+            until=body.until,
+            technician=body.technician,
+            because=body.reason,
+            **acting(),
+        )
+    )
+
+
+@router.post(
     "/ops/work_orders/<number>/spend_approvals",
     responses=answers(),
     tags=TAGS,
@@ -148,7 +185,7 @@ def phone_call(number: str, body: PhoneIn) -> One:
 def approve_spend(number: str, body: SpendApprovalIn) -> One:
     """Approve in writing, before the work, what may be spent (I-62)."""
     limit = Money(body.max_total_cents)
-    return _done(service.approve_spend, number, max_total=limit, is_written=True)
+    return _decided(service.approve_spend, number, max_total=limit, is_written=True)
 
 
 @router.post(
@@ -159,7 +196,7 @@ def approve_spend(number: str, body: SpendApprovalIn) -> One:
 )
 def reject_spend(number: str, body: ReasonIn) -> One:
     """Refuse leave to spend more (I-62)."""
-    return _done(service.reject_spend, number, reason=body.reason)
+    return _decided(service.reject_spend, number, reason=body.reason)
 
 
 @router.post(
@@ -237,7 +274,7 @@ def settle_serials(number: str, body: ReasonIn) -> One:
 )
 def record_finding(number: str, body: FindingIn) -> One:
     """Record what was found to be the cause (B-50 to B-53)."""
-    return _done(service.record_finding, number, cause=body.cause, evidence=body.evidence)
+    return _decided(service.record_finding, number, cause=body.cause, evidence=body.evidence)
 
 
 @router.get(

@@ -7,15 +7,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.adapters.instants import Instant
 from cloud.adapters.plain_text import Plain
-from cloud.invoicing.completeness import DraftLine, InvoiceDraft
+from cloud.invoicing.completeness import (
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    MOST_LINES,
+    DraftLine,
+    InvoiceDraft,
+)
 from cloud.portfolio.models import Site
 from cloud.service.clocks import clock_of
 from cloud.service.models import Report, WorkOrder
 from cloud.service.report import Condition, ExchangedPart, Rma, VisitReport
 from cloud.service.sla import SlaMilestone
 
-Text = Annotated[str, Field(max_length=4000), Plain]
-Short = Annotated[str, Field(max_length=200), Plain]
+Text = Annotated[str, Field(max_length=LONGEST_TEXT), Plain]
+Short = Annotated[str, Field(max_length=LONGEST_NAME), Plain]
 Cents = Annotated[int, Field(ge=0, le=10**10)]
 
 
@@ -159,14 +165,16 @@ class LineIn(In):
 class InvoiceIn(In):
     """An invoice for a work order; everything that stands against it is named in one answer."""
 
-    invoice_number: Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S"), Plain]
+    invoice_number: Annotated[
+        str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"\S"), Plain
+    ]
     customer_name: Short = ""
     site_address: Short = ""
     work_order_number: Short
     service_dates: Annotated[list[date], Field(max_length=60)] = []
     description: Text = ""
     photo_count: Annotated[int, Field(ge=0, le=1000)] = 0
-    lines: Annotated[list[LineIn], Field(max_length=200)] = []
+    lines: Annotated[list[LineIn], Field(max_length=MOST_LINES)] = []
     total_cents: int
 
     def draft(self) -> InvoiceDraft:

@@ -16,11 +16,16 @@ RECORDS = wiring.records(os.environ)
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Share out the sites of one standard-time clock to be measured, then judged."""
     since = event.get("replay_from")
-    sites = plan(
+    shared = plan(
         RECORDS,
         utc_offset_hours=event["utc_offset_hours"],
         at=datetime.fromisoformat(event["scheduled_for"]),
         replay_from=date.fromisoformat(since) if since else None,
     )
-    logger.info("planned", utc_offset_hours=event["utc_offset_hours"], sites=sites)
-    return {"sites": sites}
+    logger.info(
+        "planned",
+        utc_offset_hours=event["utc_offset_hours"],
+        sites=shared.sites,
+        passed_over=shared.passed_over,
+    )
+    return {"sites": shared.sites, "passed_over": shared.passed_over}

@@ -1,5 +1,6 @@
 """M1 money is clawed back when a system is not activated in time, and returned when it is."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 from cloud.funding import clocks, ledger
@@ -185,16 +186,8 @@ def reinstate(records: Records, *, project: Project, at: datetime) -> Payable | 
         if now.cancelled or now.occurrence(Milestone.M2) != m2:
             return NOTHING
         debts, given = _clawed_and_given(records, now, m1)
-        off = written_off(records, [one.record for one in debts])
         verdict = reinstatement(
-            [
-                Reduction(
-                    DeductionKind.CLAWBACK_M1,
-                    one.record.recovered - off.get(one.record.id, ZERO),
-                    one.record.open,
-                )
-                for one in debts
-            ],
+            _reductions(records, debts),
             activated_on=eastern_day(activated_at),
             programme=now.programme,
         )
@@ -204,18 +197,7 @@ def reinstate(records: Records, *, project: Project, at: datetime) -> Payable | 
             for debt in debts:
                 posted += dropped(debt, because="the project was activated", rule="F26", at=at)
         if amount:
-            item = Payable(
-                id=wanted,
-                partner_id=now.partner_id,
-                project_id=now.id,
-                work_order_id="",
-                milestone=REINSTATED,
-                amount=amount,
-                accrued_at=activated_at,
-                says=f"clawback of project {now.id} returned on activation: {amount}",
-                causes=causes,
-                programme=now.programme,
-            )
+            item = _given_back(wanted, now, amount, activated_at, causes)
             postings = ledger.giving_back(DeductionKind.CLAWBACK_M1, amount)
             posted += opened(item, postings, at=at, rule=rule_of(DeductionKind.CLAWBACK_M1))
         return posted
@@ -232,6 +214,36 @@ def reinstate(records: Records, *, project: Project, at: datetime) -> Payable | 
     )
     found = records.load(Payable, wanted)
     return found.record if found else None
+
+
+def _reductions(records: Records, debts: Sequence[Stored[Deduction]]) -> list[Reduction]:
+    """Give clawbacks as reductions: what was written off of one was never taken."""
+    off = written_off(records, [one.record for one in debts])
+    return [
+        Reduction(
+            DeductionKind.CLAWBACK_M1,
+            one.record.recovered - off.get(one.record.id, ZERO),
+            one.record.open,
+        )
+        for one in debts
+    ]
+
+
+def _given_back(
+    item_id: str, project: Project, amount: Money, activated_at: datetime, causes: tuple[str, ...]
+) -> Payable:
+    return Payable(
+        id=item_id,
+        partner_id=project.partner_id,
+        project_id=project.id,
+        work_order_id="",
+        milestone=REINSTATED,
+        amount=amount,
+        accrued_at=activated_at,
+        says=f"clawback of project {project.id} returned on activation: {amount}",
+        causes=causes,
+        programme=project.programme,
+    )
 
 
 def _clawed_and_given(

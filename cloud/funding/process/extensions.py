@@ -135,10 +135,9 @@ def submit_extension(
     stored = own_project(records, project_id=project_id, partner_id=partner_id)
     project = stored.record
     told = tuple(sorted((name, text.strip()) for name, text in fields.items()))
+    reason, proof = reason_text.strip(), proof_reference.strip()
     occurrence = project.occurrence(Milestone.M1)
-    request_id = derived(
-        "EXT", project_id, occurrence, str(told), reason_text.strip(), proof_reference.strip()
-    )
+    request_id = derived("EXT", project_id, occurrence, str(told), reason, proof)
     known = records.load(ExtensionRequest, request_id)
     if known is not None:
         return known.record
@@ -146,57 +145,84 @@ def submit_extension(
     waits = _does_not_wait(project)
     if waits is not None or m1_at is None:
         return waits or _not_reached(project)
+    facts = {"reason_text": reason, "proof_reference": proof}
+    found = _reviewed(records, project, dict(told), **facts, m1_at=m1_at, at=at)
+    if isinstance(found, Refused):
+        return found
+    amount = at_stake(records, project, m1_at)
+    if not amount:
+        return _nothing(project)
+    request = _request_of(project, request_id, told, found, amount, **facts, at=at, by=by)
+    partner = _partner(records, project.partner_id)
+    records.commit(_asked(request, partner) + Change(relies_on=(stored.relied_on(),)))
+    return request
+
+
+def _reviewed(
+    records: Records,
+    project: Project,
+    told: Mapping[str, str],
+    *,
+    reason_text: str,
+    proof_reference: str,
+    m1_at: datetime,
+    at: datetime,
+) -> Review | Refused:
+    """Give what a request comes to, or everything that is wrong with it (F11, F15, F17)."""
     found = review(
-        dict(told),
-        has_proof=bool(proof_reference.strip()),
+        told,
+        has_proof=bool(proof_reference),
         reason_text=reason_text,
         market=project.market or _site(records, project).state,
         submitted_at=at,
         programme=project.programme,
     )
-    unfit = _unfit(
-        records,
-        project,
-        found,
-        m1_at=m1_at,
-        told=dict(told),
-        proof_reference=proof_reference.strip(),
-    )
-    if unfit is not None:
-        return unfit
-    amount = at_stake(records, project, m1_at)
-    if not amount:
-        return _nothing(project)
-    request = ExtensionRequest(
+    unfit = _unfit(records, project, found, m1_at=m1_at, told=told, proof_reference=proof_reference)
+    return unfit or found
+
+
+def _request_of(
+    project: Project,
+    request_id: str,
+    told: tuple[tuple[str, str], ...],
+    found: Review,
+    amount: Money,
+    *,
+    reason_text: str,
+    proof_reference: str,
+    at: datetime,
+    by: str,
+) -> ExtensionRequest:
+    """Give a request by its six facts, with what it would postpone (F11)."""
+    return ExtensionRequest(
         id=request_id,
-        project_id=project_id,
+        project_id=project.id,
         partner_id=project.partner_id,
         programme=project.programme,
-        occurrence=occurrence,
+        occurrence=project.occurrence(Milestone.M1),
         fields=told,
         reason=dict(told)["reason"],
-        reason_text=reason_text.strip(),
-        proof_reference=proof_reference.strip(),
+        reason_text=reason_text,
+        proof_reference=proof_reference,
         submitted_at=at,
         by=by,
         decision_due_date=found.decision_due_date,
         days=found.days,
         amount=amount,
     )
-    partner = _partner(records, project.partner_id)
+
+
+def _asked(request: ExtensionRequest, partner: Partner) -> Change:
+    """Give what puts a request on record: the partner is told, and somebody decides by its day."""
+    at, by, project_id = request.submitted_at, request.by, request.project_id
     says = f"{by} asks for an extension of project {project_id}: {request.reason}"
-    event = Event(request_id, "extension_asked", at, by, "F11", (project_id,), says)
-    timer = Timer(due_timer(request_id), request_id, DECISION_DUE, _after(found.decision_due_date))
-    records.commit(
-        Change(
-            saves=(Save(request, NEW),),
-            events=(event,),
-            letters=_mailed(letters.received(request, partner=partner, at=at)),
-            timers=(timer,),
-            relies_on=(stored.relied_on(),),
-        )
+    due_at = _after(request.decision_due_date)
+    return Change(
+        saves=(Save(request, NEW),),
+        events=(Event(request.id, "extension_asked", at, by, "F11", (project_id,), says),),
+        letters=_mailed(letters.received(request, partner=partner, at=at)),
+        timers=(Timer(due_timer(request.id), request.id, DECISION_DUE, due_at),),
     )
-    return request
 
 
 def _unfit(
@@ -282,43 +308,25 @@ def grant_extension(
     request = stored.record
     if request.state is RequestState.APPROVED and request.decided_by == by:
         return request if days in {None, request.days} else _decided(request)
-    refused = _may_not_decide(request, by) or _wrong_days(request, days)
-    if refused is not None:
+    if refused := _may_not_decide(request, by) or _wrong_days(request, days):
         return refused
     found = require(records.load(Project, request.project_id), "project", request.project_id)
     project, today = found.record, eastern_day(at)
-    m1_at = project.reached_at(Milestone.M1)
-    waits = _does_not_wait(project)
-    m1_on = clocks.m1_on(project)
-    if waits is not None or m1_at is None or m1_on is None:
-        return waits or _not_reached(project)
-    if project.occurrence(Milestone.M1) != request.occurrence:
-        because = f"M1 of project {project.id} was revoked since; a new request is needed"
-        return Refused("F09", because, "conflict")
+    if isinstance(reached := _m1_of(project, request), Refused):
+        return reached
+    m1_at, m1_on = reached
     held = records.load(ExtensionExposure, exposure_id(project.programme, project.partner_id))
     before = held.record if held else _no_exposure(project)
     added = request.days if request.days is not None else days or 0
     until = _until(records, project, before, m1_on) + timedelta(added)
     if until < today:
-        because = f"with {added} days more the clock of project {project.id} had ended on {until}"
-        return Refused("F14", because, "days_already_over")
-    amount = at_stake(records, project, m1_at)
-    if not amount:
+        return _over_already(project, added, until)
+    if not (amount := at_stake(records, project, m1_at)):
         return _nothing(project)
     others = tuple(one for one in before.running(today) if one.project_id != project.id)
-    weighed = exposure(
-        extended_now=sum_of(others),
-        requested=amount,
-        backlog=backlog(records, project.partner_id, project.programme),
-        decided_on=today,
-        programme=project.programme,
-    )
-    if not weighed.is_within_cap:
-        because = (
-            f"with project {project.id} partner {project.partner_id} would have {weighed.after} "
-            f"postponed; the cap is {weighed.cap} now"
-        )
-        return Refused("F16", because, "exposure_cap")
+    weighed = _weighed(records, project, sum_of(others), amount, today)
+    if isinstance(weighed, Refused):
+        return weighed
     after = replace(
         request,
         state=RequestState.APPROVED,
@@ -329,19 +337,62 @@ def grant_extension(
         decided_by=by,
     )
     extended = replace(before, extended=(*others, Extended(request.id, project.id, amount, until)))
-    says = (
-        f"{by} grants {added} days to project {project.id}, until {until}: {amount} postponed, "
-        f"{weighed.after} of {weighed.cap} in all"
-    )
-    event = Event(request_id, "extension_granted", at, by, "F16", (project.id,), says)
     counted = Change(
         saves=(stored.replaced_by(after), Save(extended, held.version if held else NEW)),
-        events=(event,),
+        events=(_granted_event(after, until, weighed, at=at, by=by),),
         relies_on=(found.relied_on(),),
     )
-    paused = _paused(records, project, m1_at, is_paused=True, at=at, by=by)
-    records.commit(counted + _told_granted(records, after, until, at) + paused)
+    counted += _told_granted(records, after, until, at)
+    records.commit(counted + _paused(records, project, m1_at, is_paused=True, at=at, by=by))
     return after
+
+
+def _over_already(project: Project, added: int, until: date) -> Refused:
+    because = f"with {added} days more the clock of project {project.id} had ended on {until}"
+    return Refused("F14", because, "days_already_over")
+
+
+def _m1_of(project: Project, request: ExtensionRequest) -> tuple[datetime, date] | Refused:
+    """Give when M1 was reached that a request is about, where it still waits for M2 (F09)."""
+    m1_at = project.reached_at(Milestone.M1)
+    waits = _does_not_wait(project)
+    m1_on = clocks.m1_on(project)
+    if waits is not None or m1_at is None or m1_on is None:
+        return waits or _not_reached(project)
+    if project.occurrence(Milestone.M1) != request.occurrence:
+        because = f"M1 of project {project.id} was revoked since; a new request is needed"
+        return Refused("F09", because, "conflict")
+    return m1_at, m1_on
+
+
+def _weighed(
+    records: Records, project: Project, extended_now: Money, requested: Money, today: date
+) -> Exposure | Refused:
+    """Give what the partner has postponed with a grant, where that stays within the cap (F16)."""
+    weighed = exposure(
+        extended_now=extended_now,
+        requested=requested,
+        backlog=backlog(records, project.partner_id, project.programme),
+        decided_on=today,
+        programme=project.programme,
+    )
+    if weighed.is_within_cap:
+        return weighed
+    because = (
+        f"with project {project.id} partner {project.partner_id} would have {weighed.after} "
+        f"postponed; the cap is {weighed.cap} now"
+    )
+    return Refused("F16", because, "exposure_cap")
+
+
+def _granted_event(
+    request: ExtensionRequest, until: date, weighed: Exposure, *, at: datetime, by: str
+) -> Event:
+    says = (
+        f"{by} grants {request.days} days to project {request.project_id}, until {until}: "
+        f"{request.amount} postponed, {weighed.after} of {weighed.cap} in all"
+    )
+    return Event(request.id, "extension_granted", at, by, "F16", (request.project_id,), says)
 
 
 def _told_granted(records: Records, request: ExtensionRequest, until: date, at: datetime) -> Change:

@@ -105,12 +105,8 @@ def file(
     if run.state is not RunState.COMMITTED:
         return run
     plans = paid_plans(records, run)
-    reference, sha = "", ""
-    if plans:
-        content = _bank_file(records, run, [one.record for one in plans], originator)
-        reference = f"ach/{run_id}.ach"
-        sha = hashlib.sha256(content).hexdigest()
-        documents.put(reference, content, BANK_FILE_TYPE)  # before any advice says that it is there
+    # Before any advice says that it is there.
+    reference, sha = _kept_file(records, documents, run, plans, originator)
     sequence = run_sequence(run.regular_date, run.programme)
     for place, plan in enumerate(plans, start=1):
         trace = ach.trace_number(originator, sequence, place)
@@ -142,6 +138,22 @@ def file(
     event = Event(run_id, "run_filed", at, RUN, "F04", says=says)
     records.commit(Change(saves=(stored.replaced_by(filed),), events=(event,)))
     return filed
+
+
+def _kept_file(
+    records: Records,
+    documents: Documents,
+    run: FundingRun,
+    plans: Sequence[Stored[RunPlan]],
+    originator: ach.Originator,
+) -> tuple[str, str]:
+    """Keep the bank file; give its reference and digest, both empty where nobody is paid."""
+    if not plans:
+        return "", ""
+    content = _bank_file(records, run, [one.record for one in plans], originator)
+    reference = f"ach/{run.id}.ach"
+    documents.put(reference, content, BANK_FILE_TYPE)
+    return reference, hashlib.sha256(content).hexdigest()
 
 
 def _watch_m1(records: Records, run: FundingRun, at: datetime) -> None:

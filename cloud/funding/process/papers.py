@@ -4,13 +4,12 @@ Nobody is paid without two of them (F05), and others answer a compliance case (F
 and account numbers, so that no other road of the partner API leads to their uploads.
 """
 
-import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cloud.funding.process.belonging import is_own
 from cloud.funding.process.extensions import own_project
-from cloud.funding.process.uploading import announce, announced, look_at
+from cloud.funding.process.uploading import announce, announced, came_whole, look_at
 from cloud.kernel.change import NEW, Change, Event, Save
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import NotFound
@@ -23,11 +22,9 @@ from cloud.service.uploads import (
     Announced,
     Form,
     Outside,
-    Purpose,
     Upload,
     UploadDesk,
     UploadState,
-    kind_of,
 )
 
 
@@ -121,23 +118,21 @@ def take_document(
         NotFound: the project is not that organisation's.
         Conflict: another paper came at the same moment: offer it again.
     """
-    shown = "".join(sign for sign in name if sign.isprintable()).strip() or "paper"
-    type_ = kind_of(content) or content_type
-    digest = hashlib.sha256(content).hexdigest()
+    file = came_whole(name, content, content_type, unnamed="paper")
     asked = request_document(
         records,
         outside.desk,
         partner_id=partner_id,
         kind=kind,
         project_id=project_id,
-        file=Announced(Purpose.EVIDENCE, shown[:200], type_, len(content), digest),
+        file=file,
         at=at,
         by=by,
     )
     if isinstance(asked, Refused):
         return asked
     if asked.upload.state is UploadState.REQUESTED:
-        outside.desk.put(asked.upload.quarantine, content, type_)
+        outside.desk.put(asked.upload.quarantine, content, file.content_type)
     return complete_document(
         records, outside, document_id=asked.document.id, partner_id=partner_id, at=at, by=by
     )

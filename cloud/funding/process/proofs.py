@@ -1,10 +1,9 @@
 """The proof of a delay on its way from a partner to the evidence (F17); it belongs to a project."""
 
-import hashlib
 from datetime import datetime
 
 from cloud.funding.process.extensions import own_project
-from cloud.funding.process.uploading import announce, announced, look_at
+from cloud.funding.process.uploading import announce, announced, came_whole, look_at
 from cloud.kernel.change import Change, Event
 from cloud.kernel.decision import Refused
 from cloud.kernel.ids import derived
@@ -13,11 +12,9 @@ from cloud.service.process.uploads import Requested, load_upload
 from cloud.service.uploads import (
     Announced,
     Outside,
-    Purpose,
     Upload,
     UploadDesk,
     UploadState,
-    kind_of,
 )
 
 
@@ -100,22 +97,20 @@ def take_proof(
         NotFound: the project is not that organisation's.
         Conflict: another file of the project came at the same moment: offer it again.
     """
-    shown = "".join(sign for sign in name if sign.isprintable()).strip() or "proof"
-    kind = kind_of(content) or content_type
-    digest = hashlib.sha256(content).hexdigest()
+    file = came_whole(name, content, content_type, unnamed="proof")
     asked = request_proof(
         records,
         outside.desk,
         project_id=project_id,
         partner_id=partner_id,
-        file=Announced(Purpose.EVIDENCE, shown[:200], kind, len(content), digest),
+        file=file,
         at=at,
         by=by,
     )
     if isinstance(asked, Refused):
         return asked
     if asked.upload.state is UploadState.REQUESTED:
-        outside.desk.put(asked.upload.quarantine, content, kind)
+        outside.desk.put(asked.upload.quarantine, content, file.content_type)
     return complete_proof(
         records, outside, upload_id=asked.upload.id, partner_id=partner_id, at=at, by=by
     )

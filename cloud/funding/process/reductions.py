@@ -147,6 +147,24 @@ def _too_much(records: Records, project: Project, amount: Money, at: datetime) -
     return None
 
 
+def _compliance(
+    deduction_id: str, project: Project, amount: Money, proposal: Proposal, at: datetime
+) -> Deduction:
+    """Give what is taken of a project for a compliance case."""
+    return Deduction(
+        id=deduction_id,
+        kind=DeductionKind.COMPLIANCE,
+        partner_id=project.partner_id,
+        project_id=project.id,
+        raised=amount,
+        incurred_on=eastern_day(at),
+        raised_at=at,
+        says=f"compliance, project {project.id}: {proposal.because}",
+        causes=(proposal.id, project.id),
+        programme=project.programme,
+    )
+
+
 def agree_compliance_offset(
     records: Records, *, proposal_id: str, at: datetime, by: str
 ) -> Deduction | Refused:
@@ -176,18 +194,7 @@ def agree_compliance_offset(
             refusals.append(refused)
             return NOTHING
         proposal, change = agreed
-        deduction = Deduction(
-            id=wanted,
-            kind=DeductionKind.COMPLIANCE,
-            partner_id=now.record.partner_id,
-            project_id=project_id,
-            raised=amount,
-            incurred_on=eastern_day(at),
-            raised_at=at,
-            says=f"compliance, project {project_id}: {proposal.because}",
-            causes=(proposal_id, project_id),
-            programme=now.record.programme,
-        )
+        deduction = _compliance(wanted, now.record, amount, proposal, at)
         relied = Change(relies_on=(now.relied_on(),))
         return raised(deduction, at=at) + Posted((), change + relied)
 

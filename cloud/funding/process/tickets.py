@@ -77,10 +77,8 @@ def ask_tier2(
     told = (subject.strip(), question.strip(), about, about_id)
     if known is not None:
         same = known.record
-        if (same.subject, same.question, same.about, same.about_id) == told:
-            return same
-        because = f"the key {key!r} was used for another question: use a new one"
-        return Refused(F36.id, because, "key_used")
+        is_same = (same.subject, same.question, same.about, same.about_id) == told
+        return same if is_same else _key_used(key)
     _require_own(records, about, about_id, partner_id)
     message = TicketMessage(
         message_id(ticket_id, by, _QUESTION), by, is_ours=False, text=question.strip(), at=at
@@ -95,12 +93,21 @@ def ask_tier2(
         opened_at=at,
         messages=(message,),
     )
-    event = Event(
-        ticket_id, "ticket_opened", at, by, F36.id, (about_id or partner_id,), ticket.subject
-    )
-    letters = _to_support(ticket, message, support, at)
-    records.commit(Change(saves=(Save(ticket, NEW),), events=(event,), letters=letters))
+    records.commit(_opened(ticket, support))
     return ticket
+
+
+def _key_used(key: str) -> Refused:
+    because = f"the key {key!r} was used for another question: use a new one"
+    return Refused(F36.id, because, "key_used")
+
+
+def _opened(ticket: Ticket, support: str) -> Change:
+    """Give what opens a ticket, and the letter with its question."""
+    at, about = ticket.opened_at, (ticket.about_id or ticket.partner_id,)
+    event = Event(ticket.id, "ticket_opened", at, ticket.asked_by, F36.id, about, ticket.subject)
+    letters = _to_support(ticket, ticket.messages[0], support, at)
+    return Change(saves=(Save(ticket, NEW),), events=(event,), letters=letters)
 
 
 def follow_up(

@@ -27,6 +27,7 @@ from cloud.service.uploads import (
     UploadDesk,
     UploadRoom,
     UploadState,
+    kind_of,
 )
 
 _ENDINGS = {"image/jpeg": "jpg", "application/pdf": "pdf"}
@@ -93,6 +94,23 @@ def announce(
     return Requested(upload, desk.form(upload, until=until, at=at))
 
 
+def came_whole(name: str, content: bytes, content_type: str, *, unnamed: str) -> Announced:
+    """Give what a file that came with a form would have been announced as (F05, F17).
+
+    Its type is what its first bytes say; where they say nothing, what was told counts.
+
+    Args:
+        name: as it was told; signs that steer are left out.
+        content: its bytes.
+        content_type: as it was told.
+        unnamed: what it is called where no name is left.
+    """
+    shown = "".join(sign for sign in name if sign.isprintable()).strip() or unnamed
+    kind = kind_of(content) or content_type
+    digest = hashlib.sha256(content).hexdigest()
+    return Announced(Purpose.EVIDENCE, shown[:200], kind, len(content), digest)
+
+
 def look_at(
     records: Records,
     outside: Outside,
@@ -136,13 +154,27 @@ def look_at(
         if scanning != upload:
             records.commit(Change(saves=(stored.replaced_by(scanning),)))
         return scanning
+    limits = uploads.limits_on(at.date())
     found = (
         fault
         or uploads.infected(arrived.scan)
-        or outside.inspector.inspect(
-            arrived.content, upload.content_type, uploads.limits_on(at.date())
-        )
+        or outside.inspector.inspect(arrived.content, upload.content_type, limits)
     )
+    return _settled(records, outside, stored, found, at=at, event=event, beside=beside)
+
+
+def _settled(
+    records: Records,
+    outside: Outside,
+    stored: Stored[Upload],
+    found: Fault | Inspected,
+    *,
+    at: datetime,
+    event: Callable[[Upload], Event],
+    beside: Callable[[Upload], Change],
+) -> Upload | Refused:
+    """Keep what was looked at, or refuse it for good, and give its room back."""
+    upload = stored.record
     room = _room(records, upload.work_order_id)
     if isinstance(found, Fault):
         after = replace(upload, state=UploadState.REFUSED, code=found.code, because=found.because)

@@ -16,11 +16,12 @@ from cloud.invoicing.models import (
     Offset,
     Spent,
     Standing,
+    Superseded,
     WorkOrderSpend,
 )
 from cloud.invoicing.policy import BACK_BILL_NOTICE_DAYS
 from cloud.kernel.calendar import BusinessCalendar
-from cloud.kernel.change import Change, Event, Letter, Message, Timer
+from cloud.kernel.change import Change, Event, Letter, Message, Save, Timer
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import Conflict
 from cloud.kernel.ids import derived
@@ -107,9 +108,12 @@ def commit_invoice(
 ) -> Invoice:
     """Write an invoice with what it spends and what can be claimed back for it, at once.
 
-    The work order is relied on: a finding or an approval that comes meanwhile stops this.
+    The work order is relied on: a finding or an approval that comes meanwhile stops this. Where it
+    says something else from now on, what it said until now is kept beside it.
     """
     order = books.order.record
+    kept = _superseded(books, after, at)
+    after = replace(after, superseded=kept.invoice.superseded + 1) if kept else after
     known = {one.invoice_id: one for one in books.spend.record.spent}
     known[after.id] = Spent(after.id, after.content.total, after.state)
     spent = tuple(known.values())
@@ -122,9 +126,24 @@ def commit_invoice(
     saves = (
         (books.invoice or Stored(after, 0)).replaced_by(after),
         books.spend.replaced_by(spend),
+        *([Save(kept)] if kept else []),
     )
     records.commit(Change(saves=saves, relies_on=(books.order.relied_on(),)) + told + claimed)
     return after
+
+
+def superseded_ids(invoice: Invoice) -> tuple[str, ...]:
+    """Name the records of what an invoice said before, the oldest first."""
+    return tuple(derived("INVS", invoice.id, place) for place in range(invoice.superseded))
+
+
+def _superseded(books: Books, after: Invoice, at: datetime) -> Superseded | None:
+    if books.invoice is None:
+        return None
+    before = books.invoice.record
+    if before.content == after.content and not _enters(books, after):
+        return None
+    return Superseded(derived("INVS", before.id, before.superseded), before, at)
 
 
 def _enters(books: Books, after: Invoice) -> bool:

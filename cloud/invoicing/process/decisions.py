@@ -7,7 +7,7 @@ from cloud.invoicing import letters
 from cloud.invoicing.approval import RELATIONSHIP_MANAGER, escalates_to, may_decide, needs_second
 from cloud.invoicing.billing import unreimbursable
 from cloud.invoicing.completeness import EarlierInvoice, approval_errors, spend_of
-from cloud.invoicing.models import Invoice, InvoiceState, Returned, WorkOrderSpend
+from cloud.invoicing.models import WITHDRAWN, Invoice, InvoiceState, Returned, WorkOrderSpend
 from cloud.invoicing.policy import SECOND_APPROVAL_CENTS
 from cloud.invoicing.process.books import (
     Books,
@@ -184,7 +184,7 @@ def withdraw_invoice(
         state=InvoiceState.VOID,
         decided_at=at,
         decided_by=by,
-        void_reason="withdrawn by the partner",
+        void_reason=WITHDRAWN,
         returned=_back_until(invoice, at),
     )
     books = books_of(records, invoice.work_order_id, stored)

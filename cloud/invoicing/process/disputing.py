@@ -110,39 +110,57 @@ def open_dispute(
     dispute_id = derived("DSP", kind, about.id, about.again)
     known = records.load(Dispute, dispute_id)
     if known is not None:
-        decided = Refused("X-86", f"dispute {dispute_id} was closed already", "conflict")
-        return known.record if known.record.state is DisputeState.OPEN else decided
+        closed = Refused("X-86", f"dispute {dispute_id} was closed already", "conflict")
+        return known.record if known.record.state is DisputeState.OPEN else closed
     shown = _shown(records, work_order_id, partner_id, evidence)
-    refused = _may_not_be_disputed(about, says)
-    if refused is not None:
+    if refused := _may_not_be_disputed(about, says):
         return refused
     if isinstance(shown, Refused):
         return shown
-    level = DISPUTE_LEVELS.on(order.record.policy_day)[0]
-    dispute = Dispute(
-        id=dispute_id,
-        kind=kind,
-        subject_id=about.id,
-        work_order_id=work_order_id,
-        partner_id=partner_id,
-        state=DisputeState.OPEN,
-        level=level,
-        says=says,
-        opened_at=at,
-        opened_by=by,
-        evidence=shown,
-        steps=(Step(level, at, by),),
-    )
-    said = f"partner {partner_id} disputes {kind} {about.id}: {says}"
-    event = Event(dispute_id, "dispute_opened", at, by, "X-85", (about.id, work_order_id), said)
+    begun = _at_first_level(dispute_id, kind, about.id, order.record, says=says, at=at, by=by)
+    dispute = replace(begun, partner_id=partner_id, evidence=shown)
     change = Change(
         saves=(Save(dispute),),
-        events=(event,),
+        events=(_opened(dispute),),
         letters=_owners_letters(records, order.record, dispute, at=at),
         relies_on=(order.relied_on(),),
     )
     records.commit(change + _held(records, order.record, about, dispute_id, at=at))
     return dispute
+
+
+def _at_first_level(
+    dispute_id: str,
+    kind: Subject,
+    subject_id: str,
+    order: WorkOrder,
+    *,
+    says: str,
+    at: datetime,
+    by: str,
+) -> Dispute:
+    """Give a dispute as it begins: with the coordinator (X-85)."""
+    level = DISPUTE_LEVELS.on(order.policy_day)[0]
+    return Dispute(
+        id=dispute_id,
+        kind=kind,
+        subject_id=subject_id,
+        work_order_id=order.id,
+        partner_id=order.partner_id or "",
+        state=DisputeState.OPEN,
+        level=level,
+        says=says,
+        opened_at=at,
+        opened_by=by,
+        steps=(Step(level, at, by),),
+    )
+
+
+def _opened(dispute: Dispute) -> Event:
+    """Say that a partner disputes something."""
+    at, by, about = dispute.opened_at, dispute.opened_by, dispute.subject_id
+    said = f"partner {dispute.partner_id} disputes {dispute.kind} {about}: {dispute.says}"
+    return Event(dispute.id, "dispute_opened", at, by, "X-85", (about, dispute.work_order_id), said)
 
 
 def add_evidence(

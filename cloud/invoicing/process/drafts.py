@@ -5,7 +5,7 @@ from datetime import datetime
 
 from cloud.invoicing.completeness import InvoiceDraft
 from cloud.invoicing.models import DraftState, Invoice, InvoiceState, Rejected, SavedDraft
-from cloud.invoicing.process.submission import invoice_id_of, submit
+from cloud.invoicing.process.submission import invoice_id_of, open_elsewhere, submit
 from cloud.kernel.change import Change, Event
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import NotFound
@@ -21,7 +21,8 @@ def save_draft(
     """Keep what a partner has written so far; what is missing is no error yet (I-65).
 
     The invoice's number names the draft, so that saving it again replaces it. A number that is used
-    by an invoice is taken, unless that one was returned for a correction.
+    by an invoice is taken, unless that one was returned for a correction; so is one that a draft of
+    another work order has.
 
     Raises:
         NotFound: the work order is not the partner's, or does not exist.
@@ -35,10 +36,19 @@ def save_draft(
         return Refused("I-67", "a draft needs the invoice's number", "missing_invoice_number")
     draft_id = invoice_id_of(partner_id, draft.invoice_number)
     invoice = records.load(Invoice, draft_id)
-    if invoice is not None and invoice.record.state not in _EDITABLE:
+    if invoice is not None and not (
+        invoice.record.state in _EDITABLE and invoice.record.work_order_id == number
+    ):
         because = f"invoice {draft.invoice_number} stands as {invoice.record.state}"
         return Refused("I-67", because, "conflict")
     stored = records.load(SavedDraft, draft_id)
+    other = open_elsewhere(stored, work_order_id=number)
+    if other is not None:
+        because = (
+            f"a draft for work order {other.work_order_id} has the number {draft.invoice_number}: "
+            "give this one another, or give that one up"
+        )
+        return Refused("I-67", because, "conflict")
     made = SavedDraft(draft_id, partner_id, number, draft, DraftState.OPEN, at, by)
     if stored is not None and replace(stored.record, saved_at=at, saved_by=by) == made:
         return stored.record

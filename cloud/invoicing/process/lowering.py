@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from cloud.invoicing.models import Invoice, InvoiceState, LineFinding
+from cloud.invoicing.models import Invoice, InvoiceLine, InvoiceState, LineFinding
 from cloud.invoicing.policy import LOWERED_ONLY
 from cloud.invoicing.process.books import books_of, commit_invoice, conflict, load_invoice
 from cloud.kernel.change import Change, Event
@@ -50,36 +50,16 @@ def lower_invoice(
         raise NotFound(msg)
     if invoice.state is not InvoiceState.SUBMITTED:
         return conflict(invoice, rule)
-    lines = invoice.content.lines
     if invoice.content.total != was:
-        if invoice.content.total == total(amounts):
-            return invoice
-        because = f"invoice {invoice.content.number} comes to {invoice.content.total} by now"
-        return Refused(rule, f"{because}: look at it again", "conflict")
-    is_lower = len(amounts) == len(lines) and all(
-        ZERO <= new <= line.amount for new, line in zip(amounts, lines, strict=True)
-    )
-    if not is_lower:
-        return Refused(rule, "a line is lowered or left out, and never raised", "not_lower")
-    if not total(amounts):
-        because = "nothing would be left of the invoice: take it back instead"
-        return Refused(rule, because, "nothing_left")
+        is_done = invoice.content.total == total(amounts)
+        return invoice if is_done else _another_sum(invoice)
+    refused = _not_lowered(invoice.content.lines, amounts)
+    if refused is not None:
+        return refused
     if total(amounts) == was:
         return invoice
-    kept = [place for place, new in enumerate(amounts) if new > ZERO]
-    content = replace(
-        invoice.content,
-        lines=tuple(replace(lines[place], amount=amounts[place]) for place in kept),
-        total=total(amounts),
-    )
-    after = replace(
-        invoice,
-        content=content,
-        line_findings=_moved(invoice.line_findings, kept),
-        first_approved_by="",
-        first_approved_at=None,
-    )
-    says = f"invoice {content.number} was lowered from {was} to {content.total}"
+    after = _lowered(invoice, amounts)
+    says = f"invoice {after.content.number} was lowered from {was} to {after.content.total}"
     event = Event(invoice_id, "lowered", at, by, rule, (invoice.work_order_id,), says)
     books = books_of(records, invoice.work_order_id, stored)
     return commit_invoice(records, books, after, at=at, told=Change(events=(event,)))
@@ -89,3 +69,39 @@ def _moved(findings: Sequence[LineFinding], kept: Sequence[int]) -> tuple[LineFi
     """Give the findings at the new places of their lines, without those of lines left out."""
     places = {old: new for new, old in enumerate(kept)}
     return tuple(replace(one, line=places[one.line]) for one in findings if one.line in places)
+
+
+def _lowered(invoice: Invoice, amounts: Sequence[Money]) -> Invoice:
+    """Give the invoice with its lines at these amounts, those at nothing left out (I-67a)."""
+    lines = invoice.content.lines
+    kept = [place for place, new in enumerate(amounts) if new > ZERO]
+    return replace(
+        invoice,
+        content=replace(
+            invoice.content,
+            lines=tuple(replace(lines[place], amount=amounts[place]) for place in kept),
+            total=total(amounts),
+        ),
+        line_findings=_moved(invoice.line_findings, kept),
+        first_approved_by="",
+        first_approved_at=None,
+    )
+
+
+def _another_sum(invoice: Invoice) -> Refused:
+    because = f"invoice {invoice.content.number} comes to {invoice.content.total} by now"
+    return Refused(LOWERED_ONLY.id, f"{because}: look at it again", "conflict")
+
+
+def _not_lowered(lines: Sequence[InvoiceLine], amounts: Sequence[Money]) -> Refused | None:
+    """Say why these amounts lower nothing: one is raised, or none is left (I-67a)."""
+    rule = LOWERED_ONLY.id
+    is_lower = len(amounts) == len(lines) and all(
+        ZERO <= new <= line.amount for new, line in zip(amounts, lines, strict=True)
+    )
+    if not is_lower:
+        return Refused(rule, "a line is lowered or left out, and never raised", "not_lower")
+    if not total(amounts):
+        because = "nothing would be left of the invoice: take it back instead"
+        return Refused(rule, because, "nothing_left")
+    return None

@@ -91,6 +91,13 @@ def invoice_id_of(partner_id: str, number: str) -> str:
     return derived("INV", partner_id, number.strip())
 
 
+def open_elsewhere(draft: Stored[SavedDraft] | None, *, work_order_id: str) -> SavedDraft | None:
+    """Give a draft that is still written for another work order: its number is taken (I-67)."""
+    if draft is None or draft.record.state is not DraftState.OPEN:
+        return None
+    return draft.record if draft.record.work_order_id != work_order_id else None
+
+
 def due_of(invoice: Invoice, order: WorkOrder) -> datetime | None:
     """Give by when an invoice is decided, None while it is back with the partner (I-66)."""
     return approval_due(
@@ -182,6 +189,9 @@ def _verdict(
         and known.record.work_order_id == order.id
     )
     mine = invoice_id_of(partner_id, draft.invoice_number)
+    is_used = known is not None and not is_correction
+    kept = records.load(SavedDraft, mine)
+    is_held = open_elsewhere(kept, work_order_id=order.id) is not None
     others = books.spend.record.spent
     site = records.load(Site, order.site_id)
     return check(
@@ -199,7 +209,7 @@ def _verdict(
         spend_limit=order.spend_limit,
         approvals=spend_approvals(order),
         others=[EarlierInvoice(one.total, one.state) for one in others if one.invoice_id != mine],
-        used_numbers={draft.invoice_number} if known is not None and not is_correction else (),
+        used_numbers={draft.invoice_number} if is_used or is_held else (),
         on=order.policy_day,
         on_record=OnRecord(site.record.customer_name, site.record.address) if site else None,
     )
@@ -278,7 +288,7 @@ def _taken(
     partner = load_partner(records, partner_id)
     letter = letters.received(invoice, order=order, partner=partner, due_at=due_at, at=at)
     told = Change(
-        saves=_draft_done(records, invoice.id),
+        saves=_draft_done(records, invoice),
         events=(Event(invoice.id, "submitted", at, by, "I-66", _causes(order), says),),
         letters=(letter,),
         timers=timers_of(invoice, order, at=at),
@@ -307,10 +317,12 @@ def _findings_kept(earlier: Invoice, content: InvoiceContent) -> tuple[LineFindi
     )
 
 
-def _draft_done(records: Records, invoice_id: str) -> tuple[Save, ...]:
+def _draft_done(records: Records, invoice: Invoice) -> tuple[Save, ...]:
     """Close the draft that the invoice was written in, if there is one."""
-    draft = records.load(SavedDraft, invoice_id)
+    draft = records.load(SavedDraft, invoice.id)
     if draft is None or draft.record.state is DraftState.SUBMITTED:
+        return ()
+    if open_elsewhere(draft, work_order_id=invoice.work_order_id) is not None:
         return ()
     return (draft.replaced_by(replace(draft.record, state=DraftState.SUBMITTED)),)
 

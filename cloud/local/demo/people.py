@@ -36,12 +36,14 @@ Json = dict[str, Any]
 
 PEOPLE: Mapping[str, str] = {
     COORDINATOR.id: "spc",
+    "amy.aftermarket": "ams",
     "pat.projects": "projects",
     "alan.accounts": "accounting",
     "ada.accounting": "accounting_admin",
     "abe.accounting": "accounting_admin",
     "tess.treasury": "treasury",
     "otto.audit": "auditor",
+    "ann.admin": "admin",
 }
 """The owner's people, each with the one role that the token carries."""
 

@@ -69,6 +69,32 @@ class Ports:
     smtp: int = 0
 
 
+_WHERE_RECORDS_LIE = {
+    "OPERATIONS_TABLE": "OperationsTable",
+    "SITES_TABLE": "SitesTable",
+    "MONEY_TABLE": "MoneyTable",
+    "SECRETS_KEY": "SecretsKey",
+}
+"""What a function's environment says of them."""
+
+
+def _offices(runtime: Runtime, street: Street, undo: ExitStack) -> list[PartnerOffice]:
+    """Give an office for each partner of the cast, with its own way to the interface."""
+    port, issuer, clock = runtime.http_port, runtime.issuer, runtime.clock
+    offices = [
+        PartnerOffice(partner_api(port, issuer, clock, client.id), street)
+        for client in cast.CLIENTS
+    ]
+    for office in offices:
+        undo.callback(office.close)
+    return offices
+
+
+def _face(runtime: Runtime, mover: Controls | None) -> Face:
+    """Give the pages of the stack; they move its clock where there is somebody who does."""
+    return Face(runtime, mover, partial(token_for, runtime.issuer))
+
+
 @contextmanager
 def staged(
     folder: Path,
@@ -117,31 +143,16 @@ def staged(
             event_rule=f"sunreeve_{_STAGE}_events",
         )
         undo.callback(street.close)
-        offices = [
-            PartnerOffice(
-                partner_api(runtime.http_port, runtime.issuer, runtime.clock, client.id), street
-            )
-            for client in cast.CLIENTS
-        ]
+        offices = _offices(runtime, street, undo)
         people = operations(runtime.http_port, runtime.issuer, runtime.clock)
         undo.callback(people.close)
-        for office in offices:
-            undo.callback(office.close)
         conductor = Conductor(runtime, (street, *offices, people))
         controls = Controls(conductor, speed=speed or 1.0)
-        mover = None if speed is None else controls
-        door = Door(runtime, face=Face(runtime, mover, partial(token_for, runtime.issuer)))
+        door = Door(runtime, face=_face(runtime, None if speed is None else controls))
         undo.callback(door.stop)
         door.start()
         street.open()
-        records = wiring.records(
-            {
-                "OPERATIONS_TABLE": "OperationsTable",
-                "SITES_TABLE": "SitesTable",
-                "MONEY_TABLE": "MoneyTable",
-                "SECRETS_KEY": "SecretsKey",
-            }
-        )
+        records = wiring.records(_WHERE_RECORDS_LIE)
         story = Story(records, console, from_day=runtime.clock.now().date())
         yield Stage(runtime, street, door, conductor, controls, records, story)
 

@@ -38,7 +38,7 @@ class Cause:
     """What calls a function.
 
     Attributes:
-        kind: schedule, queue, stream, event, http or rows due.
+        kind: schedule, queue, stream, event, http, provisioning or rows due.
     """
 
     kind: str
@@ -223,6 +223,11 @@ def causes_of(stack: Stack, function: str) -> tuple[Cause, ...]:
         found.append(Cause("rows due", f"{described.due_index['Table']}"))
     else:
         found += [Cause("schedule", s.name) for s in stack.schedules if s.function == function]
+    found += [
+        Cause("provisioning", name)
+        for name, one in stack.provisioning.items()
+        if one["PreProvisioningHook"]["TargetArn"].rpartition(":")[2] == function
+    ]
     return tuple(found)
 
 

@@ -4,9 +4,13 @@ The sections in brackets are of MQTT 3.1.1. Where IoT Core is stricter ("MQTT" a
 message broker and protocol limits and quotas"), so is this.
 """
 
+import json
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
 from typing import Protocol
 
 from cloud.kernel.clock import Clock
@@ -23,6 +27,8 @@ IN_FLIGHT = 100
 MAX_FILTERS = 8
 """Filters of one SUBSCRIBE (IoT Core: 8)."""
 
+CLIENT_LEFT = "CLIENT_INITIATED_DISCONNECT"
+
 logger = logging.getLogger(__name__)
 
 
@@ -32,6 +38,9 @@ class ConversationOverError(Exception):
 
 class Wire(Protocol):
     """The way to a client's socket; each call returns at once and may come from any thread."""
+
+    address: str
+    """Of the client."""
 
     def wake(self) -> None:
         """Have the conversation's `outgoing` fetched and sent."""
@@ -46,6 +55,67 @@ class Wire(Protocol):
         ...
 
 
+class Reserved(Protocol):
+    """Answers topics that begin with `$aws/` beside Basic Ingest."""
+
+    def takes(self, topic: str) -> bool:
+        """Tell whether a device may publish to a topic, its policy permitting."""
+        ...
+
+    def hears(self, topic_filter: str) -> bool:
+        """Tell whether a device may subscribe to a filter, its policy permitting."""
+        ...
+
+    def answer(
+        self, topic: str, payload: bytes, *, certificate_id: str, client_id: str
+    ) -> tuple[str, bytes]:
+        """Give topic and payload of the answer, for who asked alone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """A client came or went ("Lifecycle events", AWS IoT Core developer guide).
+
+    Attributes:
+        reason: why the connection ended; empty for one that began.
+        number: rises with each event of the broker.
+    """
+
+    client_id: str
+    certificate_id: str
+    address: str
+    reason: str
+    at: datetime
+    number: int
+
+    def publish(self) -> Publish:
+        """Give it as the message that the topic rules see."""
+        kind = "disconnected" if self.reason else "connected"
+        told: dict[str, object] = {
+            "clientId": self.client_id,
+            "timestamp": int(self.at.timestamp() * 1000),
+            "eventType": kind,
+            "sessionIdentifier": f"{self.number:032x}",
+            "principalIdentifier": self.certificate_id,
+            "versionNumber": self.number,
+        }
+        if self.reason:
+            told["clientInitiatedDisconnect"] = self.reason == CLIENT_LEFT
+            told["disconnectReason"] = self.reason
+        else:
+            told["ipAddress"] = self.address
+        return Publish(
+            thing=self.client_id,
+            client_id=self.client_id,
+            topic=f"$aws/events/presence/{kind}/{self.client_id}",
+            payload=json.dumps(told).encode(),
+            qos=1,
+            at=self.at,
+            certificate_id=self.certificate_id,
+        )
+
+
 class Switchboard:
     """Knows who is connected and carries every message to those who asked for it."""
 
@@ -55,7 +125,15 @@ class Switchboard:
         authorise: Authorise,
         accept: Callable[[Publish], None],
         clock: Clock,
+        *,
+        admits: Callable[[str, str], bool] | None = None,
+        reserved: Reserved | None = None,
+        on_presence: Callable[[Presence], None] | None = None,
     ) -> None:
+        self._presences = count(int(clock.now().timestamp() * 1000))
+        self._on_presence = on_presence
+        self.admits = admits
+        self.reserved = reserved
         self.sessions = sessions
         self.authorise = authorise
         self.accept = accept
@@ -76,6 +154,36 @@ class Switchboard:
         """Free the client's place, if this conversation still has it."""
         if self._live.get(client_id) is conversation:
             del self._live[client_id]
+
+    def cut(self, certificate_id: str) -> None:
+        """Close every connection that was made with a certificate."""
+        for conversation in list(self._live.values()):
+            if conversation.certificate_id == certificate_id:
+                conversation.wire.close()
+
+    def tell(self, client_id: str, certificate_id: str, address: str, reason: str = "") -> None:
+        """Say that a client came or went; whoever is told must not be in the client's way."""
+        if self._on_presence is None:
+            return
+        number = next(self._presences)
+        now = self.clock.now()
+        try:
+            self._on_presence(Presence(client_id, certificate_id, address, reason, now, number))
+        except Exception:
+            logger.exception("%s: that it came or went was not told", client_id)
+
+    def ask(self, message: Message, *, certificate_id: str, client_id: str) -> None:
+        """Have a reserved topic answered, to who asked alone, where it listens for the answer."""
+        if self.reserved is None:
+            return
+        topic, payload = self.reserved.answer(
+            message.topic, message.payload, certificate_id=certificate_id, client_id=client_id
+        )
+        qos = self.sessions.subscribers(topic).get(client_id)
+        if qos:
+            self.keep_for([client_id], Message(topic, payload))
+        elif qos is not None and (conversation := self._live.get(client_id)):
+            conversation.wire.push(mqtt.encode(Message(topic, payload)))
 
     def take_in(self, message: Message, thing: str, certificate_id: str) -> None:
         """Have a client's message committed by the cloud side, then carry it to subscribers.
@@ -144,7 +252,7 @@ class Conversation:
         self.answers = bytearray()
         self._board = switchboard
         self._thing = thing
-        self._certificate_id = certificate_id
+        self.certificate_id = certificate_id
         self._will: Will | None = None
         self._is_open = False
         self._in_flight: set[int] = set()
@@ -176,7 +284,7 @@ class Conversation:
                     self._board.sessions.unsubscribe(self._thing, filters)
                     self._answer(mqtt.Unsuback(packet_id))
                 case mqtt.Disconnect():
-                    self.end(lost=False)
+                    self.end(lost=False, reason=CLIENT_LEFT)
                     raise ConversationOverError("the client disconnected")
                 case _:
                     raise ConversationOverError(f"a client does not send {type(packet).__name__}")
@@ -195,16 +303,20 @@ class Conversation:
         self._in_flight.update(message.packet_id for message in due)
         return b"".join(map(mqtt.encode, due))
 
-    def end(self, *, lost: bool) -> None:
-        """Close the session, once; a lost connection's will is published first (3.14.4)."""
+    def end(self, *, lost: bool, reason: str = "CONNECTION_LOST") -> None:
+        """Close the session, once; a lost connection's will is published first (3.14.4).
+
+        The reason is IoT Core's word for it.
+        """
         with self._board.door:
             if not self._is_open or self._board.is_stopping:
                 return
             self._is_open = False
             if lost and self._will:
-                self._board.say_will(self._will, self._thing, self._certificate_id)
+                self._board.say_will(self._will, self._thing, self.certificate_id)
             self._board.leave(self._thing, self)
             self._board.sessions.end(self._thing, self._board.clock.now())
+        self._board.tell(self._thing, self.certificate_id, "", reason)
 
     def _answer(self, packet: Packet) -> None:
         self.answers += mqtt.encode(packet)
@@ -220,12 +332,12 @@ class Conversation:
             previous = self._board.enter(self._thing, self)
             if previous:
                 logger.info("%s connects again, its other connection is closed", self._thing)
-                previous.end(lost=True)
+                previous.end(lost=True, reason="DUPLICATE_CLIENTID")
                 previous.wire.close()
             is_present = self._board.sessions.begin(
                 self._thing,
                 thing=self._thing,
-                certificate_id=self._certificate_id,
+                certificate_id=self.certificate_id,
                 clean=packet.clean_session,
                 will=packet.will,
                 now=self._board.clock.now(),
@@ -233,29 +345,34 @@ class Conversation:
             self._is_open = True
         self.keepalive_s = packet.keepalive_s
         self._answer(mqtt.Connack(mqtt.ACCEPTED, session_present=is_present))
+        self._board.tell(self._thing, self.certificate_id, self.wire.address)
         self.wire.wake()
 
     def _refusal(self, packet: mqtt.Connect) -> int:
         """Give the CONNACK code of a refusal, or 0 (table 3.1)."""
         if packet.level != mqtt.PROTOCOL_LEVEL:
             return mqtt.BAD_PROTOCOL
-        if packet.client_id != self._thing:
+        if self._board.admits is not None:
+            if not self._board.admits(self.certificate_id, packet.client_id):
+                return mqtt.NOT_AUTHORISED
+        elif packet.client_id != self._thing:
             return mqtt.IDENTIFIER_REJECTED
-        if not self._board.authorise(self._thing, "iot:Connect", f"client/{packet.client_id}"):
+        elif not self._board.authorise(self._thing, "iot:Connect", f"client/{packet.client_id}"):
             return mqtt.NOT_AUTHORISED
+        self._thing = packet.client_id
         if packet.will and self._fault_of_will(packet.will):
             return mqtt.NOT_AUTHORISED
         return mqtt.ACCEPTED
 
     def _fault_of_will(self, will: Will) -> str | None:
         """Refuse at CONNECT a will that could not be published; Basic Ingest takes no wills."""
-        if basic_ingest(will.topic):
-            return "a will cannot go by Basic Ingest"
+        if will.topic.startswith("$"):
+            return "a will goes to an ordinary topic"
         message = Message(will.topic, will.payload, will.qos, retain=will.retain)
         return self._fault_of_message(message)
 
     def _fault_of_message(self, message: Message) -> str | None:
-        if fault := fault_of_topic(message.topic):
+        if not self._is_asking(message) and (fault := fault_of_topic(message.topic)):
             return fault
         if len(message.payload) > MAX_PAYLOAD_BYTES:
             return f"a payload has at most {MAX_PAYLOAD_BYTES} bytes"
@@ -267,10 +384,18 @@ class Conversation:
                 return f"the policy does not allow {action}"
         return None
 
+    def _is_asking(self, message: Message) -> bool:
+        """Tell whether a message is a question to the broker itself; none of them is kept."""
+        reserved = self._board.reserved
+        return reserved is not None and not message.retain and reserved.takes(message.topic)
+
     def _publish(self, message: Message) -> None:
         if fault := self._fault_of_message(message):
             raise ConversationOverError(f"PUBLISH to {message.topic[:300]!r} refused: {fault}")
-        self._board.take_in(message, self._thing, self._certificate_id)
+        if self._is_asking(message):
+            self._board.ask(message, certificate_id=self.certificate_id, client_id=self._thing)
+        else:
+            self._board.take_in(message, self._thing, self.certificate_id)
         if message.qos:
             self._answer(mqtt.Puback(message.packet_id))
 
@@ -291,7 +416,9 @@ class Conversation:
 
     def _granted(self, topic_filter: str, qos: int) -> int:
         resource = f"topicfilter/{topic_filter}"
-        fault = fault_of_filter(topic_filter)
+        reserved = self._board.reserved
+        is_heard = reserved is not None and reserved.hears(topic_filter)
+        fault = None if is_heard else fault_of_filter(topic_filter)
         if not fault and not self._board.authorise(self._thing, "iot:Subscribe", resource):
             fault = "the policy does not allow iot:Subscribe"
         if fault:

@@ -15,7 +15,13 @@ from cryptography.x509.oid import NameOID
 
 from cloud.kernel.clock import Clock
 from cloud.kernel.errors import BadInput, Unavailable
-from cloud.local.mqtt.conversation import Conversation, ConversationOverError, Switchboard
+from cloud.local.mqtt.conversation import (
+    Conversation,
+    ConversationOverError,
+    Presence,
+    Reserved,
+    Switchboard,
+)
 from cloud.local.mqtt.message import MAX_PAYLOAD_BYTES, Publish
 from cloud.local.mqtt.packets import MalformedPacketError, Message, Packet, Splitter
 from cloud.local.mqtt.policy import Authorise
@@ -37,9 +43,10 @@ logger = logging.getLogger(__name__)
 class Listener:
     """The stand-in for IoT Core's device gateway: MQTT 3.1.1 over mutual TLS.
 
-    A device is who its certificate says: the thing's name is the subject's common name, and the
-    client id must be the same. QoS 0 and 1; sessions, subscriptions and undelivered messages live
-    for seven days of the runtime's clock. Keepalive runs on real time, since sockets do.
+    A device is who its certificate says: `admits` decides on certificate and client id; without it
+    the thing's name is the subject's common name, and the client id must be the same. QoS 0 and 1;
+    sessions, subscriptions and undelivered messages live for seven days of the runtime's clock.
+    Keepalive runs on real time, since sockets do.
 
     `accept` gets each message of a device, from several threads at once, but those of one
     connection in order; it returns when the message is committed, and only then the device gets
@@ -56,6 +63,9 @@ class Listener:
         clock: Clock,
         host: str = "127.0.0.1",
         port: int = 0,
+        admits: Callable[[str, str], bool] | None = None,
+        reserved: Reserved | None = None,
+        on_presence: Callable[[Presence], None] | None = None,
     ) -> None:
         """Set a listener up without starting it.
 
@@ -67,6 +77,10 @@ class Listener:
             clock: The runtime's clock; it dates messages and ends sessions.
             host: The address to listen on.
             port: The port to listen on; 0 takes a free one.
+            admits: Decides by certificate and client id who may connect; without it the common
+                name of the certificate is the thing, and the client id must be the same.
+            reserved: Answers reserved topics; without it there are none but Basic Ingest.
+            on_presence: Hears who comes and goes.
 
         Raises:
             BadInput: The context would let a client in without a certificate.
@@ -75,6 +89,7 @@ class Listener:
             raise BadInput("MQTT listener: the TLS context must require client certificates")
         self._database, self._tls, self._host, self._port = database, tls, host, port
         self._authorise, self._accept, self._clock = authorise, accept, clock
+        self._admits, self._reserved, self._on_presence = admits, reserved, on_presence
         self._thread: threading.Thread | None = None
 
     def start(self) -> int:
@@ -87,7 +102,15 @@ class Listener:
             Unavailable: The address cannot be listened on.
         """
         self._sessions = Sessions(self._database)
-        self._board = Switchboard(self._sessions, self._authorise, self._accept, self._clock)
+        self._board = Switchboard(
+            self._sessions,
+            self._authorise,
+            self._accept,
+            self._clock,
+            admits=self._admits,
+            reserved=self._reserved,
+            on_presence=self._on_presence,
+        )
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="mqtt-accept")
         now = self._clock.now()
         for lost in self._sessions.recover(now):
@@ -121,6 +144,11 @@ class Listener:
         self._thread = None
         self._pool.shutdown()
         self._sessions.close()
+
+    def cut(self, certificate_id: str) -> None:
+        """Throw off whoever is connected with a certificate; for one that was made inactive."""
+        if self._thread is not None:
+            self._board.cut(certificate_id)
 
     def publish(self, topic: str, payload: bytes, qos: int = 1, *, retain: bool = False) -> None:
         """Send a message down to whoever subscribed to its topic; `accept` does not see it.
@@ -183,6 +211,7 @@ class _Wire(asyncio.Protocol):
         self._something = asyncio.Event()
         self._waiting_bytes = 0
         self._is_awake = self._is_busy = self._is_lost = False
+        self.address = ""
         self._heard_at = self._loop.time()
 
     # ---- called by asyncio, on the loop ------------------------------------------------------
@@ -191,6 +220,8 @@ class _Wire(asyncio.Protocol):
         if not isinstance(transport, asyncio.Transport):
             raise TypeError("the listener needs a stream transport")
         self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else ""
         identity = _identity(transport.get_extra_info("ssl_object"))
         if identity is None:
             logger.warning("a client certificate has no usable common name, connection closed")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 MAX_TOPIC_BYTES = 256
 MAX_SLASHES = 7
 BASIC_INGEST = "$aws/rules/"
+PRESENCE = "$aws/events/presence/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,16 @@ def fault_of_filter(topic_filter: str) -> str | None:
     if any("+" in level and level != "+" for level in levels):
         return "+ stands alone in its level (4.7.1.3)"
     return _fault_of_size(topic_filter)
+
+
+def fault_of_from(topic_filter: str) -> str | None:
+    """Tell why a topic rule cannot be fed by this filter, or None if it can.
+
+    Of the reserved topics there are lifecycle events, which the broker itself publishes.
+    """
+    if topic_filter.startswith(PRESENCE):
+        return fault_of_filter(topic_filter.removeprefix("$"))
+    return fault_of_filter(topic_filter)
 
 
 def _fault_of_size(topic: str) -> str | None:

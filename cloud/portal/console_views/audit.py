@@ -15,6 +15,7 @@ from cloud.portal.shown import AsTyped, words
 from cloud.reporting import audit, audit_search
 from cloud.reporting.audit_search import LoggedRecords, Wanted
 from cloud.reporting.policy import FIRST_DAY
+from cloud.reporting.ports import ToldRecords
 from cloud.reporting.roles import AUDITOR
 from cloud.reporting.two_people import decided_by_two
 
@@ -27,6 +28,11 @@ _DEEDS = {
     "approve_run": "Approve a run",
     "change_bank_details": "Change bank details",
     "agree_bank_file": "Take in a bank's file",
+    "book_run": "Say what the bank did with a run",
+    "decide_extension": "Decide on an extension",
+    "charge_customer": "Charge a customer",
+    "approve_invoice": "Approve an invoice",
+    "approve_spend": "Give leave to spend",
 }
 _CSV_TYPE = "text/csv; charset=utf-8; header=present"
 
@@ -62,6 +68,8 @@ def log(ask: Ask) -> Page:
         if is_one_day
         else [],
         "day": wanted.since if is_one_day else None,
+        "since": None if wanted.since == FIRST_DAY else wanted.since,
+        "until": wanted.until,
         "day_words": "of UTC",
         "rules": rule_book(),
     }
@@ -81,14 +89,15 @@ def as_file(ask: Ask) -> File:
 @VIEWS.get(HERE + "/two_people", AUDITOR)
 def two_people(ask: Ask) -> Page:
     """Show who asked and who decided, of everything that takes two people (D09)."""
-    everything = decided_by_two(ask.records)
+    everything = decided_by_two(cast("ToldRecords", ask.records), at=ask.at)
     kinds = {one.what: _DEEDS.get(one.what, words(one.what)) for one in everything}
     kind = one_of(ask, "kind", kinds)
     person = ask.query.get("person", "").strip()[:100]
     kept = [
         one
         for one in everything
-        if kind in {"", one.what} and person in {"", one.asked_by, one.decided_by, *one.others}
+        if kind in {"", one.what}
+        and person in {"", one.asked_by, one.decided_by, one.stopped_by, *one.others}
     ]
     return Page(
         "console/audit_two.html",
@@ -123,14 +132,15 @@ def _said(ask: Ask) -> dict[str, str]:
 def _wanted(said: Mapping[str, str], today: date) -> Wanted:
     """Read what is looked for; without anything it is what happened today.
 
+    A first day without a last one reaches until today, a last one alone back to the first of all.
+
     Raises:
         BadInput: a day is none, or the last one lies before the first.
     """
     since, until = _day(said["since"]), _day(said["until"])
     is_narrow = bool(said["subject"] or said["by"] or said["what"])
-    if not is_narrow:
-        until = until or since or today
-        since = since or until
+    if not (is_narrow or since or until):
+        since = today
     return Wanted(
         subject=said["subject"],
         by=said["by"],

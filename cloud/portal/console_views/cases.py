@@ -232,7 +232,7 @@ def one_case(ask: Ask) -> Page:
 def _case_page(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
     """Give the page of a case, with a form as it was filled in where something is wrong in it."""
     case, site = _case_of(ask)
-    log = ask.records.history(case.id)
+    log = ask.log(case.id, of="case")
     evidence = evidence_of(ask.records, case, site, log=log)
     orders = [one.record for one in ask.records.find(WorkOrder, by="case_id", value=case.id)]
     orders.sort(key=lambda one: (one.issued_at, one.id), reverse=True)

@@ -10,7 +10,7 @@ from cloud.kernel.decision import Refused
 from cloud.kernel.money import ZERO, Money, total
 from cloud.portal.asking import Absent, Answer, Ask, Go, Page, done, linked
 from cloud.portal.console_views.money_desk import everywhere, one_of, partner_names, shown, told
-from cloud.portal.money_words import WORDS
+from cloud.portal.money_words import NO_VENDOR, WORDS
 from cloud.portal.routes import Views
 from cloud.portal.shown import AsTyped
 from cloud.portal.typed import Typed
@@ -153,7 +153,7 @@ def _one(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
             "void": enters and bool(direct.standing_invoices),
         },
         "names": partner_names(ask),
-        "log": ask.records.history(direct.id),
+        "log": ask.log(direct.id, of="project"),
         "today": eastern_day(ask.at),
         "to": f"{HERE}/{project.id}",
         "typed": typed,
@@ -303,7 +303,10 @@ def _vendors(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
                 for one in known
             },
             "names": names,
-            "active": [(one.id, one.name) for one in known if one.is_active],
+            "active": [
+                *((one.id, one.name) for one in known if one.is_active),
+                (NO_VENDOR, "None: it stays out of Direct Pay"),
+            ],
             "changed": changed,
             "may_put": ADMIN in ask.visitor.roles,
             "may_choose": bool(ask.visitor.roles & {ACCOUNTANT, RM}),
@@ -340,16 +343,23 @@ def put_vendor(ask: Ask) -> Answer:
 
 @VIEWS.post(VENDORS + "/choice", ACCOUNTANT, RM)
 def choose_vendor(ask: Ask) -> Answer:
-    """Let an organisation's future projects order from a vendor, or from none (F30)."""
+    """Let an organisation's future projects order from a vendor, or from none (F30).
+
+    That they order from none is chosen like a vendor: it is never what is left when nobody chose.
+    """
     typed = Typed(ask.form)
     partner_id = typed.one_of("partner_id", partner_names(ask), "Choose the organisation.")
+    offered = frozenset({NO_VENDOR, *(one.id for one in vendors(ask.records))})
+    vendor_id = typed.one_of("chosen_vendor", offered, "Choose a vendor, or that it stays out.")
     if typed.as_typed:
         return _vendors(ask, typed.as_typed, "choose")
-    if not ask.form["chosen_vendor"]:
+    if vendor_id == NO_VENDOR:
         direct_pay.leave_organisation(ask.records, partner_id=partner_id, **ask.acting())
         return Go(VENDORS, said="Its new projects stay out of Direct Pay. The vendor is told.")
     answer = direct_pay.enrol_organisation(
-        ask.records, partner_id=partner_id, vendor_id=ask.form["chosen_vendor"], **ask.acting()
+        ask.records, partner_id=partner_id, vendor_id=vendor_id, **ask.acting()
     )
+    if isinstance(answer, Refused):
+        return _vendors(ask, typed.refused(told(answer)), "choose")
     said = "Its new projects order from this vendor from now on. The vendor is told."
-    return done(answer, to=VENDORS, said=said)
+    return Go(VENDORS, said=said)

@@ -1,7 +1,8 @@
 """Disputes, back-bills, what customers are charged: who disagrees, what is held, who decides."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 from cloud.invoicing import process as invoicing
@@ -25,14 +26,27 @@ from cloud.kernel.csv_text import csv_text
 from cloud.kernel.decision import Refused
 from cloud.kernel.money import ZERO, total
 from cloud.kernel.ports import require
+from cloud.portal.as_shown import decided
 from cloud.portal.asking import Absent, Answer, Ask, Away, File, Go, Page, done, linked
-from cloud.portal.console_views.money_desk import everywhere, one_of, partner_names, shown, told
+from cloud.portal.console_views.money_desk import (
+    ROWS,
+    Leafed,
+    Shown,
+    everywhere,
+    leafed,
+    one_of,
+    partner_names,
+    shown,
+    told,
+)
 from cloud.portal.routes import Views
 from cloud.portal.shown import AsTyped
 from cloud.portal.typed import Typed
 from cloud.portfolio.models import Site
 from cloud.reporting.approval_desk import bill_look, bills_in, waits_to_be_posted
+from cloud.reporting.leafing import rows_of
 from cloud.reporting.roles import ACCOUNTING, ADMIN, AUDITOR, RM, SPC
+from cloud.reporting.shown_to_decide import charge_shown, dispute_shown
 from cloud.service.models import WorkOrder
 from cloud.service.policy import DISPUTE_LEVELS
 from cloud.service.process import link_to
@@ -186,6 +200,7 @@ def _dispute(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
         "waits": waits_to_be_posted(held) if held is not None else ZERO,
         "invoice": invoice.record if invoice is not None else None,
         "files": _files(ask, dispute),
+        "mark": dispute_shown(ask.records, dispute.id).mark(ask.at),
         "ages": ages(dispute, now=ask.at),
         "next_level": levels[place + 1] if place + 1 < len(levels) else "",
         "decider": dict(DISPUTE_DECIDERS.on(order.policy_day))[dispute.level],
@@ -199,7 +214,7 @@ def _dispute(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
         "outcomes": OUTCOMES,
         "bill_states": BILL_STATES,
         "names": partner_names(ask),
-        "log": ask.records.history(dispute.id),
+        "log": ask.log(dispute.id, of="dispute"),
         "to": f"{HERE}/{dispute.id}",
         "typed": typed,
         "form": form,
@@ -231,8 +246,12 @@ def evidence(ask: Ask) -> Answer:
 def escalate(ask: Ask) -> Answer:
     """Take a dispute to the next level; levels go forward only (X-86)."""
     dispute_id = ask.names["dispute_id"]
-    answer = invoicing.escalate_dispute(
-        ask.records, dispute_id=dispute_id, to_level=ask.form["to_level"], **ask.acting()
+    answer = decided(
+        ask,
+        dispute_shown(ask.records, dispute_id),
+        lambda records: invoicing.escalate_dispute(
+            records, dispute_id=dispute_id, to_level=ask.form["to_level"], **ask.acting()
+        ),
     )
     said = "It is at the next level now; who decides there is told."
     return done(answer, to=f"{HERE}/{dispute_id}", said=said)
@@ -250,14 +269,18 @@ def resolve(ask: Ask) -> Answer:
     if typed.as_typed:
         return _dispute(ask, typed.as_typed, "resolve")
     dispute_id = ask.names["dispute_id"]
-    answer = invoicing.resolve_dispute(
-        ask.records,
-        dispute_id=dispute_id,
-        outcome=Outcome(outcome),
-        reason=reason,
-        roles=ask.visitor.roles,
-        partial=left,
-        **ask.acting(),
+    answer = decided(
+        ask,
+        dispute_shown(ask.records, dispute_id),
+        lambda records: invoicing.resolve_dispute(
+            records,
+            dispute_id=dispute_id,
+            outcome=Outcome(outcome),
+            reason=reason,
+            roles=ask.visitor.roles,
+            partial=left,
+            **ask.acting(),
+        ),
     )
     if isinstance(answer, Refused):
         return _dispute(ask, typed.refused(told(answer)), "resolve")
@@ -325,7 +348,7 @@ def one_bill(ask: Ask) -> Page:
             "bill_states": BILL_STATES,
             "levels": LEVELS,
             "names": partner_names(ask),
-            "log": ask.records.history(bill.id),
+            "log": ask.log(bill.id, of="back_bill"),
             "here": HERE,
         },
     )
@@ -333,18 +356,27 @@ def one_bill(ask: Ask) -> Page:
 
 # ---- what customers are charged ------------------------------------------------------------------
 
+_CHARGES_OVER = ("exported", "withdrawn")
+"""What is over: such charges only grow more."""
+
 
 @VIEWS.get(CHARGES, *CHARGE_READERS)
 def charges(ask: Ask) -> Page:
-    """Show what customers are asked to pay, in one state, the oldest first (B-52)."""
+    """Show what customers are asked to pay, in one state, the oldest first (B-52).
+
+    Of what is over, the latest comes first, page by page: those piles only grow.
+    """
     state = one_of(ask, "state", CHARGE_STATES) or "proposed"
-    found = [
-        one.record for one in ask.records.find(CustomerCharge, by="state", value=ChargeState(state))
-    ]
-    found.sort(
-        key=lambda one: (one.proposed_at, one.id), reverse=state in {"exported", "withdrawn"}
-    )
-    page = shown(ask, found, state=state)
+    page: Shown | Leafed
+    if state in _CHARGES_OVER:
+        latest = partial(ask.records.latest, CustomerCharge, value=state)
+        over = rows_of(latest, most=ROWS, after=ask.query.get("after", ""))
+        found: Sequence[CustomerCharge] = over.found
+        page = leafed(ask, over, state=state)
+    else:
+        stored = ask.records.find(CustomerCharge, by="state", value=ChargeState(state))
+        found = sorted((one.record for one in stored), key=lambda one: (one.proposed_at, one.id))
+        page = shown(ask, found, state=state)
     homes = ask.records.load_all(Site, sorted({one.site_id for one in page.rows}))
     return Page(
         "console/charges.html",
@@ -353,6 +385,7 @@ def charges(ask: Ask) -> Page:
             **everywhere(ask),
             "tabs": _tabs(ask),
             "page": page,
+            "is_counted": isinstance(page, Shown),
             "sum": total(one.total for one in found),
             "homes": {name: one.record for name, one in homes.items()},
             "states": [
@@ -389,11 +422,12 @@ def _charge(ask: Ask, typed: AsTyped | None = None) -> Page:
         "says": CHARGE_STATES,
         "may_approve": decides and proposed and not is_own,
         "is_own": decides and proposed and is_own,
+        "mark": charge_shown(ask.records, charge.id).mark(ask.at),
         "may_tell": decides and charge.state is ChargeState.APPROVED,
         "may_withdraw": decides
         and charge.state in {ChargeState.PROPOSED, ChargeState.APPROVED, ChargeState.TOLD},
         "may_read_export": bool(ask.visitor.roles & {ACCOUNTING, AUDITOR}),
-        "log": ask.records.history(charge.id),
+        "log": ask.log(charge.id, of="customer_charge"),
         "to": f"{CHARGES}/{charge.id}",
         "typed": typed,
         "form": "withdraw" if typed else "",
@@ -406,7 +440,7 @@ def _charge(ask: Ask, typed: AsTyped | None = None) -> Page:
 def approve_charge(ask: Ask) -> Answer:
     """Approve a charge that another person proposed (B-52a)."""
     charge_id = ask.names["charge_id"]
-    answer = invoicing.approve_charge(ask.records, charge_id=charge_id, **ask.acting())
+    answer = _decided_charge(ask, invoicing.approve_charge)
     said = "It is approved. The customer does not know of it yet: tell the customer next."
     return done(answer, to=f"{CHARGES}/{charge_id}", said=said)
 
@@ -415,7 +449,7 @@ def approve_charge(ask: Ask) -> Answer:
 def tell_customer(ask: Ask) -> Answer:
     """Tell the customer of an approved charge, once (B-52)."""
     charge_id = ask.names["charge_id"]
-    answer = invoicing.tell_customer(ask.records, charge_id=charge_id, **ask.acting())
+    answer = _decided_charge(ask, invoicing.tell_customer)
     return done(answer, to=f"{CHARGES}/{charge_id}", said="The customer is told of it by mail.")
 
 
@@ -427,12 +461,20 @@ def withdraw_charge(ask: Ask) -> Answer:
     if typed.as_typed:
         return _charge(ask, typed.as_typed)
     charge_id = ask.names["charge_id"]
-    answer = invoicing.withdraw_charge(
-        ask.records, charge_id=charge_id, reason=reason, **ask.acting()
-    )
+    answer = _decided_charge(ask, invoicing.withdraw_charge, reason=reason)
     if isinstance(answer, Refused):
         return _charge(ask, typed.refused(told(answer)))
     return Go(f"{CHARGES}/{charge_id}", said="It is withdrawn.")
+
+
+def _decided_charge(ask: Ask, deed: Callable[..., Any], **said: Any) -> Any:
+    """Do a deed to the charge of the path, as the page showed it (D09a)."""
+    charge_id = ask.names["charge_id"]
+    return decided(
+        ask,
+        charge_shown(ask.records, charge_id),
+        lambda records: deed(records, charge_id=charge_id, **said, **ask.acting()),
+    )
 
 
 @VIEWS.post(CHARGES + "/export", ACCOUNTING)

@@ -8,6 +8,7 @@ from cloud.funding.extension import ExtensionRequest, RequestState
 from cloud.funding.policy import D21
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.decision import Refused
+from cloud.portal.as_shown import decided
 from cloud.portal.asking import Absent, Answer, Ask, Away, Go, Page, linked
 from cloud.portal.console_views.money_desk import everywhere, one_of, partner_names, shown, told
 from cloud.portal.money_words import WORDS
@@ -17,9 +18,12 @@ from cloud.portal.typed import Typed
 from cloud.portfolio.models import Project, Site
 from cloud.portfolio.policy import TWO_PEOPLE
 from cloud.reporting.roles import ACCOUNTANT, ACCOUNTING, AUDITOR, RM
+from cloud.reporting.shown_to_decide import extension_shown
 from cloud.service.process import link_to
 
 VIEWS = Views()
+MOST_EXPOSURES = 6
+"""Partners whose postponed money stands beside the requests: each is read by itself."""
 HERE = "/console/extensions"
 READERS = (ACCOUNTANT, ACCOUNTING, RM, AUDITOR)
 STATES: Mapping[str, str] = {
@@ -79,8 +83,9 @@ def requests(ask: Ask) -> Page:
             "page": page,
             "exposures": [
                 funding.exposure_of(ask.records, partner_id=one, programme=programme, at=ask.at)
-                for one, programme in sorted(asked)[:6]
+                for one, programme in sorted(asked)[:MOST_EXPOSURES]
             ],
+            "more_exposures": max(0, len(asked) - MOST_EXPOSURES),
             "late": sum(state == "pending" and one.decision_due_date < today for one in found),
             "states": [
                 (says, linked(HERE, state=name, partner=partner_id), name == state, None)
@@ -140,10 +145,11 @@ def _one(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
         "is_own": decides and is_own,
         "two_people": TWO_PEOPLE.id,
         "pending": pending,
+        "mark": extension_shown(ask.records, request.id).mark(ask.at),
         "says": STATES,
         "names": partner_names(ask),
         "today": eastern_day(ask.at),
-        "log": ask.records.history(request.id),
+        "log": ask.log(request.id, of="extension"),
         "to": f"{HERE}/{request.id}",
         "typed": typed,
         "form": form,
@@ -172,7 +178,13 @@ def grant(ask: Ask) -> Answer:
         days = typed.whole("days", "Say how many days it adds.", least=1, most=most)
     if typed.as_typed:
         return _one(ask, typed.as_typed, "grant")
-    answer = funding.grant_extension(ask.records, request_id=request.id, days=days, **ask.acting())
+    answer = decided(
+        ask,
+        extension_shown(ask.records, request.id),
+        lambda records: funding.grant_extension(
+            records, request_id=request.id, days=days, **ask.acting()
+        ),
+    )
     if isinstance(answer, Refused):
         return _one(ask, typed.refused(told(answer)), "grant")
     said = f"It is granted: {answer.days} days more. The partner is told, and the clawback pauses."
@@ -187,8 +199,12 @@ def deny(ask: Ask) -> Answer:
     if typed.as_typed:
         return _one(ask, typed.as_typed, "deny")
     request_id = ask.names["request_id"]
-    answer = funding.deny_extension(
-        ask.records, request_id=request_id, because=because, **ask.acting()
+    answer = decided(
+        ask,
+        extension_shown(ask.records, request_id),
+        lambda records: funding.deny_extension(
+            records, request_id=request_id, because=because, **ask.acting()
+        ),
     )
     if isinstance(answer, Refused):
         return _one(ask, typed.refused(told(answer)), "deny")

@@ -1,7 +1,7 @@
 """Requests for help: what customers wrote or told, matched to a home and made a case."""
 
 from cloud.kernel.decision import Refused
-from cloud.portal.asking import Absent, Answer, Ask, Go, Page, done
+from cloud.portal.asking import Absent, Answer, Ask, Go, Page
 from cloud.portal.console_views.ways import way_to
 from cloud.portal.routes import Views
 from cloud.portal.shown import AsTyped
@@ -100,7 +100,7 @@ def _request_page(ask: Ask, typed: AsTyped | None = None) -> Page:
             "said": said,
             "case": way_to(ask, "case", request.case_id) if request.case_id else "",
             "home": way_to(ask, "site", request.site_id) if request.site_id else "",
-            "log": ask.records.history(request.id),
+            "log": ask.log(request.id, of="help_request"),
             "may_decide": is_open and AMS in ask.visitor.roles,
             "typed": typed,
         },
@@ -159,7 +159,9 @@ def dismiss(ask: Ask) -> Answer:
     answer = service.dismiss_help_request(
         ask.records, request_id=request.id, because=because, **ask.acting()
     )
-    return done(answer, to=PATH, said="The request is put away.")
+    if isinstance(answer, Refused):
+        return _request_page(ask, typed.refused(f"{answer.because} Rule {answer.rule}."))
+    return Go(PATH, said="The request is put away.")
 
 
 # ---- what is told by phone -----------------------------------------------------------------------

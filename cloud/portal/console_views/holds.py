@@ -1,9 +1,11 @@
 """Quarantine and holds: what stopped and asks a person, and what follows from letting it go."""
 
+from datetime import date
 from typing import Final
 
 from cloud.detection import process as detection
 from cloud.detection.models import HoldState
+from cloud.portal.as_shown import decided
 from cloud.portal.asking import Answer, Ask, Go, Page, done
 from cloud.portal.console_views.mails import STATES as MAIL_STATES
 from cloud.portal.routes import Views
@@ -17,6 +19,7 @@ from cloud.reporting.held_back import (
     stopped_files,
 )
 from cloud.reporting.roles import AMS, AUDITOR, SPC
+from cloud.reporting.shown_to_decide import letters_shown, sweep_shown
 from cloud.service.models import Mail, MailState
 from cloud.service.process.sending import decide_post
 
@@ -51,12 +54,15 @@ def _page(ask: Ask, typed: AsTyped | None = None) -> Page:
         for state in (MailState.QUARANTINED, MailState.FOR_A_PERSON)
     ]
     files = stopped_files(records, at=ask.at)
+    sweeps = held_sweeps(records) if sees_sweeps else ()
     return Page(
         "console/holds.html",
         "Quarantine and holds",
         {
             "sees_sweeps": sees_sweeps,
-            "sweeps": held_sweeps(records) if sees_sweeps else (),
+            "sweeps": sweeps,
+            "marks": {one.id: sweep_shown(records, one.id).mark(ask.at) for one in sweeps},
+            "post_mark": letters_shown(records).mark(ask.at),
             "decided": decided_sweeps(records) if sees_sweeps else (),
             "may_sweep": SPC in roles,
             "post": post,
@@ -93,8 +99,11 @@ def discard_sweep(ask: Ask) -> Go:
 
 
 def _decided(ask: Ask, state: HoldState, said: str) -> Go:
-    answer = detection.decide(
-        ask.records, region_id=ask.names["region"], state=state, **ask.acting()
+    region_id = ask.names["region"]
+    answer = decided(
+        ask,
+        sweep_shown(ask.records, region_id),
+        lambda records: detection.decide(records, region_id=region_id, state=state, **ask.acting()),
     )
     return done(answer, to=PATH, said=said)
 
@@ -110,11 +119,23 @@ def replay(ask: Ask) -> Answer:
         typed.is_wrong("replay_from", "That day has not come yet.")
     if typed.as_typed or since is None:
         return _page(ask, typed.as_typed)
-    homes = detection.plan(
+    shared = detection.plan(
         ask.records, utc_offset_hours=served[clock], at=ask.at, replay_from=since
     )
-    said = f"{homes:,} homes are measured and judged anew from {since.isoformat()} on."
-    return Go(PATH, said=said)
+    return Go(PATH, said=_anew(shared.sites, shared.passed_over, since))
+
+
+def _anew(homes: int, passed_over: int, since: date) -> str:
+    """Say how many homes are judged anew, and which are not."""
+    says = f"{homes:,} homes are measured and judged anew from {since.isoformat()} on."
+    if homes == 0:
+        says = "Nothing is measured anew."
+    if passed_over:
+        says += (
+            f" {passed_over:,} homes are passed over: the evaluation of their regions is not over."
+            " Ask again when it is."
+        )
+    return says
 
 
 # ---- letters -------------------------------------------------------------------------------------
@@ -123,12 +144,20 @@ def replay(ask: Ask) -> Answer:
 @VIEWS.post(PATH + "/post/release", AMS)
 def release_post(ask: Ask) -> Go:
     """Let the letters that are held leave (M-76)."""
-    answer = decide_post(ask.records, is_released=True, **ask.acting())
+    answer = _decided_post(ask, is_released=True)
     return done(answer, to=PATH, said="The letters leave now; later ones are counted anew.")
 
 
 @VIEWS.post(PATH + "/post/drop", AMS)
 def drop_post(ask: Ask) -> Go:
     """Drop the letters that are held: they were a mistake (M-76)."""
-    answer = decide_post(ask.records, is_released=False, **ask.acting())
+    answer = _decided_post(ask, is_released=False)
     return done(answer, to=PATH, said="The letters are dropped. An offer among them asks for you.")
+
+
+def _decided_post(ask: Ask, *, is_released: bool) -> object:
+    return decided(
+        ask,
+        letters_shown(ask.records),
+        lambda records: decide_post(records, is_released=is_released, **ask.acting()),
+    )

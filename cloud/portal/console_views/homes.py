@@ -17,11 +17,12 @@ from cloud.portal.shown import AsTyped, span
 from cloud.portal.typed import Typed
 from cloud.portfolio.models import Project, Site
 from cloud.portfolio.process import equipment_of, warranties_of
+from cloud.reporting.dispatch_board import orders_of_cases
 from cloud.reporting.home_search import MOST, homes_like
 from cloud.reporting.nearby import lines_of
 from cloud.reporting.roles import ADMIN, AMS, AUDITOR, PROJECTS, RM, SPC
 from cloud.service.cases import local_day
-from cloud.service.models import Case, WorkOrder
+from cloud.service.models import Case
 from cloud.telemetry.configuration import LOG_LEVELS
 from cloud.telemetry.configuring import GatewayConfiguration, configure, gateway_subject
 from cloud.telemetry.gateway_state import GatewayState, gateway_state
@@ -31,8 +32,6 @@ PATH = "/console/homes"
 SEE_GATEWAYS = frozenset({SPC, AMS, AUDITOR})
 SEE_DAYS = frozenset({SPC, AMS, AUDITOR})
 MOST_DAYS = 30
-MOST_CASES = 10
-"""Cases whose work orders a home's page shows: open ones first, then the latest."""
 
 
 @VIEWS.get(PATH, SPC, AMS, RM, PROJECTS, ADMIN, AUDITOR)
@@ -62,13 +61,11 @@ def one_home(ask: Ask) -> Page:
     lines = lines_of(track.record if track else None)[-MOST_DAYS:]
     cases = [one.record for one in ask.records.find(Case, by="site_id", value=site.id)]
     cases.sort(key=lambda one: (one.is_open, one.opened_at), reverse=True)
-    # Orders are found by their case: those of the cases that matter most, one question each.
-    orders = [
-        stored.record
-        for case in cases[:MOST_CASES]
-        for stored in ask.records.find(WorkOrder, by="case_id", value=case.id)
-    ]
-    orders.sort(key=lambda one: (one.is_open, one.issued_at), reverse=True)
+    orders = sorted(
+        orders_of_cases(ask.records, cases),
+        key=lambda one: (one.is_open, one.issued_at, one.id),
+        reverse=True,
+    )
     projects = [one.record for one in ask.records.find(Project, by="site_id", value=site.id)]
     baseline = ask.records.load(SiteBaseline, site.id)
     return Page(
@@ -89,7 +86,6 @@ def one_home(ask: Ask) -> Page:
             "warranties": warranties_of(ask.records, site).warranties,
             "baseline": baseline.record if baseline else None,
             "cases": [(one, way_to(ask, "case", one.id)) for one in cases],
-            "most_cases": MOST_CASES,
             "orders": [(one, way_to(ask, "work_order", one.id)) for one in orders],
             "projects": [(one, way_to(ask, "project", one.id)) for one in projects],
             "installer": way_to(ask, "partner", site.installer_id),
@@ -97,6 +93,7 @@ def one_home(ask: Ask) -> Page:
             "why": why,
             "in_kwh": in_kwh,
             "may_report": bool(roles & {AMS, SPC}),
+            "sees_warranties": bool(roles & {SPC, AMS, RM, ADMIN, AUDITOR}),
         },
     )
 
@@ -170,7 +167,7 @@ def _gateway_page(ask: Ask, typed: AsTyped | None = None) -> Page:
             "site": site,
             "state": state,
             "health": _health(state),
-            "log": list(reversed(ask.records.history(gateway_subject(site.gateway_id))))[:50],
+            "log": list(reversed(ask.log(gateway_subject(site.gateway_id), of="gateway")))[:50],
             "now_set": _now_set(state.configuration),
             "levels": [(one, one) for one in LOG_LEVELS],
             "may_configure": AMS in ask.visitor.roles,

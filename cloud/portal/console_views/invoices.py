@@ -1,6 +1,6 @@
 """Spend and invoices: what waits for somebody's leave, and each invoice beside what was agreed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cloud.invoicing import process as invoicing
@@ -14,14 +14,34 @@ from cloud.kernel.decision import Refused
 from cloud.kernel.ids import derived
 from cloud.kernel.money import ZERO, Money
 from cloud.kernel.ports import require
+from cloud.portal.as_shown import decided
 from cloud.portal.asking import Absent, Answer, Ask, Go, Page, done, linked
-from cloud.portal.console_views.money_desk import everywhere, one_of, partner_names, shown, told
+from cloud.portal.console_views.money_desk import (
+    ROWS,
+    Leafed,
+    Shown,
+    everywhere,
+    leafed,
+    one_of,
+    partner_names,
+    shown,
+    told,
+)
 from cloud.portal.routes import Views
 from cloud.portal.shown import AsTyped
 from cloud.portal.typed import Typed
 from cloud.portfolio.models import Site
-from cloud.reporting.approval_desk import invoice_rows, lines_of, spend_request_of, spend_requests
+from cloud.reporting.approval_desk import (
+    SETTLED,
+    InvoiceRow,
+    invoice_rows,
+    lines_of,
+    settled_rows,
+    spend_request_of,
+    spend_requests,
+)
 from cloud.reporting.roles import ACCOUNTING, AMS, AUDITOR, RM, SPC
+from cloud.reporting.shown_to_decide import invoice_shown, order_shown
 from cloud.service import process as service
 from cloud.service.models import Cause, Report, WorkOrder
 
@@ -72,11 +92,26 @@ def what_waits(ask: Ask) -> Page:
     state = one_of(ask, "state", STATES) or "submitted"
     names = partner_names(ask)
     wanted, partner_id = ask.query.get("q", "").strip()[:100], one_of(ask, "partner", names)
-    rows = [
-        row
-        for row in invoice_rows(ask.records, InvoiceState(state))
-        if partner_id in {"", row.invoice.partner_id} and _says(row.invoice, wanted)
-    ]
+    asked: dict[str, Any] = {"state": state, "q": wanted, "partner": partner_id}
+
+    def is_wanted(invoice: Invoice) -> bool:
+        return partner_id in {"", invoice.partner_id} and _says(invoice, wanted)
+
+    page: Shown | Leafed
+    if InvoiceState(state) in SETTLED:
+        settled = settled_rows(
+            ask.records,
+            InvoiceState(state),
+            keeps=is_wanted if wanted or partner_id else None,
+            most=ROWS,
+            after=ask.query.get("after", ""),
+        )
+        rows: Sequence[InvoiceRow] = settled.found
+        page = leafed(ask, settled, **asked)
+    else:
+        found = invoice_rows(ask.records, InvoiceState(state))
+        rows = [row for row in found if is_wanted(row.invoice)]
+        page = shown(ask, rows, **asked)
     sees_spend = bool(ask.visitor.roles & {*SPEND_READERS})
     requests = spend_requests(ask.records) if sees_spend else ()
     waits = state == "submitted"
@@ -85,7 +120,8 @@ def what_waits(ask: Ask) -> Page:
         "Spend and invoices",
         {
             **everywhere(ask),
-            "page": shown(ask, rows, state=state, q=wanted, partner=partner_id),
+            "page": page,
+            "is_counted": isinstance(page, Shown),
             "requests": requests,
             "sees_spend": sees_spend,
             "sees_charges": bool(ask.visitor.roles & {SPC, ACCOUNTING, AUDITOR}),
@@ -137,7 +173,7 @@ def _order(ask: Ask) -> WorkOrder:
 def _request(ask: Ask, order: WorkOrder, typed: AsTyped | None = None, form: str = "") -> Page:
     request = spend_request_of(order)
     site = ask.records.load(Site, order.site_id)
-    log = [one for one in ask.records.history(order.id) if one.what.startswith("spend_")]
+    log = [one for one in ask.log(order.id, of="work_order") if one.what.startswith("spend_")]
     return Page(
         "console/spend.html",
         f"Spending on {order.id}",
@@ -152,6 +188,9 @@ def _request(ask: Ask, order: WorkOrder, typed: AsTyped | None = None, form: str
             "typed": typed,
             "form": form,
             "may_decide": SPC in ask.visitor.roles and request is not None,
+            "mark": order_shown(ask.records, order.id).mark(ask.at),
+            "is_own": order.first_spend_approval is not None
+            and order.first_spend_approval.by == ask.by,
             "start": f"{request.amount}".lstrip("$") if request and request.amount else "",
             "here": HERE,
         },
@@ -168,12 +207,18 @@ def approve_spend(ask: Ask) -> Answer:
         typed.is_wrong("max_total", f"At most {_MOST} can be approved here.")
     if amount is None or typed.as_typed:
         return _request(ask, order, typed.as_typed, "approve")
-    answer = service.approve_spend(
-        ask.records, work_order_id=order.id, max_total=amount, is_written=True, **ask.acting()
+    answer = decided(
+        ask,
+        order_shown(ask.records, order.id),
+        lambda records: service.approve_spend(
+            records, work_order_id=order.id, max_total=amount, is_written=True, **ask.acting()
+        ),
     )
     if isinstance(answer, Refused):
         return _request(ask, order, typed.refused(told(answer)), "approve")
     said = f"Up to {amount} may be spent on {order.id}. The partner is told in writing."
+    if answer.first_spend_approval is not None:
+        said = "Your approval is the first of two. Somebody else gives the second."
     return Go(f"{SPEND}/{order.id}", said=said)
 
 
@@ -184,8 +229,12 @@ def reject_spend(ask: Ask) -> Answer:
     reason = typed.text("reject_reason", "Say why: the partner is told it.")
     if typed.as_typed:
         return _request(ask, order, typed.as_typed, "reject")
-    answer = service.reject_spend(
-        ask.records, work_order_id=order.id, reason=reason, **ask.acting()
+    answer = decided(
+        ask,
+        order_shown(ask.records, order.id),
+        lambda records: service.reject_spend(
+            records, work_order_id=order.id, reason=reason, **ask.acting()
+        ),
     )
     if isinstance(answer, Refused):
         return _request(ask, order, typed.refused(told(answer)), "reject")
@@ -230,11 +279,12 @@ def _one(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
         "to_charge": customers_lines(invoice, order) if invoice.state in _CERTAIN else (),
         "against": against,
         "forms": _forms(ask, invoice),
+        "mark": invoice_shown(ask.records, invoice.id).mark(ask.at),
         "due_at": due_of(invoice, order) if invoice.state is InvoiceState.SUBMITTED else None,
         "needs_two": needs_second(invoice.content.total, above_cents=limit),
         "two_above": None if limit is None else Money(limit),
         "names": partner_names(ask),
-        "log": ask.records.history(invoice.id),
+        "log": ask.log(invoice.id, of="invoice"),
         "says": STATES,
         "parties": PARTIES,
         "back_billed": BACK_BILLED,
@@ -280,7 +330,7 @@ def _forms(ask: Ask, invoice: Invoice) -> Mapping[str, bool]:
 def approve(ask: Ask) -> Answer:
     """Approve an invoice; never by who submitted it, above a limit by two people (I-66, I-66b)."""
     invoice_id = ask.names["invoice_id"]
-    answer = invoicing.approve(ask.records, invoice_id=invoice_id, **ask.acting())
+    answer = _decided(ask, invoicing.approve)
     said = "It is approved, and goes to the next funding run."
     if isinstance(answer, Invoice) and answer.state is InvoiceState.SUBMITTED:
         said = "Your approval is the first of two. Somebody else gives the second."
@@ -294,9 +344,7 @@ def give_back(ask: Ask) -> Answer:
     reason = typed.text("return_reason", "Say what is to be corrected: the partner is told it.")
     if typed.as_typed:
         return _one(ask, typed.as_typed, "return")
-    answer = invoicing.return_to_partner(
-        ask.records, invoice_id=ask.names["invoice_id"], reason=reason, **ask.acting()
-    )
+    answer = _decided(ask, invoicing.return_to_partner, reason=reason)
     return _after(ask, answer, typed, "return", "It is back with the partner, who is told why.")
 
 
@@ -307,9 +355,7 @@ def reject(ask: Ask) -> Answer:
     reason = typed.text("reject_reason", "Say why: the partner is told it.")
     if typed.as_typed:
         return _one(ask, typed.as_typed, "reject")
-    answer = invoicing.reject(
-        ask.records, invoice_id=ask.names["invoice_id"], reason=reason, **ask.acting()
-    )
+    answer = _decided(ask, invoicing.reject, reason=reason)
     return _after(ask, answer, typed, "reject", "It is rejected. The partner is told why.")
 
 
@@ -329,9 +375,7 @@ def void(ask: Ask) -> Answer:
     reason = typed.text("void_reason", "Say why: the partner is told it.")
     if typed.as_typed:
         return _one(ask, typed.as_typed, "void")
-    answer = invoicing.request_void(
-        ask.records, invoice_id=ask.names["invoice_id"], reason=reason, **ask.acting()
-    )
+    answer = _decided(ask, invoicing.request_void, reason=reason)
     said = "It is asked for. The invoice is void unless a run has taken it already."
     return _after(ask, answer, typed, "void", said)
 
@@ -352,13 +396,7 @@ def find_causes(ask: Ask) -> Answer:
         typed.is_wrong("", "Choose a cause for one line at least.")
     if typed.as_typed:
         return _one(ask, typed.as_typed, "causes")
-    answer = invoicing.record_line_causes(
-        ask.records,
-        invoice_id=ask.names["invoice_id"],
-        causes=causes,
-        evidence=evidence,
-        **ask.acting(),
-    )
+    answer = _decided(ask, invoicing.record_line_causes, causes=causes, evidence=evidence)
     said = "It is noted. What is claimed back or charged follows from it."
     return _after(ask, answer, typed, "causes", said)
 
@@ -370,11 +408,19 @@ def propose_charge(ask: Ask) -> Answer:
     evidence = typed.text("charge_evidence", "Say what it rests on: a charge needs evidence.")
     if typed.as_typed:
         return _one(ask, typed.as_typed, "charge")
-    answer = invoicing.propose_charge(
-        ask.records, invoice_id=ask.names["invoice_id"], evidence=evidence, **ask.acting()
-    )
+    answer = _decided(ask, invoicing.propose_charge, evidence=evidence)
     said = "It is proposed. Another coordinator approves it before the customer hears of it."
     return _after(ask, answer, typed, "charge", said)
+
+
+def _decided(ask: Ask, deed: Callable[..., Any], **said: Any) -> Any:
+    """Do a deed to the invoice of the path, as the page showed it (D09a)."""
+    invoice_id = ask.names["invoice_id"]
+    return decided(
+        ask,
+        invoice_shown(ask.records, invoice_id),
+        lambda records: deed(records, invoice_id=invoice_id, **said, **ask.acting()),
+    )
 
 
 def _after(ask: Ask, answer: object, typed: Typed, form: str, said: str) -> Answer:

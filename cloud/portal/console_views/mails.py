@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -16,10 +17,12 @@ from cloud.portal.shown import AsTyped
 from cloud.portal.typed import Typed
 from cloud.portfolio.process.registry import all_partners
 from cloud.reporting import partner_desk
+from cloud.reporting.leafing import rows_of
 from cloud.reporting.roles import AMS, AUDITOR, SPC
 from cloud.service.mail import ArrivedMail, Attachment, named_threads
 from cloud.service.mail_reading import reply_of
-from cloud.service.models import Mail, MailState, WorkOrder
+from cloud.service.models import Case, Mail, MailState, WorkOrder
+from cloud.service.process.filing import file_under_case
 from cloud.service.process.mailroom import discard
 from cloud.service.process.releasing import ask_release, refusal
 from cloud.service.uploads import Upload
@@ -43,13 +46,15 @@ STATES: Final[Mapping[str, str]] = {
     MailState.AUTO_REPLY: "From programs",
 }
 """State -> what people call it; letters that arrived are found by their thread."""
+_PILES: Final = frozenset({*STATES} - {*ASIDE})
+"""What is over, or goes on by itself: such piles grow for ever."""
 MATCHED: Final[Mapping[str, str]] = {
     "references": "it answers a mail of this thread",
     "plus_token": "it came to the address of this thread",
     "subject_tag": "the number is in its subject",
     "number": "it names this work order and no other",
     "customer": "the customer of the case wrote it",
-    "person": "somebody vouched for it",
+    "person": "somebody said so",
 }
 _ABOUT: Final = {
     "WO": "work_order",
@@ -87,24 +92,13 @@ def mails(ask: Ask) -> Answer:
             return Go(found)
     waiting = [one for state in ASIDE for one in _in_state(ask, state)]
     chosen = ask.query.get("state", "")
-    if chosen in set(ASIDE):
-        shown = [one for one in waiting if one.state == chosen]
-    elif chosen in STATES:
-        shown = sorted(_in_state(ask, chosen), key=lambda one: one.at, reverse=True)
-    else:
-        chosen, shown = "", waiting
-    if chosen in {"", *ASIDE}:
-        shown = sorted(shown, key=lambda one: (bool(one.thread), one.at, one.id))
-    start = _start(ask.query.get("from", ""), len(shown))
-
-    def to_of(begin: int) -> str:
-        return linked(PATH, **{"state": chosen, "from": begin})
-
+    shown, links = _pile(ask, chosen) if chosen in _PILES else _waiting(ask, chosen, waiting)
     return Page(
         "console/mails.html",
         "Mail",
         {
-            "mails": shown[start : start + MOST],
+            "mails": shown,
+            **links,
             "states": [
                 ("", "Waits", len(waiting)),
                 *(
@@ -117,12 +111,42 @@ def mails(ask: Ask) -> Answer:
                 ),
             ],
             "state_words": STATES,
-            "chosen": chosen,
+            "chosen": chosen if chosen in STATES else "",
             "said": said,
-            "earlier": to_of(start - MOST) if start else "",
-            "later": to_of(start + MOST) if start + MOST < len(shown) else "",
         },
     )
+
+
+def _pile(ask: Ask, state: str) -> tuple[Sequence[Mail], Mapping[str, str]]:
+    """Give a page of the mail that waits for nobody, the latest first: piles that only grow."""
+    after = ask.query.get("from", "")
+    rows = rows_of(partial(ask.records.latest, Mail, value=state), most=MOST, after=after)
+    links = {
+        "first": linked(PATH, state=state) if after else "",
+        "earlier": "",
+        "later": linked(PATH, **{"state": state, "from": rows.after}) if rows.after else "",
+    }
+    return rows.found, links
+
+
+def _waiting(
+    ask: Ask, chosen: str, waiting: Sequence[Mail]
+) -> tuple[Sequence[Mail], Mapping[str, str]]:
+    """Give a page of what waits, the oldest first; what nobody knows a thread of is in front."""
+    state = chosen if chosen in set(ASIDE) else ""
+    ordered = sorted(
+        (one for one in waiting if state in {"", one.state}),
+        key=lambda one: (bool(one.thread), one.at, one.id),
+    )
+    start = _start(ask.query.get("from", ""), len(ordered))
+    links = {
+        name: linked(PATH, **{"state": state, "from": begin}) if is_there else ""
+        for name, begin, is_there in (
+            ("earlier", start - MOST, bool(start)),
+            ("later", start + MOST, start + MOST < len(ordered)),
+        )
+    }
+    return ordered[start : start + MOST], {"first": "", **links}
 
 
 def _in_state(ask: Ask, state: str) -> list[Mail]:
@@ -188,6 +212,8 @@ def _mail_page(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
     reply = reply_of(arrived.text) if arrived else ""
     is_aside = mail.state in ASIDE
     may_release = SPC in ask.visitor.roles and mail.state is MailState.QUARANTINED
+    may_file = is_aside and bool(ask.visitor.roles & {SPC, AMS})
+    suggested = _suggested(ask, mail, arrived) if may_release or may_file else ()
     order = ask.records.load(WorkOrder, mail.thread) if mail.thread.startswith("WO-") else None
     return Page(
         "console/mail.html",
@@ -205,8 +231,10 @@ def _mail_page(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
             "others": [one for one in _thread(ask, mail.thread) if one.id != mail.id],
             "asks": bool(order and order.record.open_questions),
             "may_release": may_release,
-            "may_discard": is_aside and bool(ask.visitor.roles & {SPC, AMS}),
-            "suggested": _suggested(ask, mail, arrived) if may_release else (),
+            "may_discard": may_file,
+            "suggested": suggested if may_release else (),
+            "may_file": may_file,
+            "cases": _cases(ask, mail, arrived, suggested) if may_file else (),
             "reply_to": _reply_to(mail),
             "typed": typed,
             "form": form,
@@ -275,6 +303,25 @@ def _suggested(
     ][:_SUGGESTED]
 
 
+def _cases(
+    ask: Ask,
+    mail: Mail,
+    arrived: ArrivedMail | None,
+    orders: Sequence[tuple[WorkOrder, str]],
+) -> Sequence[tuple[Case, str]]:
+    """Give cases that a mail may be about: named in it, or of a work order that it names."""
+    named = named_threads(mail.thread, mail.subject, arrived.text if arrived else "")
+    why = {
+        order.case_id: f"of work order {order.id}, which it names"
+        for order, _ in orders
+        if order.id in named
+    }
+    why |= {one: "it names it" for one in named if one.startswith("CASE-")}
+    why.pop(mail.thread, None)
+    found = ask.records.load_all(Case, sorted(why)) if why else {}
+    return [(found[one].record, says) for one, says in why.items() if one in found][:_SUGGESTED]
+
+
 def _reply_to(mail: Mail) -> str:
     """Give a link that opens an answer in the reader's own mail program."""
     if mail.is_ours or not mail.sender or mail.state is MailState.QUARANTINED:
@@ -298,6 +345,19 @@ def release(ask: Ask) -> Answer:
     answer = ask_release(ask.records, mail_id=mail.id, work_order_id=number, **ask.acting())
     said = f"In a moment it is read as one about {number}, in the name of its partner."
     return _after(ask, typed, "release", answer, said)
+
+
+@VIEWS.post(PATH + "/{mail_id}/case", SPC, AMS)
+def file_mail(ask: Ask) -> Answer:
+    """Say that a mail is about a case; it waits there for an answer (M-75)."""
+    mail, typed = _mail(ask), Typed(ask.form)
+    number = typed.text("case_id", "Write the number of the case.", most=200).upper()
+    if number and ask.records.load(Case, number) is None:
+        typed.is_wrong("case_id", "There is no case of that number.")
+    if typed.as_typed:
+        return _mail_page(ask, typed.as_typed, "case")
+    answer = file_under_case(ask.records, mail_id=mail.id, case_id=number, **ask.acting())
+    return _after(ask, typed, "case", answer, f"It is filed under {number} and waits there.")
 
 
 @VIEWS.post(PATH + "/{mail_id}/discard", SPC, AMS)

@@ -9,6 +9,7 @@ from cloud.kernel.decision import Refused
 from cloud.portal.asking import Ask, linked
 from cloud.portal.console_views.ways import way_to
 from cloud.portfolio.process import all_partners
+from cloud.reporting.leafing import Rows
 from cloud.reporting.roles import ACCOUNTANT, ACCOUNTING, AUDITOR, PROJECTS, TREASURY
 
 READERS = (ACCOUNTANT, ACCOUNTING, TREASURY, AUDITOR)
@@ -113,6 +114,30 @@ def shown(ask: Ask, rows: Sequence[Any], *, most: int = ROWS, **query: object) -
         first=start + 1,
         earlier=linked(ask.path, **query, page=page - 1 or "") if page else "",
         later=linked(ask.path, **query, page=page + 1) if start + most < len(rows) else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Leafed:
+    """The rows of one page of a list that nobody counts, and the ways on and to its beginning."""
+
+    rows: Sequence[Any]
+    beginning: str
+    later: str
+
+
+def leafed(ask: Ask, rows: Rows[Any], **query: object) -> Leafed:
+    """Give a page of a list that is read from ``?after=`` on.
+
+    Args:
+        ask: the request.
+        rows: of this page.
+        query: what the links keep.
+    """
+    return Leafed(
+        rows=rows.found,
+        beginning=linked(ask.path, **query) if ask.query.get("after", "") else "",
+        later=linked(ask.path, **query, after=rows.after) if rows.after else "",
     )
 
 

@@ -7,6 +7,7 @@ from cloud.funding import process as funding
 from cloud.funding.prenotes import usable_from
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.decision import Refused
+from cloud.kernel.routing import is_routing_number
 from cloud.kernel.secret import Secret
 from cloud.portal.asking import Absent, Answer, Ask, Away, Go, Page, done, linked
 from cloud.portal.console_views.money_desk import everywhere, one_of, partner_names, shown, told
@@ -54,6 +55,8 @@ CHANGES: Mapping[str, str] = {
     "rejected": "Rejected",
     "withdrawn": "Taken back",
 }
+_SECRET = ("account_number", "account_again")
+"""Fields that are never shown again, not even to who typed them."""
 PRENOTES: Mapping[str, str] = {
     Prenote.NOT_NEEDED: "The account was paid to before: the bank need not be asked.",
     Prenote.DUE: "The bank is asked about the account with the next run; money waits.",
@@ -164,7 +167,11 @@ def _paper(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
         "sees_bank": _sees_bank(ask),
         "log": [
             one
-            for one in ask.records.history(paper.project_id or paper.partner_id)
+            for one in (
+                ask.log(paper.project_id, of="project")
+                if paper.project_id
+                else ask.log(paper.partner_id, of="partner")
+            )
             if paper.id in one.causes
         ],
         "to": f"{HERE}/{paper.id}",
@@ -251,6 +258,8 @@ def ask_change(ask: Ask) -> Answer:
     paper, typed = _asked_paper(ask), Typed(ask.form)
     routing = typed.text("routing_number", "Write the nine digits.", most=20)
     account = typed.text("account_number", "Write the account number.", most=40)
+    if account and account != ask.form["account_again"]:
+        typed.is_wrong("account_again", "The two numbers differ: write both once more.")
     kind = typed.one_of("account_kind", {str(one): one for one in AccountKind}, "Choose one.")
     if typed.as_typed:
         return _paper(ask, _without_account(typed.as_typed), "bank")
@@ -271,7 +280,7 @@ def ask_change(ask: Ask) -> Answer:
 
 def _without_account(typed: AsTyped) -> AsTyped:
     """Give the form without the account number: it is never sent back to a browser."""
-    return AsTyped({**typed.said, "account_number": ""}, typed.wrong)
+    return AsTyped({**typed.said, **dict.fromkeys(_SECRET, "")}, typed.wrong)
 
 
 # ---- bank details --------------------------------------------------------------------------------
@@ -308,7 +317,7 @@ def one_change(ask: Ask) -> Page:
     return _change(ask)
 
 
-def _change(ask: Ask, typed: AsTyped | None = None) -> Page:
+def _change(ask: Ask, typed: AsTyped | None = None, form: str = "reject") -> Page:
     found = ask.records.load(BankChange, ask.names["change_id"])
     if found is None:
         raise Absent
@@ -340,19 +349,29 @@ def _change(ask: Ask, typed: AsTyped | None = None) -> Page:
         "two_people": TWO_PEOPLE.id,
         "prenotes": PRENOTES,
         "usable_from": usable_from(sent_on) if sent_on is not None else None,
-        "log": [one for one in ask.records.history(change.partner_id) if change.id in one.causes],
+        "log": [one for one in ask.log(change.partner_id, of="partner") if change.id in one.causes],
         "to": f"{BANK}/{change.id}",
         "typed": typed,
-        "form": "reject" if typed else "",
+        "form": form if typed else "",
         "here": HERE,
+        "is_routing": is_routing_number,
+        "may_open": paper is not None
+        and bool(paper.record.reference)
+        and _may_open(ask, paper.record),
     }
     return Page("console/bank_change.html", "Change of bank details", shows, 422 if typed else 200)
 
 
 @VIEWS.post(BANK + "/{change_id}/agree", ACCOUNTING)
 def agree(ask: Ask) -> Answer:
-    """Agree as the second person; the details count after the hold (D09, P-81)."""
-    change_id = ask.names["change_id"]
+    """Agree as the second person; the details count after the hold (D09, P-81).
+
+    Who agrees says that the details are those of the paper: nobody else looks at both.
+    """
+    change_id, typed = ask.names["change_id"], Typed(ask.form)
+    if not ask.form.has("compared"):
+        typed.is_wrong("compared", "Open the authorization, compare, and tick this.")
+        return _change(ask, typed.as_typed, "agree")
     answer = portfolio.agree_bank_change(ask.records, change_id=change_id, **ask.acting())
     said = "You agreed. The account counts when the hold is over; the partner is told."
     return done(answer, to=f"{BANK}/{change_id}", said=said)

@@ -137,6 +137,7 @@ def put_technician(ask: Ask) -> Answer:
         return _technician(ask, one, typed.as_typed)
     portfolio.set_certifications(
         ask.records,
+        partner_id=one.partner_id,
         technician_id=one.id,
         certifications=held,
         is_active=ask.form.has("is_active"),

@@ -26,7 +26,6 @@ from cloud.portfolio.process import all_partners
 from cloud.reporting.own_scorecard import own_scorecard
 from cloud.reporting.partner_desk import next_due
 from cloud.reporting.partner_search import (
-    MOST,
     expired_of,
     held_back,
     late_among,
@@ -102,8 +101,7 @@ def search(ask: Ask) -> Page:
     state = ask.query.get("state", "").strip().upper()[:2]
     show = one_of(ask, "show", [value for value, _, _ in SHOWS])
     after = ask.query.get("after", "")
-    start = int(after) if after.isascii() and after.isdigit() and len(after) < 7 else 0
-    found = partners_like(ask.records, said=asked, show=show, state=state, at=ask.at, after=start)
+    found = partners_like(ask.records, said=asked, show=show, state=state, at=ask.at, after=after)
     query = {"q": asked, "state": state, "show": show}
     waiting = _waiting(ask)
     return Page(
@@ -122,10 +120,8 @@ def search(ask: Ask) -> Page:
             "holds": HOLDS,
             "sees": may(ask),
             "waiting": len(waiting),
-            "earlier": linked(HERE, **query, after=max(0, start - MOST) or "") if start else "",
-            "later": linked(HERE, **query, after=start + MOST)
-            if start + MOST < found.count
-            else "",
+            "first": linked(HERE, **query) if after else "",
+            "later": linked(HERE, **query, after=found.after) if found.after else "",
         },
     )
 
@@ -176,7 +172,7 @@ def _page(ask: Ask, typed: AsTyped | None = None) -> Page:
             (one.record for one in documents), key=lambda one: one.recorded_at, reverse=True
         )[:12],
         "wishes": sorted((one.record for one in wishes), key=lambda one: one.asked_at),
-        "log": list(reversed(ask.records.history(partner.id)))[:_LOG],
+        "log": list(reversed(ask.log(partner.id, of="partner")))[:_LOG],
         "typed": typed,
     }
     return Page("console/partner.html", partner.name, shows, status=422 if typed else 200)
@@ -270,7 +266,7 @@ def _wish(ask: Ask, typed: AsTyped | None = None) -> Page:
             "may_decide": RM in ask.visitor.roles
             and one.state is OptInState.ASKED
             and one.relationship_manager_id in {"", ask.by},
-            "log": ask.records.history(one.id),
+            "log": ask.log(one.id, of="opt_in_request"),
             "typed": typed,
         },
         status=422 if typed else 200,

@@ -74,7 +74,7 @@ def _payment(ask: Ask, typed: AsTyped | None = None) -> Page:
             "run": run.record,
             "plan": plan.record,
             "suspense": suspense,
-            "log": ask.records.history(line.id),
+            "log": ask.log(line.id, of="bank_line"),
             "proposals": sorted(proposals, key=lambda one: one.at, reverse=True),
             "waits": any(one.state is ProposalState.PENDING for one in proposals),
             "may_reverse": is_out and not line.return_code and not line.reversal,
@@ -210,7 +210,7 @@ def one_bank_file(ask: Ask) -> Page:
             **everywhere(ask),
             "taken": taken,
             "lines": {name: one.record for name, one in lines.items()},
-            "log": ask.records.history(taken.id),
+            "log": ask.log(taken.id, of="bank_file"),
             "here": f"{FILES}/{taken.id}",
         },
     )

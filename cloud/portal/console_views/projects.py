@@ -19,7 +19,7 @@ from cloud.kernel.change import Event
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import Money
-from cloud.portal.asking import Absent, Answer, Ask, Go, Page, done, linked
+from cloud.portal.asking import Absent, Answer, Ask, Go, Page, linked
 from cloud.portal.console_views.money_desk import everywhere, one_of, partner_names, told
 from cloud.portal.life_line import LifeLine, Point, life_line
 from cloud.portal.money_words import CLOCKS, MILESTONES, WORDS
@@ -190,11 +190,9 @@ def _sees_billed(ask: Ask) -> bool:
     return bool(ask.visitor.roles & {RM, *MONEY_ROLES})
 
 
-def _log(ask: Ask, project: Project) -> list[Event]:
-    """Give the log, the latest first, without the vendors' bills for who does not read them."""
-    events = ask.records.history(project.id)
-    told = [one for one in events if _sees_billed(ask) or not one.what.startswith("vendor_invoice")]
-    return told[::-1][:_LOG]
+def _log(ask: Ask, project: Project) -> tuple[Event, ...]:
+    """Give what the visitor may read of the log, the latest first."""
+    return ask.log(project.id, of="project")[::-1][:_LOG]
 
 
 def _papers(ask: Ask, project: Project) -> list[PartnerDocument]:
@@ -301,7 +299,9 @@ def hold(ask: Ask) -> Answer:
     if said := _already(ask, project, what, because, is_open=True):
         return _page(ask, typed.refused(said, "hold_because"))
     answer = HOLDS[what][1](ask.records, project_id=project.id, because=because, **ask.acting())
-    return done(answer, to=f"{HERE}/{project.id}", said="The project's money waits from now on.")
+    if isinstance(answer, Refused):
+        return _page(ask, typed.refused(told(answer), "hold_because"))
+    return Go(f"{HERE}/{project.id}", said="The project's money waits from now on.")
 
 
 @VIEWS.post(HERE + "/{project_id}/holds/close", PROJECTS)
@@ -315,8 +315,10 @@ def free(ask: Ask) -> Answer:
     if said := _already(ask, project, what, because, is_open=False):
         return _page(ask, typed.refused(said, "closes_because"))
     answer = _CLOSING[what](ask.records, project_id=project.id, because=because, **ask.acting())
+    if isinstance(answer, Refused):
+        return _page(ask, typed.refused(told(answer), "closes_because"))
     said = "It is closed; the project's money waits for it no longer."
-    return done(answer, to=f"{HERE}/{project.id}", said=said)
+    return Go(f"{HERE}/{project.id}", said=said)
 
 
 def _already(ask: Ask, project: Project, what: str, because: str, *, is_open: bool) -> str:

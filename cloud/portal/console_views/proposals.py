@@ -10,6 +10,7 @@ from cloud.funding.process.reductions import COMPLIANCE_OFFSET
 from cloud.funding.process.reversing import ASSIGN, REVERSE
 from cloud.kernel.errors import BadInput
 from cloud.kernel.money import Money
+from cloud.portal.as_shown import decided
 from cloud.portal.asking import Absent, Answer, Ask, Page, done
 from cloud.portal.console_views.money_desk import READERS, everywhere, one_of, shown
 from cloud.portal.routes import Views
@@ -18,6 +19,7 @@ from cloud.portfolio.models import Project
 from cloud.portfolio.process import CANCEL_PROJECT, PREPAID_COMMISSION
 from cloud.portfolio.proposals import Proposal, ProposalState
 from cloud.reporting.roles import ACCOUNTANT, ACCOUNTING, PROJECTS
+from cloud.reporting.shown_to_decide import proposal_shown
 
 VIEWS = Views()
 HERE = "/console/proposals"
@@ -98,7 +100,8 @@ def one_proposal(ask: Ask) -> Page:
         "about": about,
         "states": STATES,
         "outlook": outlook,
-        "log": ask.records.history(made.id),
+        "mark": proposal_shown(ask.records, made.id).mark(ask.at),
+        "log": ask.log(made.id, of="cancellation" if made.kind == CANCEL_PROJECT else "proposal"),
         "here": f"{HERE}/{made.id}",
     }
     return Page("console/proposal.html", "Proposal", shows)
@@ -112,7 +115,7 @@ def agree(ask: Ask) -> Answer:
     if deed is None:
         msg = f"agreeing to proposal {made.id}: it is about {made.kind}; agree to it there"
         raise BadInput(msg)
-    answer = deed(ask.records, proposal_id=made.id, **ask.acting())
+    answer = _decided(ask, deed)
     return done(answer, to=f"{HERE}/{made.id}", said="You agreed, and it is done.")
 
 
@@ -120,7 +123,7 @@ def agree(ask: Ask) -> Answer:
 def reject(ask: Ask) -> Answer:
     """Reject what another proposed; nothing of it is done (D09)."""
     proposal_id = ask.names["proposal_id"]
-    answer = portfolio.reject(ask.records, proposal_id=proposal_id, **ask.acting())
+    answer = _decided(ask, portfolio.reject)
     return done(answer, to=f"{HERE}/{proposal_id}", said="It is rejected; nothing of it is done.")
 
 
@@ -130,3 +133,13 @@ def withdraw(ask: Ask) -> Answer:
     proposal_id = ask.names["proposal_id"]
     answer = portfolio.withdraw(ask.records, proposal_id=proposal_id, **ask.acting())
     return done(answer, to=f"{HERE}/{proposal_id}", said="It is taken back.")
+
+
+def _decided(ask: Ask, deed: Callable[..., object]) -> object:
+    """Do a deed to the proposal of the path, as the page showed it (D09a)."""
+    proposal_id = ask.names["proposal_id"]
+    return decided(
+        ask,
+        proposal_shown(ask.records, proposal_id),
+        lambda records: deed(records, proposal_id=proposal_id, **ask.acting()),
+    )

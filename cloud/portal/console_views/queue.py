@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import cast
 
 from cloud.portal.asking import Ask, Page, linked
 from cloud.portal.console_views.ways import way_to
@@ -9,6 +10,7 @@ from cloud.portal.routes import EVERYBODY, Views
 from cloud.portal.shown import words
 from cloud.reporting.own_work import WorkItem, all_work, work_of
 from cloud.reporting.piles import Pile, in_order, pile_of, piled
+from cloud.reporting.ports import WaitingRecords
 from cloud.reporting.roles import AUDITOR
 
 VIEWS = Views()
@@ -85,9 +87,10 @@ def today(ask: Ask) -> Page:
 
 
 def _work(ask: Ask) -> tuple[WorkItem, ...]:
+    records = cast("WaitingRecords", ask.records)
     if ask.visitor.roles == {AUDITOR}:
-        return all_work(ask.records, at=ask.at)
-    return work_of(ask.records, ask.visitor.roles, person=ask.by, at=ask.at)
+        return all_work(records, at=ask.at)
+    return work_of(records, ask.visitor.roles, person=ask.by, at=ask.at)
 
 
 def _roles(ask: Ask, items: tuple[WorkItem, ...]) -> list[tuple[str, str, int]]:

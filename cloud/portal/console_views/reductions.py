@@ -149,7 +149,7 @@ def _one(ask: Ask, typed: AsTyped | None = None) -> Page:
                 (one, WAYS.get(one, one.replace("_", " ")))
                 for one in D13.on(eastern_day(ask.at), debt.programme)
             ],
-            "log": ask.records.history(debt.id),
+            "log": ask.log(debt.id, of="deduction"),
             "age_days": (eastern_day(ask.at) - debt.incurred_on).days,
             "here": f"{HERE}/{debt.id}",
             "typed": typed,

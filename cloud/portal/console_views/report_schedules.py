@@ -163,7 +163,7 @@ def _page(ask: Ask, typed: AsTyped | None = None) -> Page:
             "to_report": linked(f"{HERE}/{one.report}", **asked)
             if ask.visitor.roles & {*READERS}
             else "",
-            "log": list(reversed(ask.records.history(one.id)))[:30],
+            "log": list(reversed(ask.log(one.id, of="report_schedule")))[:30],
             "own": f"{HERE}/schedules/{one.id}",
             "typed": typed,
             "given": _told(one),

@@ -206,7 +206,12 @@ def one_report(ask: Ask) -> Page:
     except BadInput as no:
         wrong, asked = _sentence(no), question({}, now=ask.at)
     pinned = {**said, "as_of": instant(asked.as_of)}
-    is_now = ask.query.get("show") == "now" and not wrong
+    shown = None
+    if ask.query.get("show") == "now" and not wrong:
+        try:
+            shown = _made(ask, name, pinned)
+        except BadInput as no:  # only the report itself reads some words, as another policy
+            wrong = _sentence(no)
     shows: dict[str, Any] = {
         "name": name,
         "says": summary(name),
@@ -225,7 +230,7 @@ def one_report(ask: Ask) -> Page:
         ],
         "to_schedule": linked(f"{HERE}/schedules/new", report=name, **_lasting(said)),
         "may_schedule": bool(ask.visitor.roles & {*SCHEDULERS}),
-        "made": None if not is_now else _made(ask, name, pinned),
+        "made": shown,
         "wrong": wrong,
         "is_made_at": asked.as_of,
     }

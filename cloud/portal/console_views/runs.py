@@ -133,7 +133,7 @@ def _page(ask: Ask, typed: AsTyped | None = None) -> Page:
     rows = _rows(ask, run)
     show = one_of(ask, "show", SHOW)
     held = beside(run, all_runs(ask.records))
-    log = ask.records.history(run.id)
+    log = ask.log(run.id, of="run")
     return Page(
         "console/run.html",
         f"Run {run.id}",
@@ -208,7 +208,7 @@ def _steps(run: FundingRun) -> list[tuple[str, bool]]:
 def progress(ask: Ask) -> Part:
     """Tell how far a run has come; asked for by script while something is being done for it."""
     run = _of(ask)
-    log = ask.records.history(run.id)
+    log = ask.log(run.id, of="run")
     return Part(
         "console/run_progress.html",
         {
@@ -461,8 +461,13 @@ def advice(ask: Ask) -> Away:
 def release_payable(ask: Ask) -> Answer:
     """Free money that waits for a person, after looking at why."""
     run = _of(ask)
-    answer = funding.release_payable(
-        ask.records, payable_id=ask.names["payable_id"], **ask.acting()
-    )
-    back = f"{HERE}/{run.id}/partners/{ask.names['partner_id']}"
+    plan = _row_of(ask, run).plan
+    found = ask.records.load(Payable, ask.names["payable_id"])
+    if found is None or found.record.partner_id != plan.partner_id:
+        raise Absent
+    is_of_run = found.record.id in {one.id for one in (*plan.held, *plan.payables)}
+    if found.record.hold and not is_of_run:
+        raise Absent
+    answer = funding.release_payable(ask.records, payable_id=found.record.id, **ask.acting())
+    back = f"{HERE}/{run.id}/partners/{plan.partner_id}"
     return done(answer, to=linked(back), said="It waits no longer, and goes with the next run.")

@@ -6,7 +6,14 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cloud.invoicing.models import BackBill, CustomerCharge, Dispute, Invoice
+from cloud.invoicing.models import (
+    BackBill,
+    CustomerCharge,
+    Dispute,
+    InternalCost,
+    Invoice,
+    WorkOrderSpend,
+)
 from cloud.invoicing.process.books import bill_id
 from cloud.kernel.change import Event
 from cloud.portal.asking import Absent, Ask, Page
@@ -14,11 +21,12 @@ from cloud.portal.console_views.emergencies import OUTCOMES
 from cloud.portal.console_views.ways import way_to
 from cloud.portal.families import family_words
 from cloud.portal.shown import AsTyped, words
-from cloud.portfolio.models import Partner, Site
+from cloud.portfolio.models import Partner, PartnerKind, Site
 from cloud.reporting import partner_desk
 from cloud.reporting.clock_story import clock_stories
 from cloud.reporting.dispatch_board import able_partners, is_late
 from cloud.reporting.roles import AUDITOR, SPC
+from cloud.reporting.shown_to_decide import order_shown
 from cloud.service.clocks import may_be_reassigned
 from cloud.service.models import (
     AWAITING_OWNER,
@@ -30,6 +38,7 @@ from cloud.service.models import (
     ReportState,
     ReportTask,
     Task,
+    Visit,
     WorkOrder,
     WorkOrderState,
 )
@@ -161,7 +170,7 @@ def order_page(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
     case = records.load(Case, order.case_id)
     spc = records.load(Coordinator, order.spc_id)
     names = _names(ask, order)
-    log = records.history(order.id)
+    log = ask.log(order.id, of="work_order")
     reports = [one.record for one in records.find(Report, by="work_order_id", value=order.id)]
     reports.sort(key=lambda one: one.version)
     latest = reports[-1] if reports else None
@@ -172,6 +181,7 @@ def order_page(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
     zone = order.time_zone
     shows: dict[str, Any] = {
         "order": order,
+        "mark": order_shown(records, order.id).mark(ask.at),
         "site": site.record if site else None,
         "home": way_to(ask, "site", order.site_id),
         "case": case.record if case else None,
@@ -215,6 +225,8 @@ def order_page(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
         ],
         "candidates": _candidates(ask, order, site.record if site else None),
         "here_now": f"{ask.at.astimezone(ZoneInfo(zone)):%Y-%m-%dT%H:%M}",
+        "ahead": _hours_ahead(order),
+        "own_cost": _own_cost(ask, order) if forms["internal"] else None,
         **_money(ask, order),
     }
     return Page(
@@ -252,7 +264,9 @@ def forms_open(ask: Ask, order: WorkOrder, report: Report | None) -> Mapping[str
         "approve": is_taken or order.state in asks,
         "refuse": order.state is WorkOrderState.AWAITING_SPEND or is_asked,
         "pause": is_taken,
+        "visit": _visit_ahead(order) is not None,
         "finding": order.state is WorkOrderState.COMPLETED,
+        "internal": order.state is WorkOrderState.COMPLETED and _is_by_our_own(ask, order),
         "return": report is not None and report.state is ReportState.SUBMITTED,
         "serials": report is not None and report.task is ReportTask.CHECK_SERIALS,
         "withdraw": may_take_back and order.assignment is not None,
@@ -261,6 +275,36 @@ def forms_open(ask: Ask, order: WorkOrder, report: Report | None) -> Mapping[str
     }
     is_spc = SPC in ask.visitor.roles
     return {name: is_open and is_spc for name, is_open in found.items()}
+
+
+def _visit_ahead(order: WorkOrder) -> Visit | None:
+    """Give the visit that is booked and that nobody has come to yet."""
+    last = order.visits[-1] if order.visits else None
+    is_ahead = last is not None and last.arrived_at is None
+    return last if is_ahead and order.state is WorkOrderState.SCHEDULED else None
+
+
+def _hours_ahead(order: WorkOrder) -> Mapping[str, str]:
+    """Give the visit that lies ahead as the form that moves it begins, on the home's clock."""
+    visit, zone = _visit_ahead(order), ZoneInfo(order.time_zone)
+    if visit is None:
+        return {}
+    return {
+        "since": f"{visit.since.astimezone(zone):%Y-%m-%dT%H:%M}",
+        "until": f"{visit.until.astimezone(zone):%Y-%m-%dT%H:%M}",
+        "technician": visit.technician,
+    }
+
+
+def _is_by_our_own(ask: Ask, order: WorkOrder) -> bool:
+    """Tell whether our own crew did it, whose cost is noted and not invoiced (R-46)."""
+    found = ask.records.load(Partner, order.partner_id) if order.partner_id else None
+    return found is not None and found.record.kind is PartnerKind.IN_HOUSE
+
+
+def _own_cost(ask: Ask, order: WorkOrder) -> InternalCost | None:
+    found = ask.records.load(WorkOrderSpend, order.id)
+    return found.record.internal if found else None
 
 
 def places_of(order: WorkOrder, names: Mapping[str, str]) -> Sequence[Place]:

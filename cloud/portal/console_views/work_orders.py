@@ -7,6 +7,8 @@ from typing import Any
 
 from cloud.kernel.decision import Refused
 from cloud.kernel.money import Money
+from cloud.kernel.ports import Records
+from cloud.portal.as_shown import decided
 from cloud.portal.asking import Absent, Answer, Ask, Away, Go, Page, linked
 from cloud.portal.console_views.emergencies import OUTCOMES
 from cloud.portal.console_views.work_order_shown import PATH, STATES, TASKS, order_of, order_page
@@ -25,6 +27,7 @@ from cloud.reporting.dispatch_board import (
 )
 from cloud.reporting.home_search import homes_like
 from cloud.reporting.roles import AMS, AUDITOR, SPC
+from cloud.reporting.shown_to_decide import order_shown
 from cloud.service import process as service
 from cloud.service.models import Case, Cause, WorkOrder
 from cloud.service.policy import PAUSE_REASONS
@@ -196,7 +199,13 @@ def _led(order: WorkOrder, link: str | Refused) -> Answer:
 
 
 def _after(
-    ask: Ask, typed: Typed, form: str, do: Callable[..., object], said: str, /, **told: Any
+    ask: Ask,
+    typed: Typed,
+    form: str,
+    do: Callable[..., object],
+    said: str | Callable[[Any], str],
+    /,
+    **told: Any,
 ) -> Answer:
     """Do it where the form is whole, and show the form again where it is not or was refused."""
     order_of(ask)
@@ -206,7 +215,18 @@ def _after(
     if isinstance(answer, Refused):
         because = answer.because[:1].upper() + answer.because[1:]
         return order_page(ask, typed.refused(f"{because} (rule {answer.rule})"), form)
-    return Go(f"{PATH}/{ask.names['order_id']}", said=said)
+    told_done = said if isinstance(said, str) else said(answer)
+    return Go(f"{PATH}/{ask.names['order_id']}", said=told_done)
+
+
+def _as_shown(do: Callable[..., object], ask: Ask) -> Callable[..., object]:
+    """Give a deed that is done on what the page showed of the order, and on nothing else (D09a)."""
+
+    def done(records: Records, *, work_order_id: str, **told: Any) -> object:
+        now = order_shown(records, work_order_id)
+        return decided(ask, now, lambda kept: do(kept, work_order_id=work_order_id, **told))
+
+    return done
 
 
 def _require_same_offer(ask: Ask, typed: Typed) -> None:
@@ -291,8 +311,12 @@ def approve_spend(ask: Ask) -> Answer:
         ask,
         typed,
         "approve",
-        service.approve_spend,
-        f"Approved in writing: up to {limit}. The partner is told.",
+        _as_shown(service.approve_spend, ask),
+        lambda order: (
+            f"Approved in writing: up to {limit}. The partner is told."
+            if order.first_spend_approval is None
+            else "Your approval is the first of two. Somebody else gives the second."
+        ),
         max_total=limit,
         is_written=True,
     )
@@ -304,7 +328,8 @@ def reject_spend(ask: Ask) -> Answer:
     typed = Typed(ask.form)
     reason = typed.text("refuse_reason", "Say why: the partner reads it.")
     said = "Not approved; the partner is told why."
-    return _after(ask, typed, "refuse", service.reject_spend, said, reason=reason)
+    reject = _as_shown(service.reject_spend, ask)
+    return _after(ask, typed, "refuse", reject, said, reason=reason)
 
 
 @VIEWS.post(ONE + "/pauses", SPC)
@@ -401,7 +426,7 @@ def record_finding(ask: Ask) -> Answer:
         ask,
         typed,
         "finding",
-        service.record_finding,
+        _as_shown(service.record_finding, ask),
         "The cause is on record; what is claimed back follows from it.",
         cause=Cause(cause) if cause in frozenset(Cause) else Cause.UNDETERMINED,
         evidence=evidence,

@@ -160,6 +160,10 @@
     const list = document.getElementById(button.dataset.add);
     const row = document.querySelector(`template[data-row="${button.dataset.add}"]`);
     const next = String(list.children.length);
+    if (button.dataset.most && list.children.length >= Number(button.dataset.most)) {
+      say(`There are at most ${button.dataset.most} of them.`);
+      return;
+    }
     const made = row.content.cloneNode(true);
     for (const one of made.querySelectorAll("[id],[name],[for],[aria-describedby]")) {
       for (const name of ["id", "name", "for", "aria-describedby"]) {

@@ -242,7 +242,12 @@ def add_evidence(ask: Ask) -> Answer:
         evidence=files.kept,
         **ask.acting(),
     )
-    return done(answer, to=f"{DISPUTES}/{dispute.id}", said="The file is with the dispute.")
+    if isinstance(answer, Refused):
+        typed.is_wrong(
+            "", f"{answer.because[:1].upper()}{answer.because[1:]} (rule {answer.rule})."
+        )
+        return _dispute(ask, dispute, typed=typed, files=files)
+    return Go(f"{DISPUTES}/{dispute.id}", said="The file is with the dispute.")
 
 
 @VIEWS.post(ONE + "/escalate", EVERYBODY)

@@ -1,5 +1,6 @@
 """Clawback and Net-Fund: projects at risk, what is taken back, and one project's money."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from cloud.funding import plan
@@ -26,6 +27,11 @@ _CSV = "text/csv; charset=utf-8"
 _RED = "red"
 _WITHIN = {_RED: 0, "over": -1, "7": 7, "14": 14, "30": 30, "60": 60}
 """Choices of days left: those that need action (F28), that are over, or have at most so many."""
+_WITHIN_SAYS = [
+    (_RED, "Needs action now"),
+    ("over", "Over"),
+    *((one, f"{one} or fewer") for one in _WITHIN if one.isdigit()),
+]
 _CLAWBACKS = (ReductionType.CLAWBACK, ReductionType.CLAWBACK_TO_NET_FUND)
 _NET_FUNDS = (ReductionType.NET_FUND,)
 
@@ -64,12 +70,8 @@ def report(ask: Ask) -> Page:
             "about": about,
             "tab": tab,
             "tabs": [
-                ("Clawback", linked(HERE, organisation=about.asked), tab == "clawback"),
-                (
-                    "Net-Fund",
-                    linked(HERE, tab="net_fund", organisation=about.asked),
-                    tab == "net_fund",
-                ),
+                (says, linked(HERE, tab=to, organisation=about.asked), tab == (to or "clawback"))
+                for says, to in (("Clawback", ""), ("Net-Fund", "net_fund"))
             ],
             "page": page,
             "taken": taken,
@@ -79,22 +81,11 @@ def report(ask: Ask) -> Page:
             "red": (len(red), total(row.unclaimed for row in red)),
             "kept_sum": total(row.unclaimed for row in kept),
             "net_sums": net_funds.sums(nets),
-            "taken_sums": (
-                total(one.raised for one in takings),
-                total(one.taken for one in takings),
-                total(one.left for one in takings),
-            ),
+            "taken_sums": _sums_of(takings),
             "within": within,
             "clock": clock,
             "limits": {one: limit_days(one, eastern_day(ask.at)) for one in CLOCKS},
-            "choices": {
-                "within": [
-                    (_RED, "Needs action now"),
-                    ("over", "Over"),
-                    *((one, f"{one} or fewer") for one in _WITHIN if one.isdigit()),
-                ],
-                "clock": list(CLOCKS.items()),
-            },
+            "choices": {"within": _WITHIN_SAYS, "clock": list(CLOCKS.items())},
             "csv": linked(f"{HERE}/csv", organisation=about.asked),
         },
     )
@@ -146,6 +137,15 @@ def one_project(ask: Ask) -> Page:
             "today": eastern_day(ask.at),
             "may_extend": any(one.clock == "m1_to_m2" for one in clocks),
         },
+    )
+
+
+def _sums_of(takings: Sequence[net_funds.Taking]) -> tuple[Money, Money, Money]:
+    """Sum what was to be taken, what was, and what is left of it."""
+    return (
+        total(one.raised for one in takings),
+        total(one.taken for one in takings),
+        total(one.left for one in takings),
     )
 
 

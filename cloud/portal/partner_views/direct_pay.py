@@ -7,14 +7,15 @@ from cloud.funding import views
 from cloud.funding.direct_pay import DirectPay, Vendor
 from cloud.funding.gates import Blocked
 from cloud.funding.materials import Limit
-from cloud.funding.policy import F28
+from cloud.funding.policy import F28, F30
 from cloud.funding.process import direct_pay, payouts
 from cloud.funding.process.taking import running_limits
 from cloud.kernel.calendar import eastern_day
+from cloud.kernel.decision import Refused
 from cloud.kernel.money import Money, total
 from cloud.kernel.ports import require
 from cloud.portal.asking import Ask, Go, Page, done, linked
-from cloud.portal.money_words import WORDS
+from cloud.portal.money_words import NO_VENDOR, WORDS
 from cloud.portal.partner_views.money_of import chosen, one_of, shown
 from cloud.portal.routes import Views
 from cloud.portal.whose import ADMIN, own_money
@@ -78,6 +79,7 @@ def enrolment(ask: Ask) -> Page:
             "about": about,
             "owner": owner,
             "vendors": vendors,
+            "no_vendor": NO_VENDOR,
             "vendor_names": names,
             "page": page,
             "homes": _homes(ask, [row.project for row in page.rows]),
@@ -104,11 +106,16 @@ def enrolment(ask: Ask) -> Page:
 
 @VIEWS.post(HERE, ADMIN)
 def choose_vendor(ask: Ask) -> Go:
-    """Let the organisation's future projects order from a vendor, or from none (F30, F34)."""
+    """Let the organisation's future projects order from a vendor, or from none (F30, F34).
+
+    That they order from nobody is chosen like a vendor; a form that says neither changes nothing.
+    """
     about = chosen(ask)
     to = linked(HERE, organisation=about.asked)
     vendor_id = ask.form["vendor_id"]
     if not vendor_id:
+        return Go(to, refused=Refused(F30.id, "choose a vendor, or nobody", "vendor_missing"))
+    if vendor_id == NO_VENDOR:
         direct_pay.leave_organisation(
             ask.records, partner_id=about.partner_id, at=ask.at, by=ask.by
         )

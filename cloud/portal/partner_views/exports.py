@@ -75,6 +75,10 @@ def order(ask: Ask) -> Answer:
         key=ask.form["key"],
         **ask.acting(),
     )
+    if isinstance(made, ExportOrder) and made.asked_at != ask.at:
+        # The same form again: nothing new is written, whatever was recorded since.
+        said = f"You asked for this before, and got {made.row_count:,} rows. It stands below."
+        return Go(linked(HERE, organisation=about.asked), said=said)
     if isinstance(made, ExportOrder):
         said = f"It has {made.row_count:,} rows and is being written; a mail announces it too."
         return Go(linked(HERE, organisation=about.asked), said=said)

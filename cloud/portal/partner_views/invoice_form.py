@@ -2,13 +2,19 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from cloud.invoicing import process
-from cloud.invoicing.completeness import DraftLine, InvoiceDraft
+from cloud.invoicing.completeness import (
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    MOST_LINES,
+    DraftLine,
+    InvoiceDraft,
+)
 from cloud.invoicing.models import (
     DraftState,
     Invoice,
@@ -25,7 +31,7 @@ from cloud.portal.asking import Absent, Answer, Ask, Form, Go, Page, Part
 from cloud.portal.partner_views.order_shown import ORDERS, clock_text
 from cloud.portal.routes import EVERYBODY, Views
 from cloud.portal.shown import AsTyped, words
-from cloud.portal.typed import Typed
+from cloud.portal.typed import Typed, too_long
 from cloud.portal.whose import own, own_order
 from cloud.portfolio.models import Site
 from cloud.service.models import Report, WorkOrder
@@ -33,7 +39,6 @@ from cloud.service.models import Report, WorkOrder
 VIEWS = Views()
 ONE = ORDERS + "/{order_id}/invoice"
 INVOICES = "/portal/invoices"
-MOST_LINES = 60
 TIMES = "\N{MULTIPLICATION SIGN}"
 _MANY = re.compile(rf"(\d{{1,6}}(?:\.\d{{1,2}})?) {TIMES} (.*)", re.DOTALL)
 _COUNT = re.compile(r"\d{1,6}(?:\.\d{1,2})?", re.ASCII)
@@ -103,7 +108,8 @@ class Written:
 
     Attributes:
         draft_id: the kept draft, or the invoice that came back, that it was opened from.
-        is_fixed: the number stays, for it is an invoice that came back.
+        is_fixed: the number stays, for it is an invoice that came back. The books say so, not the
+            form.
     """
 
     number: str = ""
@@ -119,20 +125,26 @@ class Written:
 
 
 @VIEWS.get(ONE, EVERYBODY)
-def form(ask: Ask) -> Page:
-    """Show the form: an invoice that came back, a draft that was kept, or an empty one."""
+def form(ask: Ask) -> Answer:
+    """Show the form: an invoice that came back, a draft that was kept, or an empty one.
+
+    What a link names is what is opened, and nothing else in its place.
+    """
     order = _own(ask)
-    return _page(ask, order, _opened(ask, order))
+    opened = _opened(ask, order)
+    return opened if isinstance(opened, Go) else _page(ask, order, opened)
 
 
 @VIEWS.post(ONE, EVERYBODY)
 def write(ask: Ask) -> Answer:
     """Keep what was written, and send it where that is asked; nothing that was typed is lost."""
     order = _own(ask)
-    typed, written = Typed(ask.form), written_in(ask.form)
+    typed, written = Typed(ask.form), _held(ask, order, written_in(ask.form))
     if ask.form["deed"] == "more":
-        rows = (*written.rows, _blank(order))[:MOST_LINES]
-        return _page(ask, order, written, rows=rows)
+        if len(written.rows) < MOST_LINES:
+            return _page(ask, order, written, rows=(*written.rows, _blank(order)))
+        typed.is_wrong("", f"An invoice has at most {MOST_LINES} lines: write a second one.")
+        return _page(ask, order, written, typed=typed.as_typed, status=422)
     draft = draft_of(ask, order, written, typed)
     common = {"partner_id": ask.partner_id, **ask.acting()}
     if typed.as_typed is not None:
@@ -163,14 +175,15 @@ def write(ask: Ask) -> Answer:
 def check(ask: Ask) -> Part:
     """Say what an invoice would come to as it is typed so far; nothing is kept."""
     order = _own(ask)
-    return Part("partner/invoice_check.html", _outlook(ask, order, written_in(ask.form)))
+    written = _held(ask, order, written_in(ask.form))
+    return Part("partner/invoice_check.html", _outlook(ask, order, written))
 
 
 # ---- what is written -----------------------------------------------------------------------------
 
 
 def written_in(form: Form) -> Written:
-    """Give the invoice as a form holds it, rows in their order."""
+    """Give the invoice as a form holds it, rows in their order; none is left out."""
     places = sorted(
         {
             int(number)
@@ -182,9 +195,7 @@ def written_in(form: Form) -> Written:
             and len(number) < 4
         }
     )
-    rows = tuple(
-        Row(*(form[f"{part}_{place}"] for part in _PARTS)) for place in places[:MOST_LINES]
-    )
+    rows = tuple(Row(*(form[f"{part}_{place}"] for part in _PARTS)) for place in places)
     return Written(
         number=form["number"],
         customer=form["customer"],
@@ -192,12 +203,18 @@ def written_in(form: Form) -> Written:
         description=form["description"],
         rows=rows,
         draft_id=form["draft"],
-        is_fixed=form.has("is_fixed"),
     )
 
 
 def draft_of(ask: Ask, order: WorkOrder, written: Written, typed: Typed) -> InvoiceDraft:
-    """Give what the rules judge; what cannot be read is noted at its field."""
+    """Give what the rules judge; what cannot be read, or is too long, is noted at its field.
+
+    What is too long is as long for a partner's program (`cloud.invoicing.completeness`), and
+    nothing of it is cut.
+    """
+    for name in ("number", "customer", "address"):
+        typed.text(name, most=LONGEST_NAME)
+    typed.text("description", most=LONGEST_TEXT)
     lines, days = [], set[date]()
     for place, row in enumerate(written.rows):
         if row.is_empty:
@@ -209,20 +226,23 @@ def draft_of(ask: Ask, order: WorkOrder, written: Written, typed: Typed) -> Invo
             typed.is_wrong(f"{name}_{place}", says)
         if row.many and not _COUNT.fullmatch(row.many):
             typed.is_wrong(f"many_{place}", "Write how many there are, like 3 or 2.5.")
-        if len(row.words) > 500:
-            typed.is_wrong(f"words_{place}", "Use at most 500 characters here.")
         if at is not None:
             days.add(at.astimezone(ZoneInfo(order.time_zone)).date())
         told = f"{row.many} {TIMES} {row.words}" if row.many else row.words
+        if len(told) > LONGEST_TEXT:
+            typed.is_wrong(f"words_{place}", too_long(told, LONGEST_TEXT))
         lines.append(DraftLine(row.kind, told, None if amount is None else amount.cents, at))
+    if len(lines) > MOST_LINES:
+        says = f"An invoice has at most {MOST_LINES} lines, and this one has {len(lines)}"
+        typed.is_wrong("", f"{says}: put some into a second one.")
     cents = [one.amount_cents for one in lines if one.amount_cents is not None]
     return InvoiceDraft(
-        invoice_number=written.number[:100],
-        customer_name=written.customer[:200],
-        site_address=written.address[:400],
+        invoice_number=written.number,
+        customer_name=written.customer,
+        site_address=written.address,
         work_order_number=order.id,
         service_dates=tuple(sorted(days)),
-        description=written.description[:4000],
+        description=written.description,
         photo_count=_photos(ask, order),
         lines=tuple(lines),
         total_cents=sum(cents) if len(cents) == len(lines) else None,
@@ -255,36 +275,85 @@ def _report(ask: Ask, order: WorkOrder) -> Report | None:
 # ---- what it is opened from ----------------------------------------------------------------------
 
 
-def _opened(ask: Ask, order: WorkOrder) -> Written:
+def _opened(ask: Ask, order: WorkOrder) -> Written | Go:
     """Give what to go on with: what a link names, what came back, the latest draft, or nothing."""
+    if name := ask.query.get("correct", ""):
+        invoice = own(ask, Invoice, name).record
+        _require_of(order, invoice.work_order_id)
+        return _correction(ask, order, invoice)
     if name := ask.query.get("draft", ""):
         draft = own(ask, SavedDraft, name).record
-        if draft.work_order_id != order.id:
-            raise Absent
-        if draft.state is DraftState.OPEN:
-            return _of_draft(draft, order)
+        _require_of(order, draft.work_order_id)
+        return _named_draft(ask, order, draft)
     if name := ask.query.get("like", ""):
         earlier = own(ask, Invoice, name).record
-        if earlier.work_order_id != order.id:
-            raise Absent
-        return _of_content(earlier.content, order, number="")
-    own_ones = [
-        one.record
-        for one in ask.records.find(Invoice, by="work_order_id", value=order.id)
-        if one.record.partner_id == ask.partner_id
-    ]
-    back = [one for one in own_ones if one.state is InvoiceState.RETURNED]
+        _require_of(order, earlier.work_order_id)
+        return _of_content(earlier.content, order)
+    if ask.query.get("new", "") == "yes":
+        return _empty(ask, order)
     kept = [
         one.record
         for one in ask.records.find(SavedDraft, by="work_order_id", value=order.id)
         if one.record.partner_id == ask.partner_id and one.record.state is DraftState.OPEN
     ]
     latest = max(kept, key=lambda one: one.saved_at, default=None)
-    if latest is not None and ask.query.get("new", "") != "yes":
-        return _of_draft(latest, order, is_fixed=latest.id in {one.id for one in back})
-    if back and ask.query.get("new", "") != "yes":
-        return _of_content(back[-1].content, order, number=back[-1].content.number)
+    if latest is not None:
+        return _of_draft(latest, order, is_fixed=_returned(ask, order, latest.id) is not None)
+    back = [
+        one.record
+        for one in ask.records.find(Invoice, by="work_order_id", value=order.id)
+        if one.record.partner_id == ask.partner_id and one.record.state is InvoiceState.RETURNED
+    ]
+    if back:
+        return _correction(ask, order, max(back, key=lambda one: one.returned[-1].since))
     return _empty(ask, order)
+
+
+def _require_of(order: WorkOrder, work_order_id: str) -> None:
+    if work_order_id != order.id:
+        raise Absent
+
+
+def _correction(ask: Ask, order: WorkOrder, invoice: Invoice) -> Written | Go:
+    """Give an invoice that came back to be gone on with: as it was kept since, or as it was sent.
+
+    One that is not back any more is looked at instead.
+    """
+    if invoice.state is not InvoiceState.RETURNED:
+        return Go(f"{INVOICES}/{invoice.id}")
+    draft = ask.records.load(SavedDraft, invoice.id)
+    if draft is not None and draft.record.state is DraftState.OPEN:
+        return _of_draft(draft.record, order, is_fixed=True)
+    written = _of_content(invoice.content, order, number=invoice.content.number)
+    return replace(written, draft_id=invoice.id, is_fixed=True)
+
+
+def _named_draft(ask: Ask, order: WorkOrder, draft: SavedDraft) -> Written | Go:
+    """Give a draft that a link names; where it was sent, the way to its invoice."""
+    if draft.state is DraftState.OPEN:
+        is_fixed = _returned(ask, order, draft.id) is not None
+        return _of_draft(draft, order, is_fixed=is_fixed)
+    if draft.state is DraftState.SUBMITTED:
+        return Go(f"{INVOICES}/{draft.id}")
+    number = draft.content.invoice_number
+    said = f"The draft of invoice {number} was given up. Here is what there is now."
+    return Go(f"{ORDERS}/{order.id}/invoice", said=said)
+
+
+def _returned(ask: Ask, order: WorkOrder, invoice_id: str) -> Invoice | None:
+    """Give an invoice of this work order that is back with its partner, None where it is not."""
+    found = ask.records.load(Invoice, invoice_id) if invoice_id else None
+    if found is None or found.record.state is not InvoiceState.RETURNED:
+        return None
+    invoice = found.record
+    is_own = invoice.partner_id == ask.partner_id and invoice.work_order_id == order.id
+    return invoice if is_own else None
+
+
+def _held(ask: Ask, order: WorkOrder, written: Written) -> Written:
+    """Give what was written with the number of the invoice that came back, where it is one."""
+    back = _returned(ask, order, written.draft_id)
+    return replace(written, number=back.content.number, is_fixed=True) if back else written
 
 
 def _of_draft(draft: SavedDraft, order: WorkOrder, *, is_fixed: bool = False) -> Written:
@@ -310,7 +379,7 @@ def _of_draft(draft: SavedDraft, order: WorkOrder, *, is_fixed: bool = False) ->
     )
 
 
-def _of_content(content: InvoiceContent, order: WorkOrder, *, number: str) -> Written:
+def _of_content(content: InvoiceContent, order: WorkOrder, *, number: str = "") -> Written:
     rows = tuple(
         _row(one.category, one.description, one.amount, one.performed_at, order)
         for one in content.lines
@@ -321,7 +390,6 @@ def _of_content(content: InvoiceContent, order: WorkOrder, *, number: str) -> Wr
         content.site_address,
         content.description,
         rows,
-        is_fixed=bool(number),
     )
 
 
@@ -371,6 +439,8 @@ def _page(
         "rows": rows or written.rows or (_blank(order),),
         "blank": _blank(order),
         "kinds": choices,
+        "longest": LONGEST_TEXT,
+        "most_lines": MOST_LINES,
         "typed": typed,
         "photos": _photos(ask, order),
     }

@@ -10,6 +10,7 @@ from cloud.invoicing.approval import SPC_QUEUE, escalates_to
 from cloud.invoicing.models import Dispute, Invoice, InvoiceState, SavedDraft
 from cloud.invoicing.process.submission import due_of
 from cloud.kernel.change import Event
+from cloud.kernel.decision import Refused
 from cloud.kernel.money import ZERO, total
 from cloud.portal.asking import Absent, Ask, Go, Page, done
 from cloud.portal.partner_views.money_of import Shown, shown
@@ -182,7 +183,12 @@ def lower(ask: Ask) -> Page | Go:
         amounts=[one or ZERO for one in amounts],
         **ask.acting(),
     )
-    return done(answer, to=f"{HERE}/{invoice.id}", said="The invoice is lowered.")
+    if isinstance(answer, Refused):
+        typed.is_wrong(
+            "", f"{answer.because[:1].upper()}{answer.because[1:]} (rule {answer.rule})."
+        )
+        return _page(ask, invoice, typed=typed, status=422)
+    return Go(f"{HERE}/{invoice.id}", said="The invoice is lowered.")
 
 
 # ---- what a page shows ---------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import secrets
 from cloud.kernel.calendar import eastern_day
 from cloud.kernel.decision import Refused
 from cloud.kernel.ports import require
-from cloud.portal.asking import Answer, Ask, Go, Page, done
+from cloud.portal.asking import Answer, Ask, Go, Page
 from cloud.portal.routes import EVERYBODY, Views
 from cloud.portal.shown import AsTyped
 from cloud.portal.typed import Typed
@@ -70,7 +70,9 @@ def ask_for_more_work(ask: Ask) -> Answer:
     answer = process.request_opt_in(
         ask.records, partner_id=ask.partner_id, says=says, **ask.acting()
     )
-    return done(answer, to=HERE, said="The relationship manager has your wish and answers by mail.")
+    if isinstance(answer, Refused):
+        return _page(ask, typed=typed.refused(_said(answer), "says"))
+    return Go(HERE, said="The relationship manager has your wish and answers by mail.")
 
 
 def _page(ask: Ask, *, typed: AsTyped | None = None) -> Page:

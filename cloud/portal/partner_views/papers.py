@@ -171,19 +171,20 @@ def ask_change(ask: Ask) -> Answer:
 
 
 @VIEWS.post(BANK + "/{change_id}/withdraw", ADMIN)
-def withdraw(ask: Ask) -> Go:
+def withdraw(ask: Ask) -> Answer:
     """Stop a change before it counts, also one that was agreed to (P-81)."""
     change = own_money(ask, BankChange, ask.names["change_id"], action=CHANGE).record
     typed = Typed(ask.form)
-    because = typed.text("because", most=200)
+    because = typed.text("because", "Say why: it is told to everybody at your addresses.", most=200)
     if typed.as_typed is not None:
-        too_long = Refused("P-81", f"the reason: {typed.as_typed.wrong['because']}", "too_long")
-        return Go(_here(ask), refused=too_long)
+        return _page(ask, typed=typed.as_typed)
     answer = portfolio.withdraw_bank_change(
         ask.records, change_id=change.id, because=because, **ask.acting()
     )
+    if isinstance(answer, Refused):
+        return _page(ask, typed=typed.refused(_said(answer), "because"))
     said = "It is stopped. Money goes on to the account that counts."
-    return done(answer, to=_here(ask), said=said)
+    return Go(_here(ask), said=said)
 
 
 # ---- what pages show -----------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Payouts: what runs pay and paid, where each amount stands, and one payment line by line."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from cloud.funding.clawback import ReductionType
@@ -32,30 +32,12 @@ def all_payouts(ask: Ask) -> Page:
     about = chosen(ask)
     found = payouts.holdings(ask.records, about.partner_id, at=ask.at)
     rows = payouts.rows_of(found, at=ask.at)
-    days = Typed(Form({name: (ask.query.get(name, ""),) for name in ("since", "until")}))
-    tab = one_of(ask, "tab", TABS) or "all"
-    wanted = PayoutFilter(
-        tab=tab,
-        status=one_of(ask, "status", STATUSES),
-        since=days.day("since"),
-        until=days.day("until"),
-        category=one_of(ask, "category", tuple(map(str, ReductionType))),
-        milestone=one_of(ask, "milestone", MILESTONES),
-        programme=one_of(ask, "programme", sorted({one.programme for one in rows})),
-        project_id=ask.query.get("project", ""),
-    )
+    programmes = sorted({one.programme for one in rows})
+    wanted, days = _filter(ask, programmes)
+    tab, tabs = wanted.tab, payouts.totals(rows, at=ask.at)
     # The latest first: who looks for a payment looks for a new one.
     kept = payouts.wanted_rows(rows, wanted, at=ask.at)[::-1]
-    asked: dict[str, Any] = {
-        "organisation": about.asked,
-        "status": wanted.status,
-        "since": wanted.since,
-        "until": wanted.until,
-        "category": wanted.category,
-        "milestone": wanted.milestone,
-        "programme": wanted.programme,
-        "project": wanted.project_id,
-    }
+    asked = {"organisation": about.asked, **_kept_in_links(wanted)}
     page = shown(ask, kept, tab=tab if tab != "all" else "", **asked)
     runs = paid_runs.paid_runs(found)
     return Page(
@@ -73,28 +55,58 @@ def all_payouts(ask: Ask) -> Page:
             },
             "tabs": [
                 (TABS[one.tab], linked(HERE, tab=one.tab, **asked), one.rows, one.tab == tab)
-                for one in payouts.totals(rows, at=ask.at)
+                for one in tabs
             ],
-            "totals": {one.tab: one for one in payouts.totals(rows, at=ask.at)},
+            "totals": {one.tab: one for one in tabs},
             "rows": payouts.named(ask.records, found, page.rows),
             "page": page,
             "sums": _sums(kept),
             "wanted": wanted,
             "tab": tab,
             "typed": days.as_typed,
-            "choices": {
-                "status": [(one, STATUSES[one]) for one in _STATUSES],
-                "category": [(str(one), str(one)) for one in ReductionType],
-                "milestone": [
-                    (one, MILESTONES[one])
-                    for one in MILESTONES
-                    if one in {row.about for row in rows}
-                ],
-                "programme": [(one, one.title()) for one in sorted({r.programme for r in rows})],
-            },
+            "choices": _choices({row.about for row in rows}, programmes),
             "csv": linked("/portal/exports/download", report="payouts", organisation=about.asked),
         },
     )
+
+
+def _filter(ask: Ask, programmes: Sequence[str]) -> tuple[PayoutFilter, Typed]:
+    """Give what is asked for; a day that is none asks for nothing, and is told beside its field."""
+    days = Typed(Form({name: (ask.query.get(name, ""),) for name in ("since", "until")}))
+    wanted = PayoutFilter(
+        tab=one_of(ask, "tab", TABS) or "all",
+        status=one_of(ask, "status", STATUSES),
+        since=days.day("since"),
+        until=days.day("until"),
+        category=one_of(ask, "category", tuple(map(str, ReductionType))),
+        milestone=one_of(ask, "milestone", MILESTONES),
+        programme=one_of(ask, "programme", programmes),
+        project_id=ask.query.get("project", ""),
+    )
+    return wanted, days
+
+
+def _kept_in_links(wanted: PayoutFilter) -> dict[str, Any]:
+    """Give the query that leads to the same filter under another tab or on another page."""
+    return {
+        "status": wanted.status,
+        "since": wanted.since,
+        "until": wanted.until,
+        "category": wanted.category,
+        "milestone": wanted.milestone,
+        "programme": wanted.programme,
+        "project": wanted.project_id,
+    }
+
+
+def _choices(abouts: Collection[str], programmes: Sequence[str]) -> dict[str, Any]:
+    """Give what each select offers: milestones and programmes that are there, all else always."""
+    return {
+        "status": [(one, STATUSES[one]) for one in _STATUSES],
+        "category": [(str(one), str(one)) for one in ReductionType],
+        "milestone": [(one, MILESTONES[one]) for one in MILESTONES if one in abouts],
+        "programme": [(one, one.title()) for one in programmes],
+    }
 
 
 _STATUSES = (PENDING, SENT, SETTLED, RETURNED, WITHDRAWN)

@@ -1,8 +1,9 @@
 """Programs and webhooks: which programs call, where they are told, and what became of it."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from secrets import token_bytes
+from secrets import token_bytes, token_urlsafe
 
 from cloud.kernel.decision import Refused
 from cloud.kernel.errors import BadInput
@@ -30,6 +31,8 @@ VIEWS = Views()
 HERE = "/portal/webhooks"
 ONE = HERE + "/{endpoint_id}"
 PER_PAGE = 25
+LEAST_DRAWN = 32
+"""Characters that a form drew: 24 bytes, which nobody guesses."""
 LATEST = 15
 """Events of the feed that the first page shows."""
 OFF = {
@@ -57,12 +60,15 @@ def webhooks(ask: Ask) -> Page:
 
 @VIEWS.post(HERE, ADMIN)
 def create(ask: Ask) -> Answer:
-    """Have an endpoint told; its secret stands on the page that follows, and on none after it."""
+    """Have an endpoint told; its secret stands on the page that follows, and on none after it.
+
+    The same form sent twice makes one endpoint and shows its secret both times (WH-12).
+    """
     typed = Typed(ask.form)
     url = typed.text("url", "Write where events go, as https://hooks.yours.example/path.")
     if typed.as_typed is not None:
         return _page(ask, typed=typed.as_typed)
-    secret = secret_of(token_bytes(SECRET_BYTES))
+    form, secret = _drawn(ask, "new")
     try:
         made = endpoints.create(
             ask.records,
@@ -71,13 +77,21 @@ def create(ask: Ask) -> Answer:
             url=url,
             types=_types(ask),
             secret=secret,
+            form=form,
             to_loopback=ask.house.to_loopback,
             **ask.acting(),
         )
     except BadInput as wrong:
         return _page(ask, typed=typed.refused(_sentence(str(wrong)), "url"))
     if isinstance(made, Refused):
+        known = next(
+            (one for one in endpoints_of(ask.records, ask.partner_id) if one.url == url), None
+        )
+        if known is not None and endpoints.is_sent_again(known, form=form, **ask.acting()):
+            return _secret(known, secret)
         says = f"{_sentence(made.because)} (rule {made.rule})."
+        if known is not None:
+            says += " Its secret was shown when it was added; its own page makes a new one."
         return _page(ask, typed=typed.refused(says, "url"))
     return _secret(made, secret)
 
@@ -107,7 +121,10 @@ def change(ask: Ask) -> Answer:
         )
     except BadInput as wrong:
         return _endpoint(ask, endpoint, typed=typed.refused(_sentence(str(wrong)), "url"))
-    return done(answer, to=f"{HERE}/{endpoint.id}", said="It is changed.")
+    if isinstance(answer, Refused):
+        says = f"{_sentence(answer.because)} (rule {answer.rule})."
+        return _endpoint(ask, endpoint, typed=typed.refused(says, "url"))
+    return Go(f"{HERE}/{endpoint.id}", said="It is changed.")
 
 
 @VIEWS.post(ONE + "/switch", ADMIN)
@@ -130,25 +147,28 @@ def switch(ask: Ask) -> Go:
 def rotate(ask: Ask) -> Answer:
     """Put a new secret in the place of the former one; both sign for a day (WH-05).
 
-    The page says how often that was done, so that sending it again rotates no second time.
+    The page says how often that was done, so that sending it again rotates no second time; it
+    shows the same secret once more (WH-12).
     """
     endpoint = _own(ask)
+    form, secret = _drawn(ask, endpoint.id)
     if ask.form["rotations"] != str(endpoint.rotations):
+        if endpoints.is_sent_again(endpoint, form=form, **ask.acting()):
+            return _secret(endpoint, secret, former_until=_former_until(endpoint, ask.at))
         said = "It has a new secret already. It was shown once; rotate again if you lost it."
         return Go(f"{HERE}/{endpoint.id}", said=said)
-    secret = secret_of(token_bytes(SECRET_BYTES))
     after: WebhookEndpoint | Refused = endpoints.rotate(
         ask.records,
         ask.house.seals,
         endpoint_id=endpoint.id,
         partner_id=ask.partner_id,
         secret=secret,
+        form=form,
         **ask.acting(),
     )
     if isinstance(after, Refused):
         return Go(f"{HERE}/{endpoint.id}", refused=after)
-    _, *former = after.signing(ask.at)
-    return _secret(after, secret, former_until=former[0].until if former else None)
+    return _secret(after, secret, former_until=_former_until(after, ask.at))
 
 
 @VIEWS.post(ONE + "/test", ADMIN)
@@ -207,6 +227,7 @@ def _page(ask: Ask, *, typed: AsTyped | None = None) -> Page:
             "events": _latest(ask),
             "things": THINGS,
             "chosen": set(ask.form.all("types")),
+            "drawn": token_urlsafe(24),
             "typed": typed,
         },
         422 if typed else 200,
@@ -242,7 +263,7 @@ def _endpoint(ask: Ask, endpoint: WebhookEndpoint, *, typed: AsTyped | None = No
     )
     health = ask.records.load(EndpointHealth, endpoint.id)
     kept = f"&state={state}" if state else ""
-    new, *former = endpoint.signing(ask.at)
+    new, *_ = endpoint.signing(ask.at)
     return Page(
         "partner/webhook.html",
         "Webhook endpoint",
@@ -252,7 +273,8 @@ def _endpoint(ask: Ask, endpoint: WebhookEndpoint, *, typed: AsTyped | None = No
             "is_on": endpoint.off is Off.NOT,
             "health": health.record if health else None,
             "secret": new.sealed.last4,
-            "former_until": former[0].until if former else None,
+            "former_until": _former_until(endpoint, ask.at),
+            "drawn": token_urlsafe(24),
             "page": page,
             "later": f"{HERE}/{endpoint.id}?below={page.below}{kept}" if page.has_more else "",
             "state": state,
@@ -279,6 +301,25 @@ def _secret(
         "The signing secret",
         {"it": endpoint, "secret": secret.value, "former_until": former_until},
     )
+
+
+def _drawn(ask: Ask, about: str) -> tuple[str, Secret]:
+    """Give what a form drew when its page was made, and the secret that follows from it.
+
+    Nobody can tell the secret from the form without our key. A form that drew nothing gets a secret
+    of its own, which no other form shows.
+    """
+    drawn = ask.form["drawn"]
+    if len(drawn) < LEAST_DRAWN:
+        return "", secret_of(token_bytes(SECRET_BYTES))
+    form = "\n".join(("webhook secret", ask.partner_id, ask.by, about, drawn))
+    mac: bytes = ask.house.signatures.of(hashlib.sha256(form.encode()).digest())
+    return form, secret_of(mac[:SECRET_BYTES])
+
+
+def _former_until(endpoint: WebhookEndpoint, at: datetime) -> datetime | None:
+    _, *former = endpoint.signing(at)
+    return former[0].until if former else None
 
 
 def _types(ask: Ask) -> tuple[str, ...]:

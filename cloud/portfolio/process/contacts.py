@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import math
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,11 @@ from cloud.kernel.ports import Records, Stored, require
 from cloud.portfolio import letters
 from cloud.portfolio.models import Partner
 from cloud.portfolio.organisation import AskedContact, ContactPeriod, ServiceContact
-from cloud.portfolio.policy import CONTACT_LINK_HOURS
+from cloud.portfolio.policy import CONTACT_CODES, CONTACT_LINK_HOURS
 
 CORRECT_CONTACT = "correct_contact"
 _LONGEST_ADDRESS = 254
+_HOUR = timedelta(hours=1)
 _ADDRESS = re.compile(r"[^\s@,;:<>\"()\[\]\\]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 
 
@@ -25,7 +27,8 @@ def request_contact_change(
     """Ask for another service contact; it counts once its reader confirmed it (M-74b).
 
     `token` is unguessable and made by the caller; only its digest is kept. A later request takes
-    the place of an earlier one.
+    the place of an earlier one. The same address again within some minutes is the same request: the
+    code that is on its way counts. Asking too often is refused (M-74c).
     """
     address = email.strip()
     if not _ADDRESS.fullmatch(address) or len(address) > _LONGEST_ADDRESS:
@@ -34,10 +37,24 @@ def request_contact_change(
     stored = _stored(records, partner_id)
     if address.casefold() == partner.service_email.casefold():
         return Refused("M-74b", f"{address} is the service contact already", "already_the_contact")
-    digest = _digest(token)
-    if stored.record.asked is not None and stored.record.asked.token_sha256 == digest:
+    digest, asked = _digest(token), stored.record.asked
+    most, minutes = CONTACT_CODES.on(at.astimezone(UTC).date())
+    if asked is not None and (
+        asked.token_sha256 == digest
+        or (asked.email.casefold() == address.casefold() and _is_within(asked, at, minutes))
+    ):
         return stored.record
-    after = replace(stored.record, asked=AskedContact(address, digest, at, by))
+    mailed = tuple(one for one in stored.record.codes_at if one > at - _HOUR)
+    if len(mailed) >= most:
+        left = math.ceil((min(mailed) + _HOUR - at) / timedelta(minutes=1))
+        because = (
+            f"{most} codes were mailed within the hour: ask for the next one in "
+            f"{left} minute{'' if left == 1 else 's'}"
+        )
+        return Refused(CONTACT_CODES.id, because, "too_often")
+    after = replace(
+        stored.record, asked=AskedContact(address, digest, at, by), codes_at=(*mailed, at)
+    )
     says = f"partner {partner_id} was asked to confirm another service contact"
     event = Event(partner_id, "contact_asked", at, by, "M-74b", says=says)
     letter = letters.confirm_contact(
@@ -111,6 +128,10 @@ def record_contact_bounce(
     event = Event(partner_id, "contact_bounced", at, "mail", "M-74", says=says)
     records.commit(Change(saves=(stored.replaced_by(after),), events=(event,)))
     return after
+
+
+def _is_within(asked: AskedContact, at: datetime, minutes: int) -> bool:
+    return at < asked.asked_at + timedelta(minutes=minutes)
 
 
 def _stored(records: Records, partner_id: str) -> Stored[ServiceContact]:

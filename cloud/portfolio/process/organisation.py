@@ -18,6 +18,7 @@ from cloud.portfolio.organisation import (
     RelationshipManager,
     Technician,
 )
+from cloud.portfolio.process.registry import register
 
 _BEST = 100
 
@@ -28,17 +29,47 @@ def technicians_of(records: Records, partner_id: str) -> tuple[Technician, ...]:
     return tuple(one.record for one in found)
 
 
+def put_technician(records: Records, wanted: Technician, *, at: datetime, by: str) -> Technician:
+    """Put a partner's technician on record, or change what one of its own may do there (Q-79).
+
+    The name stays as it was first given.
+
+    Raises:
+        NotFound: there is no such partner, or the technician is another partner's.
+    """
+    require(records.load(Partner, wanted.partner_id), "partner", wanted.partner_id)
+    if records.load(Technician, wanted.id) is None:
+        register(records, wanted, at=at, by=by)
+        return wanted
+    return set_certifications(
+        records,
+        partner_id=wanted.partner_id,
+        technician_id=wanted.id,
+        certifications=wanted.certifications,
+        is_active=wanted.is_active,
+        at=at,
+        by=by,
+    )
+
+
 def set_certifications(
     records: Records,
     *,
+    partner_id: str,
     technician_id: str,
     certifications: Sequence[Certification],
     is_active: bool,
     at: datetime,
     by: str,
 ) -> Technician:
-    """Put what a technician is certified for, and whether it still works there (Q-79)."""
-    stored = require(records.load(Technician, technician_id), "technician", technician_id)
+    """Put what a technician is certified for, and whether it still works there (Q-79).
+
+    Raises:
+        NotFound: the partner has no technician of that id; another partner's is none of its own.
+    """
+    found = records.load(Technician, technician_id)
+    own = found if found is not None and found.record.partner_id == partner_id else None
+    stored = require(own, "technician", technician_id)
     after = replace(stored.record, certifications=tuple(certifications), is_active=is_active)
     if after == stored.record:
         return after
@@ -87,7 +118,8 @@ def request_opt_in(
 ) -> OptInRequest | Refused:
     """Ask the relationship manager for service work on systems that others built (R-47).
 
-    One request is open at a time: asking again gives that one.
+    One request is open at a time: asking again gives that one, and asking with other words is
+    refused, so that nobody believes them read.
     """
     partner = require(records.load(Partner, partner_id), "partner", partner_id).record
     if partner.opted_in:
@@ -95,7 +127,10 @@ def request_opt_in(
     earlier = records.find(OptInRequest, by="partner_id", value=partner_id)
     waiting = [one.record for one in earlier if one.record.state is OptInState.ASKED]
     if waiting:
-        return waiting[0]
+        if says in {"", waiting[0].says}:
+            return waiting[0]
+        because = "a wish of yours waits for its answer: write to your relationship manager"
+        return Refused("R-47", because, "conflict")
     manager = relationship_manager_of(records, partner_id)
     request = OptInRequest(
         id=derived("OPT", partner_id, len(earlier) + 1),

@@ -65,6 +65,7 @@ from cloud.service.process.visits import (
     arrived,
     contact_attempt,
     departed,
+    move_visit,
     record_finding,
     schedule_visit,
 )
@@ -106,6 +107,7 @@ __all__ = [
     "load_upload",
     "look_for_serials",
     "match_help_request",
+    "move_visit",
     "pause",
     "question",
     "reassign",

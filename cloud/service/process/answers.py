@@ -100,7 +100,7 @@ def accept(
             estimate=estimate,
         ),
     )
-    after = _taken(after, at)
+    after = replace(_taken(after, at), first_spend_approval=None)
     partner = require(records.load(Partner, partner_id), "partner", partner_id).record
     sent = [letters.accepted(after, partner=partner, by=due_of(after, at), at=at)]
     if after.task is Task.APPROVE_SPEND and estimate is not None:
@@ -227,6 +227,7 @@ def given_on(
         visits=(),
         pauses=(),
         spend_approvals=issued,
+        first_spend_approval=None,
         not_to_exceed=max([after.spend_limit, *(one.max_total for one in issued)]),
         departed_at=None,
         open_questions=(),

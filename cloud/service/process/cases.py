@@ -34,6 +34,23 @@ from cloud.service.process.saving import orders_of
 from cloud.service.process.verifying import disagreed, resolved, worked
 
 
+def _visit_asked(
+    case: Case, site: Site, words: str, scope: tuple[str, ...], at: datetime
+) -> Finding:
+    """Give what a person found out as a finding: somebody goes for it (D-15)."""
+    return Finding(
+        id=derived("VISIT", case.id, at.isoformat(), words),
+        site_id=site.id,
+        family=case.family,
+        rule="D-15",
+        opened_on=local_day(case.opened_at, site.time_zone),
+        says=words,
+        dispatchable=True,
+        scope=scope,
+        picture=case.pictures[-1] if case.pictures else "",
+    )
+
+
 def require_site_visit(
     records: Records,
     *,
@@ -73,17 +90,7 @@ def require_site_visit(
         return refused
     if not words:
         return Refused("A-81", "a work order says what is to be done", "instructions_missing")
-    asked = Finding(
-        id=derived("VISIT", case.id, at.isoformat(), words),
-        site_id=site.id,
-        family=case.family,
-        rule="D-15",
-        opened_on=local_day(case.opened_at, site.time_zone),
-        says=words,
-        dispatchable=True,
-        scope=wanted,
-        picture=case.pictures[-1] if case.pictures else "",
-    )
+    asked = _visit_asked(case, site, words, wanted, at)
     case = sent_for(case)
     issuing = issued(
         records,

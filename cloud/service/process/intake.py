@@ -1,7 +1,7 @@
 """Taking up what detection found or a person told: one case per issue, and somebody to look."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from cloud.kernel.change import NEW, Change, Event, Letter, Save
 from cloud.kernel.decision import Refused
@@ -146,19 +146,27 @@ def report(
         reported_by=reported_by,
         contact=contact,
     )
-    finding = Finding(
-        id=told.id,
-        site_id=site_id,
-        family=_family(records, site_id, case_family(family, on=day)),
-        rule="C-02",
-        opened_on=day,
-        says=words,
-        dispatchable=False,
-        evidence=(f"{day} {source}: {words}",),
+    of = _family(records, site_id, case_family(family, on=day))
+    finding = replace(
+        _as_finding(told, site_id, of, day),
         hazard=hazard_of(family, hazard, on=day),
         is_grid_out=is_grid_out,
     )
     return _taken(records, _Sign(site, finding, desks or Desks(), at, by, told))
+
+
+def _as_finding(told: CustomerReport, site_id: str, family: str, day: date) -> Finding:
+    """Give a person's report as detection would tell it; it sends nobody by itself (C-02)."""
+    return Finding(
+        id=told.id,
+        site_id=site_id,
+        family=family,
+        rule="C-02",
+        opened_on=day,
+        says=told.says,
+        dispatchable=False,
+        evidence=(f"{day} {told.source}: {told.says}",),
+    )
 
 
 def _family(records: Records, site_id: str, family: str) -> str:

@@ -218,7 +218,10 @@ def _approve_spend(request: Request) -> Outcome:
         at=request.at,
         by=request.by,
     )
-    return outcome_of(answer, f"Up to {command.max_total} may be spent on {request.order.id}.")
+    says = f"Up to {command.max_total} may be spent on {request.order.id}."
+    if isinstance(answer, WorkOrder) and answer.first_spend_approval is not None:
+        says = f"Your approval of {command.max_total} is the first of two: somebody else's is next."
+    return outcome_of(answer, says)
 
 
 def _reject_spend(request: Request) -> Outcome:

@@ -26,9 +26,11 @@ from cloud.service.models import (
     WorkOrderState,
 )
 from cloud.service.offer import AssignmentState
+from cloud.service.policy import SECOND_SPEND_CENTS
 from cloud.service.process.answers import given_on
 from cloud.service.process.dispatch import drafted, offered_next
 from cloud.service.process.saving import load_order, settle, with_offer
+from cloud.service.process.spend import takes_two
 
 _ENDED = {WorkOrderState.COMPLETED, WorkOrderState.CANCELLED}
 _BEFORE_ANYBODY_WENT = {
@@ -85,30 +87,16 @@ def issue(
         by=by,
     )
     order = replace(order, is_workmanship_suspected=is_workmanship_suspected)
-    if not_to_exceed is not None and not_to_exceed < order.spend_limit:
-        because = f"up to {order.spend_limit} needs no approval, so that less cannot be set"
-        return Refused("I-61", because, "below_limit")
-    if not_to_exceed is not None and not_to_exceed > order.spend_limit:
-        approval = SpendApproval(by, SPC_ROLE, is_written=True, at=at, max_total=not_to_exceed)
-        order = replace(order, not_to_exceed=not_to_exceed, spend_approvals=(approval,))
-    order, events, sent = offered_next(records, order, site=site, at=at)
-    says = f"{by} issued work order {order.id} for case {case_id}: {instructions}"
-    event = Event(order.id, "issued", at, by, "A-81", (case_id,), says)
+    limited = _with_limit(order, not_to_exceed, at=at, by=by)
+    if isinstance(limited, Refused):
+        return limited
+    order, events, sent = offered_next(records, limited, site=site, at=at)
     timers, _ = timers_of(order, now=at)
     sent_out = sent_for(case)
-    decided = Event(
-        case_id,
-        "site_visit_required",
-        at,
-        by,
-        "D-15",
-        (order.id,),
-        f"somebody goes: {instructions}",
-    )
     records.commit(
         Change(
             saves=(Save(order, NEW), known.replaced_by(sent_out)),
-            events=(event, decided, *events),
+            events=(*_issued_events(order, instructions, at=at, by=by), *events),
             letters=(*sent, customer_letters.visit_needed(sent_out, site=site, order=order, at=at)),
             timers=timers,
         )
@@ -211,6 +199,34 @@ def _written(
     )
     order = drafted(case, site=site, finding=finding, number=number, spc_id=by, at=at)
     return replace(order, scope_lines=lines, issued_by=by)
+
+
+def _issued_events(
+    order: WorkOrder, instructions: str, *, at: datetime, by: str
+) -> tuple[Event, Event]:
+    """Say that a work order was issued, and of its case that somebody goes (A-81, D-15)."""
+    says = f"{by} issued work order {order.id} for case {order.case_id}: {instructions}"
+    goes = f"somebody goes: {instructions}"
+    return (
+        Event(order.id, "issued", at, by, "A-81", (order.case_id,), says),
+        Event(order.case_id, "site_visit_required", at, by, "D-15", (order.id,), goes),
+    )
+
+
+def _with_limit(
+    order: WorkOrder, not_to_exceed: Money | None, *, at: datetime, by: str
+) -> WorkOrder | Refused:
+    """Give a new order with its limit; above that of the day it is a written approval (I-62)."""
+    if not_to_exceed is None or not_to_exceed == order.spend_limit:
+        return order
+    if not_to_exceed < order.spend_limit:
+        because = f"up to {order.spend_limit} needs no approval, so that less cannot be set"
+        return Refused("I-61", because, "below_limit")
+    if takes_two(not_to_exceed, above_cents=SECOND_SPEND_CENTS.on(order.policy_day)):
+        because = f"leave to spend {not_to_exceed} takes two people: issue it with less"
+        return Refused(SECOND_SPEND_CENTS.id, because, "second_person_needed")
+    approval = SpendApproval(by, SPC_ROLE, is_written=True, at=at, max_total=not_to_exceed)
+    return replace(order, not_to_exceed=not_to_exceed, spend_approvals=(approval,))
 
 
 def _unissuable(

@@ -6,12 +6,14 @@ from datetime import datetime
 from cloud.kernel.change import Event
 from cloud.kernel.decision import Refused
 from cloud.kernel.money import ZERO, Money
-from cloud.kernel.ports import Records, require
+from cloud.kernel.policy import Rule
+from cloud.kernel.ports import Records, Stored, require
 from cloud.portfolio.models import Partner
 from cloud.service import letters
 from cloud.service.models import (
     AWAITING_OWNER,
     SPC_ROLE,
+    Coordinator,
     Pause,
     SpendApproval,
     Task,
@@ -19,6 +21,7 @@ from cloud.service.models import (
     WorkOrderState,
 )
 from cloud.service.offer import AssignmentState
+from cloud.service.policy import SECOND_SPEND_CENTS
 from cloud.service.process.answers import asking_for_spend, due_of
 from cloud.service.process.saving import (
     load_order,
@@ -42,25 +45,38 @@ def approve_spend(
     is_written: bool,
     at: datetime,
     by: str,
+    second_approval: Rule[int | None] = SECOND_SPEND_CENTS,
 ) -> WorkOrder | Refused:
     """Let a partner spend up to a total, in writing, from now on (I-62).
 
     `by` is a coordinator; the caller has seen to that. Where the estimate waited for it, the clocks
     of scheduling and completion start now; a pause that waited for it ends. One that was rejected
     before is accepted anew by the partner, within the new total. It covers nothing that was
-    performed before. The same approval again changes nothing.
+    performed before. Above the amount of `second_approval` another person approves the same total
+    as well (I-62a): until then it is noted, and nothing else changes. The same approval again
+    changes nothing.
     """
     stored = load_order(records, work_order_id)
     order = stored.record
     refused = _refused(order, max_total=max_total, is_written=is_written)
     if refused is not None:
         return refused
-    if any(one.by == by and one.max_total == max_total for one in order.spend_approvals):
+    if any(
+        by in {one.by, one.first_by} and one.max_total == max_total for one in order.spend_approvals
+    ):
         return order
     approval = SpendApproval(by, SPC_ROLE, is_written, at, max_total)
+    if takes_two(max_total, above_cents=second_approval.on(order.policy_day)):
+        first = order.first_spend_approval
+        if first is None or first.max_total != max_total:
+            return _approved_once(records, stored, approval)
+        if first.by == by:
+            return order
+        approval = replace(approval, first_by=first.by, first_at=first.at)
     after = replace(
         order,
         spend_approvals=(*order.spend_approvals, approval),
+        first_spend_approval=None,
         not_to_exceed=max(order.not_to_exceed, max_total),
         pauses=tuple(_closed(pause, at) for pause in order.pauses),
         task=waits_for(order) if order.task is Task.APPROVE_SPEND else order.task,
@@ -83,6 +99,30 @@ def approve_spend(
     return settle(records, stored, after, at=at, events=(event,), letters=(letter,))
 
 
+def takes_two(max_total: Money, *, above_cents: int | None) -> bool:
+    """Tell whether two people give leave to spend so much (I-62a); without an amount never."""
+    return above_cents is not None and max_total > Money(above_cents)
+
+
+def _approved_once(
+    records: Records, stored: Stored[WorkOrder], approval: SpendApproval
+) -> WorkOrder:
+    """Note the first of two approvals, in the place of one of another total, and ask for more."""
+    order = stored.record
+    after = replace(order, first_spend_approval=approval)
+    by, at, total = approval.by, approval.at, approval.max_total
+    says = f"{by} approved up to {total} for work order {order.id}: the first of two approvals"
+    event = Event(
+        order.id, "spend_approved_first", at, by, SECOND_SPEND_CENTS.id, (order.case_id,), says
+    )
+    spc = records.load(Coordinator, order.spc_id)
+    names = [] if spc is None else [spc.record.id, spc.record.delegate_id]
+    other = next((name for name in names if name and name != by), "")
+    asked = records.load(Coordinator, other) if other else None
+    sent = () if asked is None else (letters.spend_second(after, coordinator=asked.record, at=at),)
+    return settle(records, stored, after, at=at, events=(event,), letters=sent)
+
+
 def reject_spend(
     records: Records, *, work_order_id: str, reason: str, at: datetime, by: str
 ) -> WorkOrder | Refused:
@@ -103,6 +143,7 @@ def reject_spend(
     after = replace(
         order,
         pauses=tuple(_closed(pause, at) for pause in order.pauses),
+        first_spend_approval=None,
         task=waits_for(order),
     )
     if is_estimate:
@@ -148,7 +189,12 @@ def request_spend(
     if standing is not None:
         return order if standing.evidence == evidence else _waits_already(standing)
     waiting = Pause(AWAITING_OWNER, at, None, evidence, by)
-    after = replace(order, pauses=(*order.pauses, waiting), task=Task.APPROVE_SPEND)
+    after = replace(
+        order,
+        pauses=(*order.pauses, waiting),
+        first_spend_approval=None,
+        task=Task.APPROVE_SPEND,
+    )
     says = f"partner {partner_id} asks for up to {amount} on work order {order.id}{because}"
     event = Event(order.id, "spend_requested", at, by, "I-62", (order.case_id,), says)
     sent = asking_for_spend(records, order, amount=amount, at=at, why=why)

@@ -116,6 +116,67 @@ def schedule_visit(
     )
 
 
+def move_visit(
+    records: Records,
+    *,
+    work_order_id: str,
+    since: datetime,
+    until: datetime,
+    technician: str,
+    because: str,
+    at: datetime,
+    by: str,
+) -> WorkOrder | Refused:
+    """Move the visit that lies ahead by a coordinator's word, and tell both sides (S-21, S-21c).
+
+    A partner that moved it too often is sent to the coordinator, who talks to the homeowner: so the
+    coordinator is not stopped by the number of moves, and a move counts as one all the same. Who
+    comes must be fit for it as always. The same hours and technician again change nothing.
+
+    Raises:
+        NotFound: there is no such work order.
+    """
+    stored = load_order(records, work_order_id)
+    order = stored.record
+    partner_id, ahead = order.partner_id or "", _ahead(order)
+    refused = not_at_work(order, partner_id)
+    if refused is None and (ahead is None or order.state not in SCHEDULABLE):
+        no = f"work order {order.id} has no visit ahead: its partner agrees on one first"
+        refused = Refused("S-21", no, "conflict")
+    if refused is not None or ahead is None:
+        return refused or order
+    named = {ahead.technician.casefold(), ahead.technician_id.casefold()} - {""}
+    if (ahead.since, ahead.until) == (since, until) and technician.strip().casefold() in named:
+        return order
+    if not because.strip():
+        return Refused(
+            "S-21c", "who moves a visit says why: the partner reads it", "reason_missing"
+        )
+    refused = booking.refuse_window(order, since, until, at)
+    if refused is not None:
+        return refused
+    sent = _sent(records, order, Visit(since, until, technician, partner_id), moment=since)
+    if isinstance(sent, Refused):
+        return sent
+    visit, relied = sent
+    after = replace(
+        pausing.between_visits(order, next_at=since, now=at, by=by),
+        visits=(*_made(order), visit),
+        visit_moves=booking.moves_after(order, ahead, since=since, until=until),
+    )
+    after = replace(after, task=order.task or waits_for(after))
+    site = require(records.load(Site, order.site_id), "site", order.site_id).record
+    partner = require(records.load(Partner, partner_id), "partner", partner_id).record
+    when = letters.in_words(since, order.time_zone)
+    says = f"{by} moved the visit of partner {partner_id} to {when}: {because.strip()}"
+    event = Event(order.id, "visit_scheduled", at, by, "S-21c", (order.case_id,), says)
+    told = (
+        customer_letters.visit_moved(order, site=site, visit=visit, at=at),
+        letters.visit_moved(order, partner=partner, visit=visit, because=because.strip(), at=at),
+    )
+    return settle(records, stored, after, at=at, events=(event,), letters=told, relies_on=relied)
+
+
 def arrived(
     records: Records,
     *,

@@ -3,23 +3,27 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from importlib import import_module
 
 import pytest
 from record_examples import example
 
-from cloud.adapters.chart import CHART, charted
+from cloud.adapters.chart import CHART, LISTED, charted, listed
 from cloud.adapters.codec import Codec, to_shown
+from cloud.adapters.tables import OperationsRow
+from cloud.invoicing.models import Invoice
 from cloud.kernel.change import NEW, Change, Event, Letter, Message, Save, Timer
 from cloud.kernel.errors import BrokenInvariant, Conflict
 from cloud.portfolio.models import ApiClient, Partner, Project, Site
-from cloud.service.models import CaseSlot, Coordinator, WorkOrder
+from cloud.service.models import CaseSlot, Coordinator, Mail, MailState, Task, WorkOrder
 
 MONDAY = datetime(2026, 6, 8, 13, 0, tzinfo=UTC)
 CLIENT = ApiClient("client-1", "P-1")
 EVENT = Event("client-1", "client_registered", MONDAY, "rm", causes=("P-1",))
 LETTER = Letter("L-1", "a@b.example", "Hello", "Text", "WO-1", MONDAY, {"a.pdf": "reports/a"})
 MESSAGE = Message("M-1", "finding", {"site_id": "S-1", "evidence": ["one", 2]}, MONDAY)
+MAIL = replace(example(Mail), state=MailState.FILED, at=MONDAY)
 TIMER = Timer("T-1", "WO-1", "accept_due", MONDAY + timedelta(days=2))
 
 
@@ -165,6 +169,113 @@ def test_finding_by_what_is_not_charted_is_refused(kept, kind, by):
         kept.records.find(kind, by=by, value="x")
 
 
+# ---------------------------------------------------------------------- a part of what is found
+def leaves(read, limit):
+    """Read a list leaf by leaf to its end; give the ids of each."""
+    found, after = [], ""
+    while True:
+        leaf = read(limit=limit, after=after)
+        assert len(leaf.found) == len(leaf.places) <= limit
+        found.append([stored.record.id for stored in leaf.found])
+        if not leaf.has_more:
+            return found
+        after = leaf.places[-1]
+
+
+def mails(kept, count, state=MailState.FILED):
+    for place in range(count):
+        made = replace(MAIL, id=f"MAIL-{place}", at=MONDAY + timedelta(hours=place), state=state)
+        kept.records.commit(Change(saves=(Save(made),)))
+
+
+@pytest.mark.parametrize(
+    ("count", "found"),
+    [
+        pytest.param(0, [[]], id="nothing"),
+        pytest.param(2, [["c-0", "c-1"]], id="one leaf, full"),
+        pytest.param(5, [["c-0", "c-1"], ["c-2", "c-3"], ["c-4"]], id="three leaves"),
+    ],
+)
+def test_some_are_given_in_order_of_id_leaf_by_leaf(kept, count, found):
+    for place in range(count):
+        kept.records.commit(Change(saves=(Save(ApiClient(f"c-{place}", "P-1")),)))
+    kept.records.commit(Change(saves=(Save(ApiClient("c-1a", "P-2")),)))
+    read = partial(kept.records.some, ApiClient, by="partner_id", value="P-1")
+    assert leaves(read, 2) == found
+
+
+def test_a_leaf_goes_on_where_the_last_one_ended_though_it_is_gone(kept):
+    for place in range(4):
+        kept.records.commit(Change(saves=(Save(ApiClient(f"c-{place}", "P-1")),)))
+    read = partial(kept.records.some, ApiClient, by="partner_id", value="P-1", limit=2)
+    first = read()
+    kept.records.commit(Change(saves=(Save(ApiClient("c-1", "P-2"), 1),)))
+    assert [one.record.id for one in read(after=first.places[-1]).found] == ["c-2", "c-3"]
+
+
+def test_the_latest_come_first_leaf_by_leaf(kept):
+    mails(kept, 5)
+    read = partial(kept.records.latest, Mail, value=MailState.FILED)
+    assert leaves(read, 2) == [["MAIL-4", "MAIL-3"], ["MAIL-2", "MAIL-1"], ["MAIL-0"]]
+
+
+def test_of_one_instant_none_is_skipped_or_given_twice(kept):
+    for name in ("M-a", "M-c", "M-b"):
+        kept.records.commit(Change(saves=(Save(replace(MAIL, id=name)),)))
+    read = partial(kept.records.latest, Mail, value=MailState.FILED)
+    assert leaves(read, 1) == [["M-c"], ["M-b"], ["M-a"]]
+
+
+def test_what_is_in_another_state_lies_in_another_pile(kept):
+    mails(kept, 2)
+    moved = replace(MAIL, id="MAIL-1", state=MailState.HELD)
+    kept.records.commit(Change(saves=(Save(moved, 1),)))
+    read = partial(kept.records.latest, Mail, limit=5)
+    assert [one.record.id for one in read(value=MailState.FILED).found] == ["MAIL-0"]
+    assert [one.record for one in read(value=MailState.HELD).found] == [moved]
+
+
+def test_an_invoice_lies_where_it_was_decided_and_before_that_where_it_came(kept):
+    made = example(Invoice)
+    rows = (
+        replace(made, id="INV-1", submitted_at=MONDAY, decided_at=MONDAY + timedelta(days=9)),
+        replace(made, id="INV-2", submitted_at=MONDAY + timedelta(days=5), decided_at=None),
+    )
+    kept.records.commit(Change(saves=tuple(Save(one) for one in rows)))
+    found = kept.records.latest(Invoice, value=made.state, limit=9).found
+    assert [one.record.id for one in found] == ["INV-1", "INV-2"]
+
+
+@pytest.mark.parametrize("place", ["x", "0", "\u00e9" * 2_000, "9999", "2026-06-08T13:00:00Z"])
+def test_a_place_that_nobody_gave_leads_somewhere_in_the_same_list_or_nowhere(kept, place):
+    mails(kept, 2)
+    kept.records.commit(Change(saves=(Save(CLIENT),)))
+    late = kept.records.latest(Mail, value=MailState.FILED, limit=9, after=place)
+    some = kept.records.some(ApiClient, by="partner_id", value="P-1", limit=9, after=place)
+    assert {type(one.record) for one in late.found} <= {Mail}
+    assert {type(one.record) for one in some.found} <= {ApiClient}
+
+
+def test_what_is_not_listed_by_time_has_no_latest(kept):
+    with pytest.raises(BrokenInvariant, match="ApiClient is not listed by time"):
+        kept.records.latest(ApiClient, value="P-1", limit=1)
+
+
+def test_some_by_what_is_not_charted_is_refused(kept):
+    with pytest.raises(BrokenInvariant, match="ApiClient is not charted by id"):
+        kept.records.some(ApiClient, by="id", value="x", limit=1)
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_what_is_listed_has_a_state_and_an_instant(name):
+    stage, kind = name.split(".")
+    record = example(getattr(import_module(f"cloud.{stage}.models"), kind))
+    value, instant = listed(record)
+    assert value == str(record.state)
+    assert instant.tzinfo is not None
+    assert CHART[name][0] is OperationsRow
+
+
 # ---------------------------------------------------------------------- the log
 def test_the_log_stands_in_order_of_time(kept):
     events = [
@@ -274,6 +385,7 @@ def test_a_timer_that_is_cancelled_and_set_in_one_change_is_set(kept):
 ELSEWHERE = {
     "telemetry.LateWindows": "late",
     "telemetry.GatewayConfiguration": "configuring",
+    "telemetry.GatewayPresence": "watching",
     "portfolio.Technician": "organisation",
     "portfolio.Proposal": "proposals",
     "portfolio.PartnerDocument": "papers",
@@ -285,6 +397,9 @@ ELSEWHERE = {
     "portfolio.OptInRequest": "organisation",
     "portfolio.SiteWarranties": "organisation",
     "portfolio.Equipment": "organisation",
+    "portfolio.DeviceSerial": "devices",
+    "portfolio.ClaimCertificate": "devices",
+    "portfolio.ProvisionHour": "devices",
     "funding.WarrantyPrices": "warranty",
     "funding.OverdueFile": "overdue",
     "funding.Dunning": "dunning",
@@ -341,6 +456,28 @@ class Backwards:
         if context_of != f"{context['record']}/{context['last4']}":
             raise BrokenInvariant("it belongs elsewhere")
         return text[::-1]
+
+
+# ---------------------------------------------------------------------- what waits for a person
+def test_what_waits_is_found_whatever_it_is_until_it_waits_no_more(kept):
+    mail = replace(example(Mail), id="M-1", state=MailState.FOR_A_PERSON)
+    task = replace(example(WorkOrder), id="WO-1", task=Task.CHASE_PARTNER)
+    idle = replace(example(WorkOrder), id="WO-2", task=None)
+    kept.records.commit(Change(saves=(Save(task), Save(mail), Save(idle))))
+    both = (Mail, WorkOrder)
+    assert [one.record for one in kept.records.waiting(both)] == [mail, task]
+    assert [one.record for one in kept.records.waiting((Mail,))] == [mail]
+    assert kept.records.waiting(()) == ()
+    stored = kept.records.load(Mail, "M-1")
+    filed = replace(mail, state=MailState.FILED)
+    kept.records.commit(Change(saves=(stored.replaced_by(filed),)))
+    assert [(one.record, one.version) for one in kept.records.waiting(both)] == [(task, 1)]
+
+
+def test_what_waits_for_a_person_is_nothing_that_is_due(kept):
+    task = replace(example(WorkOrder), id="WO-1", task=Task.CHASE_PARTNER)
+    kept.records.commit(Change(saves=(Save(task),), letters=(LETTER,), timers=(TIMER,)))
+    assert [one.record for one in kept.records.waiting((WorkOrder,))] == [task]
 
 
 # ---------------------------------------------------------------------- secrets

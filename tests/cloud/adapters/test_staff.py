@@ -4,6 +4,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
+from botocore.validate import ParamValidator
 
 from cloud.adapters.staff import CognitoStaff
 from cloud.kernel.errors import Unavailable
@@ -126,27 +127,72 @@ def test_the_pool_says_where_somebody_reads_mail(stubbed, told, address):
     assert staff.address_of("x" * 129) == staff.address_of("") == ""
 
 
+class StandIn:
+    """A client whose calls the pool of this machine answers."""
+
+    def __init__(self):
+        self._staff = Staff(PEOPLE)
+
+    def __getattr__(self, name):
+        operation = "".join(word.title() for word in name.split("_"))
+        return lambda **said: self._asked(operation, said)
+
+    def _asked(self, operation, said):
+        try:
+            return self._staff.call(operation, said)
+        except ServiceError as refused:
+            raise ClientError({"Error": {"Code": refused.code}}, operation) from refused
+
+
 def test_the_stand_in_knows_the_people_of_this_machine():
-    class Client:
-        def __init__(self):
-            self._staff = Staff(PEOPLE)
-
-        def admin_get_user(self, **said):
-            return self._asked("AdminGetUser", said)
-
-        def admin_list_groups_for_user(self, **said):
-            return self._asked("AdminListGroupsForUser", said)
-
-        def _asked(self, operation, said):
-            try:
-                return self._staff.call(operation, said)
-            except ServiceError as refused:
-                raise ClientError({"Error": {"Code": refused.code}}, operation) from refused
-
-    staff = CognitoStaff(Client(), "People")
+    staff = CognitoStaff(StandIn(), "People")
     for one in PEOPLE:
         assert staff.roles_of(one.username) == one.roles
         assert staff.address_of(one.username) == one.email
     assert staff.roles_of("nobody") == frozenset()
     with pytest.raises(ServiceError, match="AdminDeleteUser is not known"):
         Staff(PEOPLE).call("AdminDeleteUser", {"Username": "sam.spc"})
+
+
+SAM = {"UserPoolId": POOL, "Username": "sam.spc"}
+TAKEN = [
+    pytest.param("admin_remove_user_from_group", {"GroupName": "spc"}, set(), id="a role is taken"),
+    pytest.param(
+        "admin_add_user_to_group", {"GroupName": "ams"}, {"spc", "ams"}, id="a role is given"
+    ),
+    pytest.param("admin_disable_user", {}, set(), id="the person is switched off"),
+]
+
+
+@pytest.mark.parametrize(("deed", "more", "left"), TAKEN)
+@pytest.mark.parametrize("pool", ["its own model", "the stand-in"])
+def test_what_is_taken_away_in_the_pool_counts_from_the_next_look(request, pool, deed, more, left):
+    if pool == "the stand-in":
+        client = StandIn()
+    else:
+        client, stub = request.getfixturevalue("stubbed")
+        knows(stub, "sam.spc", "spc")
+        stub.add_response(deed, {}, {**SAM, **more})
+        knows(stub, "sam.spc", *left, is_enabled=deed != "admin_disable_user")
+    staff = CognitoStaff(client, POOL)
+    assert staff.roles_of("sam.spc") == {"spc"}
+    getattr(client, deed)(**SAM, **more)
+    assert staff.roles_of("sam.spc") == left
+
+
+@pytest.mark.parametrize("deed", ["admin_disable_user", "admin_enable_user"])
+def test_who_is_switched_on_again_has_the_same_roles(deed):
+    client = StandIn()
+    client.admin_disable_user(**SAM)
+    getattr(client, deed)(**SAM)
+    roles = CognitoStaff(client, POOL).roles_of("sam.spc")
+    assert roles == ({"spc"} if deed == "admin_enable_user" else set())
+
+
+def test_each_answer_of_the_stand_in_is_one_that_the_pool_could_give(stubbed):
+    """Checked by the service's own model: names of members, and what they hold."""
+    model = stubbed[0].meta
+    for operation in ("AdminGetUser", "AdminListGroupsForUser", "AdminDisableUser"):
+        answer = Staff(PEOPLE).call(operation, {"Username": "sam.spc"})
+        shape = model.service_model.operation_model(operation).output_shape
+        assert not ParamValidator().validate(answer, shape).has_errors()

@@ -38,7 +38,7 @@ def offered(script, *words, cwd=None):
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (("de",), ["demo", "detect"]),
+        (("de",), ["demo", "detect", "device"]),
         (("xyzzy",), []),
         (("fund", "se"), ["send", "sent", "settle"]),
         (("fund", ""), [*(one.word for one in COMMANDS["fund"].actions), "--help"]),

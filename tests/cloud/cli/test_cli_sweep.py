@@ -146,6 +146,8 @@ def test_a_replay_says_how_many_are_judged_anew(stack, records, capsys):
     begun = records.load(RegionSweep, REGION).record
     assert begun.replay_from == date(2026, 6, 7)
     assert begun.at == NOW - timedelta(hours=2)
+    assert sweep(stack, "replay", "--clock", "-7", "--since", "2026-06-07") == 0
+    assert capsys.readouterr().out.startswith("0 sites are judged anew; 1 are passed over")
     assert sweep(stack, "replay", "--clock", "-4", "--since", "2026-06-07", "--json") == 0
     assert json.loads(capsys.readouterr().out)["sites"] == 0
 

@@ -40,8 +40,11 @@ def test_a_region_whose_evaluation_is_not_over_is_not_replayed():
     street.send(until=at(2, 13))
     process.plan(street.records, utc_offset_hours=OFFSET, at=at(2, 13))
     before = street.records.load(RegionSweep, REGION)
-    process.plan(street.records, utc_offset_hours=OFFSET, at=at(2, 13.2), replay_from=FIRST)
+    shared = process.plan(
+        street.records, utc_offset_hours=OFFSET, at=at(2, 13.2), replay_from=FIRST
+    )
     assert street.records.load(RegionSweep, REGION) == before
+    assert (shared.sites, shared.passed_over > 0) == (0, True)
 
 
 @pytest.mark.rule("D-97")

@@ -72,7 +72,7 @@ class World:
                 "messageId": f"m-{place}",
                 "receiptHandle": "r",
                 "body": body if isinstance(body, str) else json.dumps(body),
-                "attributes": {},
+                "attributes": {"SentTimestamp": str(int(self.now.timestamp() * 1000))},
                 "messageAttributes": {},
                 "eventSource": "aws:sqs",
                 "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:queue",

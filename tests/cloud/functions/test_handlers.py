@@ -93,6 +93,47 @@ def test_a_message_of_no_rule_of_ours_comes_back_alone(world, poison):
     assert len(kept_chunks()) == 1
 
 
+def laid_aside(topic: str, payload: bytes) -> dict:
+    """Give what a topic rule's error action writes when the queue did not take the message."""
+    failed = {"failedAction": "SqsAction", "failedResource": "arrivals", "errorMessage": "denied"}
+    return {
+        "ruleName": "sunreeve_dev_chunks",
+        "topic": topic,
+        "clientId": "gw-1",
+        "base64OriginalPayload": base64.b64encode(payload).decode(),
+        "failures": [failed],
+    }
+
+
+@pytest.mark.parametrize(
+    "topic",
+    ["gw-1/chunk", "$aws/rules/sunreeve_dev_chunks/gw-1/chunk"],
+    ids=["as the rule sees it", "as the gateway wrote it"],
+)
+def test_what_a_rule_laid_aside_is_kept_when_it_is_sent_back(world, topic):
+    again = laid_aside(topic, chunk())
+    assert world.deliver("IngestFunction", again, arrival(chunk())) == {"batchItemFailures": []}
+    assert [one.payload for one in kept_chunks()] == [chunk()]
+    assert quarantined(world) == []
+
+
+def test_what_a_rule_laid_aside_for_another_gateway_is_put_aside(world):
+    answer = world.deliver("IngestFunction", laid_aside("gw-2/chunk", chunk()))
+    assert answer == {"batchItemFailures": []}
+    assert kept_chunks() == kept_chunks("gw-2") == []
+    assert len(quarantined(world)) == 2  # the payload, and the reason beside it
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [{"topic": "chunk"}, {"topic": 7}, {"base64OriginalPayload": "%%%"}],
+    ids=["nobody's", "no topic", "no base64"],
+)
+def test_what_was_laid_aside_and_cannot_be_read_comes_back_alone(world, torn):
+    answer = world.deliver("IngestFunction", {**laid_aside("gw-1/chunk", chunk()), **torn})
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m-0"}]}
+
+
 def test_an_event_told_twice_in_a_batch_is_in_the_log_once(world):
     for _ in range(2):
         twice = [arrival(event(), "event")] * 2

@@ -16,6 +16,16 @@ ROLES = (
     "admin",
 )
 TABLE = """
+GET /ops/clone_suspicions | spc ams auditor
+POST /ops/clone_suspicions/{gateway_id}/settle | ams
+GET /ops/device_claims | ams auditor
+POST /ops/device_claims | ams
+POST /ops/device_claims/{claim_id}/retire | ams
+GET /ops/devices | spc ams auditor
+POST /ops/devices | ams projects
+GET /ops/devices/{serial} | spc ams auditor
+GET /ops/devices/{serial}/log | spc ams auditor
+POST /ops/devices/{serial}/replace | ams
 POST /ops/accounting_admins/revoke | admin
 POST /ops/assignments/{proposal_id}/agree | accounting_admin
 GET /ops/back_bills | spc relationship_manager accounting_admin auditor
@@ -80,7 +90,9 @@ POST /ops/funding_days | accounting_admin
 POST /ops/funding_days/withdraw | accounting_admin
 GET /ops/gateways/{gateway_id} | spc ams auditor
 POST /ops/gateways/{gateway_id}/configure | ams
+POST /ops/gateways/{gateway_id}/decommission | ams
 GET /ops/gateways/{gateway_id}/log | spc ams auditor
+POST /ops/gateways/{gateway_id}/renew | ams
 GET /ops/help_requests | ams auditor
 POST /ops/help_requests/{request_id}/dismiss | ams
 POST /ops/help_requests/{request_id}/link | ams
@@ -95,6 +107,7 @@ POST /ops/invoices/{invoice_id}/return | spc
 POST /ops/invoices/{invoice_id}/void | accounting_admin
 GET /ops/log | auditor
 GET /ops/mails | spc ams auditor
+POST /ops/mails/{mail_id}/case | ams spc
 POST /ops/mails/{mail_id}/discard | spc ams
 POST /ops/mails/{mail_id}/release | spc
 GET /ops/opt_in_requests | relationship_manager auditor
@@ -163,6 +176,7 @@ POST /ops/proposals/{proposal_id}/reject | accounting_admin
 POST /ops/proposals/{proposal_id}/withdraw | accounting projects
 POST /ops/regions/{region}/weather/{day} | projects
 POST /ops/relationship_managers | admin
+POST /ops/reindex | admin
 GET /ops/replay | accounting accounting_admin treasury auditor
 GET /ops/report_schedules | spc relationship_manager ams accounting_admin auditor admin
 POST /ops/report_schedules | spc relationship_manager ams accounting_admin
@@ -234,6 +248,7 @@ GET /ops/work_orders/{number}/reports | spc ams auditor
 POST /ops/work_orders/{number}/resend_offer | spc
 POST /ops/work_orders/{number}/spend_approvals | spc
 POST /ops/work_orders/{number}/spend_rejections | spc
+POST /ops/work_orders/{number}/visit | spc
 POST /ops/work_orders/{number}/withdraw | spc
 """  # noqa: E501 - a route and its roles stand on one line
 """Every route, and who passes; everybody else is told 403, and so is who has no name."""

@@ -3,6 +3,7 @@
 import ast
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 
 import cloud
 from cloud.adapters import wiring
-from cloud.kernel.change import Change, Letter, Timer
+from cloud.kernel.change import Change, Letter, Save, Timer
 from cloud.local.conductor import Conductor
 from cloud.local.lambdas import Failed
+from cloud.service.models import Mail, MailState
+from tests.cloud.adapters.record_examples import example
 
 START = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -141,6 +144,19 @@ def test_a_timer_is_woken_at_its_instant(runtime):
     Conductor(runtime).advance_to(START + timedelta(hours=1, minutes=2))
     swept = [at for at, name, _ in notes.calls if name == "TimersFunction"]
     assert swept[0] == due
+
+
+@pytest.mark.parametrize("is_due", [True, False], ids=["beside a timer", "alone"])
+def test_what_waits_for_a_person_moves_no_clock(runtime, is_due):
+    notes = Notes(runtime)
+    due = START + timedelta(hours=1, seconds=7)
+    mail = replace(example(Mail), id="M-1", state=MailState.FOR_A_PERSON)
+    timers = (Timer("T-1", "WO-1", "accept_due", due),) if is_due else ()
+    records().commit(Change(saves=(Save(mail),), timers=timers))
+    Conductor(runtime).advance_to(START + timedelta(hours=1, minutes=2))
+    swept = [at for at, name, _ in notes.calls if name == "TimersFunction"]
+    assert swept[:1] == [due] * is_due
+    assert [one.record for one in records().waiting((Mail,))] == [mail]
 
 
 def test_a_sweep_that_fails_is_tried_each_minute_and_never_stops_the_clock(runtime):

@@ -71,7 +71,7 @@ Resources:
 """
 
 BROKEN = [
-    pytest.param("AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::SNS::Topic", id="unknown type"),
+    pytest.param("AWS::SQS::Queue", "AWS::MSK::Cluster", "AWS::MSK::Cluster", id="unknown type"),
     pytest.param("VisibilityTimeout: 60", "FifoThroughputLimit: x", "Queue.*FifoThroughputLimit",
                  id="unknown property"),
     pytest.param("VisibilityTimeout: 60", "VisibilityTimeout: 99999", "Queue.*VisibilityTimeout",
@@ -102,7 +102,7 @@ BROKEN = [
     pytest.param("FROM 'sunreeve", "FORM 'sunreeve", "chunks", id="SQL that cannot be read"),
     pytest.param("iot:Connect", "iot:Conect", "iot:Conect", id="an action that is none"),
     pytest.param("  Queue:\n    Type", "  Queue:\n    Condition: X\n    Type", "Queue.*Condition",
-                 id="a condition"),
+                 id="a condition that the template has not"),
 ]  # fmt: skip
 
 FED = (
@@ -261,8 +261,8 @@ BROKEN_FED = [
      "FedWritten: .*BisectBatchOnFunctionError.*take it out"),
     ("counting", QUEUED, "{Queue: !GetAtt Feeding.Arn, MetricsConfig: {Metrics: [EventCount]}}",
      "FedQueued: .*MetricsConfig.*take it out"),
-    ("a schedule's retries", "rate(7 days)", "rate(7 days), RetryPolicy: {MaximumRetryAttempts: 1}",
-     "FedWeekly: .*RetryPolicy.*take it out"),
+    ("a schedule's dead letters", "rate(7 days)", "rate(7 days), DeadLetterConfig: {"
+     "Arn: '" + ELSEWHERE + "'}", "FedWeekly: DeadLetterConfig Nobody is no queue"),
     ("no time", "Timeout: 80", "Timeout: 0", "Fed: Timeout 0 is not 1 to 900"),
     ("much time", "Timeout: 80", "Timeout: 901", "Fed: Timeout 901"),
     ("more time than the queue", "Timeout: 80", "Timeout: 91",
@@ -342,6 +342,8 @@ def test_a_stack_at_its_limits_boots(boot):
         (PARAMETER, PARAMETER + ", AllowedPattern: '[a-z]+', AllowedValues: [dev, prod]"),
         ("MaximumEventAgeInSeconds: 60", "MaximumEventAgeInSeconds: 21600"),
         ("rate(7 days)", "rate(999999999 days)"),
+        ("rate(7 days)", "rate(7 days), RetryPolicy: {MaximumRetryAttempts: 1}, "
+         "DeadLetterConfig: {Arn: !GetAtt Dead.Arn}"),
         (STREAM_SIZE, "BatchSize: 1"),
         ("Timeout: 80", 'Timeout: "80"'),
     ],
@@ -356,6 +358,91 @@ def test_a_file_that_is_no_template_says_why(boot, name):
     text, why = NO_TEMPLATES[name]
     with pytest.raises(BadInput, match=f"small.yaml is not a SAM template: .*{why}") as refused:
         boot(text)
+    assert "\n" not in str(refused.value)
+
+
+STAGED = (
+    FED.replace(PARAMETER, PARAMETER + "}\n  Domain: {Type: String, Default: ''").replace(
+        "Resources:\n  Table:",
+        "Conditions:\n"
+        "  IsProd: !Equals [!Ref Stage, prod]\n"
+        "  IsNamed: !Not [!Equals [!Ref Domain, '']]\n"
+        "  IsShown: !And [!Condition IsProd, !Condition IsNamed]\n"
+        "  IsEither: !Or [!Condition IsProd, !Condition IsNamed]\n"
+        "Resources:\n"
+        "  Told:\n"
+        "    Type: AWS::SQS::Queue\n"
+        "    Condition: IsShown\n"
+        "    Properties:\n"
+        "      VisibilityTimeout: !If [IsProd, 70, !Ref AWS::NoValue]\n"
+        "  Said:\n"
+        "    Type: AWS::SQS::Queue\n"
+        "    Condition: IsEither\n"
+        "    Properties:\n"
+        "      VisibilityTimeout: !If [IsProd, 70, !Ref AWS::NoValue]\n"
+        "  Table:",
+    )
+    + "Outputs:\n  Where: {Condition: IsShown, Value: !Ref Told}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "waits"),
+    [
+        pytest.param({}, {}, id="neither"),
+        pytest.param({"Stage": "prod"}, {"Said": 70}, id="one of two"),
+        pytest.param({"Domain": "a.example"}, {"Said": None}, id="the other, and no value"),
+        pytest.param({"Stage": "prod", "Domain": "a.example"}, {"Said": 70, "Told": 70}, id="both"),
+    ],
+)
+def test_a_stage_has_what_its_conditions_say(translated, tmp_path, given, waits):
+    path = tmp_path / "small.yaml"
+    path.write_text(STAGED)
+    stack = load(path, cache=translated, parameters=given)
+    found = {
+        name: properties.get("VisibilityTimeout")
+        for name, properties in stack.queues.items()
+        if name in {"Said", "Told"}
+    }
+    assert found == waits
+    assert set(stack.outputs) == ({"Where"} if "Told" in waits else set())
+
+
+def test_what_a_stage_does_not_have_must_be_of_a_known_kind_all_the_same(translated, tmp_path):
+    path = tmp_path / "small.yaml"
+    alarm = (
+        "\n  Alarm: {Type: AWS::CloudWatch::Alarm, Condition: IsProd, Properties: {Perriod: 1}}\n"
+    )
+    path.write_text(STAGED.replace("Outputs:\n", alarm + "Outputs:\n"))
+    with pytest.raises(BadInput, match=r"resource Alarm: AWS::CloudWatch::Alarm has no .*Perriod"):
+        load(path, cache=translated)
+    path.write_text(path.read_text().replace("Perriod", "Period"))
+    load(path, cache=translated, parameters={"Stage": "prod"})
+
+
+BROKEN_STAGED = [
+    ("IsProd: !Equals [!Ref Stage, prod]", "IsProd: !Equals [!Ref Stag, prod]", "IsProd: Ref Stag"),
+    ("IsProd: !Equals [!Ref Stage, prod]", "IsProd: !Equals [a]", "IsProd: Fn::Equals"),
+    ("IsProd: !Equals [!Ref Stage, prod]", "IsProd: !Equals [[a], a]", "IsProd: .*neither a text"),
+    ("IsProd: !Equals [!Ref Stage, prod]", "IsProd: true", "IsProd: True is no condition function"),
+    ("IsProd: !Equals [!Ref Stage, prod]", "IsProd: !Condition IsShown", "rests on itself"),
+    ("IsProd: !Equals [!Ref Stage, prod]", "IsProd: {Fn::Contains: [a, b]}", "Fn::Contains is not"),
+    ("IsProd: !Equals [!Ref Stage, prod]", "IsProd: {Fn::Not: x}", "IsProd: Fn::Not takes a list"),
+    ("!Condition IsNamed]\n  IsE", "!Condition Named]\n  IsE", "Named is no condition of it"),
+    ("Where: {Condition: IsShown", "Where: {Condition: Shown", "output Where: Condition Shown"),
+    ("Condition: IsEither\n    Properties:\n      VisibilityTimeout: !If [IsProd", "Condition: "
+     "IsEither\n    Properties:\n      VisibilityTimeout: !If [Prod", "Said.*Fn::If asks for Prod"),
+    ("Conditions:\n", "Conditions: [a]\nMetadata:\n", "Conditions must be a mapping"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("right", "wrong", "named"), BROKEN_STAGED)
+def test_a_condition_that_cannot_be_read_stops_the_boot(translated, tmp_path, right, wrong, named):
+    assert STAGED.count(right) == 1
+    path = tmp_path / "small.yaml"
+    path.write_text(STAGED.replace(right, wrong))
+    with pytest.raises(BadInput, match=named) as refused:
+        load(path, cache=translated, parameters={"Stage": "prod"})
     assert "\n" not in str(refused.value)
 
 

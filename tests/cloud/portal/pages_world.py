@@ -47,6 +47,9 @@ class KnownPeople:
         self.groups: dict[str, str] = {}
         self.origin = "https://pool.example"
 
+    def roles_of(self, name: str) -> frozenset[str]:
+        return frozenset(self.groups.get(name, "").split())
+
     def page(self, *, state: str, verifier: str, back_to: str) -> str:
         return f"https://pool.example/authorize?{urlencode({'state': state, 'to': back_to})}"
 
@@ -127,7 +130,7 @@ class World:
                 name="Operations console",
                 views=console.views(),
                 menu=console.MENU,
-                visitor_of=of_owner,
+                visitor_of=of_owner(self.people, self.clock),
                 **shared,
             ),
         }
@@ -155,12 +158,36 @@ class World:
         return self._asked(username, "GET", path)
 
     def send(self, username: str, path: str, **fields: object) -> Seen:
-        """Send a form of ours, with its token; a list gives a field several times."""
+        """Send a form of ours, with its token; a list gives a field several times.
+
+        A form that carries what the page showed is sent as the page shows it now.
+        """
         pairs = [("form_token", self.token(username, path))]
+        if "as_shown" not in fields and path.startswith("/console/"):
+            pairs += [("as_shown", self.mark(username, path))]
         for name, value in fields.items():
             values = value if isinstance(value, list | tuple) else [value]
             pairs += [(name, str(one)) for one in values]
         return self._asked(username, "POST", path, urlencode(pairs).encode())
+
+    def mark(self, username: str, path: str) -> str:
+        """Give the mark in the form that leads to a path, or the only one of its page."""
+        page = path
+        while page.count("/") > 2:
+            page = page.rpartition("/")[0]
+            seen = self.page(username, page)
+            if seen.status == 200:
+                break
+        else:
+            return ""
+        forms = re.findall(r'<form[^>]* action="([^"]*)"[^>]*>(.*?)</form>', seen.text, re.DOTALL)
+        marks = {
+            action: found[1]
+            for action, form in forms
+            if (found := re.search(r'name="as_shown" value="([^"]*)"', form))
+        }
+        every = set(marks.values())
+        return marks.get(quote(path, safe="/"), every.pop() if len(every) == 1 else "")
 
     def send_files(
         self,

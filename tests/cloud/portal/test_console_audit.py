@@ -39,6 +39,25 @@ def read() -> OrdersWorld:
     return made
 
 
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        pytest.param("", "On Mon, Jun 8, 2026 , by days", id="nothing asked"),
+        pytest.param(
+            "since=2026-06-05",
+            "From Fri, Jun 5, 2026 to Mon, Jun 8, 2026 , both included",
+            id="a first day alone",
+        ),
+        pytest.param(
+            "until=2026-06-05", "Up to Fri, Jun 5, 2026 , which is included", id="a last day alone"
+        ),
+        pytest.param("subject=PRJ-1", "Up to Mon, Jun 8, 2026 , which is included", id="one thing"),
+    ],
+)
+def test_the_days_that_were_looked_through_are_said(read, query, says):
+    assert says in read.page("otto", f"{HERE}?{query}").plain
+
+
 def test_without_a_question_it_is_what_happened_today(read):
     page = read.page("otto", HERE)
     assert "Case opened" in page.plain
@@ -53,7 +72,12 @@ def test_without_a_question_it_is_what_happened_today(read):
         pytest.param("by=pat", True, id="of the person"),
         pytest.param("what=project cancelled", True, id="what happened, in words"),
         pytest.param("since=2026-06-05&until=2026-06-05", True, id="of the day"),
-        pytest.param("since=2026-06-05", True, id="of the day, its first alone"),
+        pytest.param("since=2026-06-05", True, id="from the day on"),
+        pytest.param("since=2026-06-04", True, id="from the day before on"),
+        pytest.param("since=2026-06-06", False, id="from the day after on"),
+        pytest.param("until=2026-06-05", True, id="up to the day"),
+        pytest.param("until=2026-06-06", True, id="up to the day after"),
+        pytest.param("until=2026-06-04", False, id="up to the day before"),
         pytest.param("subject=PRJ-1&by=pat&what=project_cancelled", True, id="all at once"),
         pytest.param("subject=PRJ-1&by=sam", False, id="of somebody else"),
         pytest.param("what=project_cancelled&until=2026-06-04", False, id="before it"),

@@ -256,9 +256,25 @@ def test_a_wrong_vendor_keeps_the_form(desk, fields, says):
 def test_an_organisation_chooses_its_vendor_or_none(desk):
     desk.send("ron", f"{VENDORS}/choice", partner_id="P-Z", chosen_vendor=CED.id)
     assert desk.get(Partner, "P-Z").direct_pay_vendor_id == CED.id
-    desk.send("alan", f"{VENDORS}/choice", partner_id="P-Z", chosen_vendor="")
+    desk.send("alan", f"{VENDORS}/choice", partner_id="P-Z", chosen_vendor="-")
     assert desk.get(Partner, "P-Z").direct_pay_vendor_id == ""
     assert desk.send("alan", f"{VENDORS}/choice", partner_id="P-NONE").status == 422
+
+
+@pytest.mark.parametrize(
+    ("vendor", "says"),
+    [
+        pytest.param("", "Choose a vendor, or that it stays out", id="nobody chose"),
+        pytest.param("V-OLD", "does not take part in Direct Pay any more", id="one that left"),
+    ],
+)
+def test_what_is_no_choice_of_a_vendor_changes_nothing_and_is_shown_again(desk, vendor, says):
+    desk.save(Vendor("V-OLD", "Old Supply", "office@old.example", is_active=False))
+    desk.send("ron", f"{VENDORS}/choice", partner_id="P-Z", chosen_vendor=CED.id)
+    page = desk.send("ron", f"{VENDORS}/choice", partner_id="P-Z", chosen_vendor=vendor)
+    assert (page.status, says in page.plain) == (422, True)
+    assert 'value="P-Z" selected' in page.text
+    assert desk.get(Partner, "P-Z").direct_pay_vendor_id == CED.id
 
 
 @pytest.mark.parametrize(

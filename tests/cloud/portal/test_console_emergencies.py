@@ -47,7 +47,7 @@ def test_nobody_called_yet(alarm):
     alarm.mailed()
     page = alarm.board()
     assert "Call the partner now, and log the call" in page
-    assert "orig" in page
+    assert "Partner Orig" in page
     assert alarm.found.id in page
     assert alarm.order.id in page
     assert "Phoned ✖ Not yet" in page

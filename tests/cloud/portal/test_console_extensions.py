@@ -101,6 +101,24 @@ def test_an_empty_list_says_what_would_stand_there(desk, query, says):
     assert says in desk.page("otto", PATH + query).plain
 
 
+@pytest.mark.parametrize(
+    ("partners", "says"),
+    [
+        pytest.param(6, "", id="as many as are shown"),
+        pytest.param(7, "What 1 more partner has postponed is not shown here", id="one more"),
+        pytest.param(9, "What 3 more partners have postponed is not shown here", id="three more"),
+    ],
+)
+def test_partners_that_are_left_out_are_counted(desk, partners, says):
+    made = desk.asked()
+    for number in range(partners - 1):
+        desk.save(replace(made, id=f"EXT-{number}", partner_id=f"P-X{number}"))
+    page = desk.page("ada", PATH).plain
+    assert page.count(" has postponed ") - page.count("more partner has postponed") == 6
+    assert says in page
+    assert ("is not shown here" in page) is bool(says)
+
+
 def test_a_late_one_is_pointed_out(desk):
     desk.asked()
     desk.clock.at += timedelta(days=9)

@@ -232,8 +232,17 @@ def test_files_that_stopped_are_shown_with_why(held, file, is_shown):
 
 
 def test_days_are_judged_anew_on_one_clock(held):
+    held.sweep()
     sent = held.does("sam", "replay", replay_clock="-5", replay_from="2026-06-01")
     assert "4 homes are measured and judged anew from 2026-06-01 on" in sent
+    assert "passed over" not in sent
+
+
+@pytest.mark.rule("D-99")
+def test_homes_whose_evaluation_is_not_over_are_told_to_be_passed_over(held):
+    sent = held.does("sam", "replay", replay_clock="-5", replay_from="2026-06-01")
+    assert "Nothing is measured anew. 4 homes are passed over" in sent
+    assert "are measured and judged anew" not in sent
 
 
 @pytest.mark.parametrize(

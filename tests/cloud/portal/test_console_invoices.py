@@ -384,6 +384,30 @@ def test_an_estimate_above_the_limit_waits_and_is_approved_in_writing(orders):
     assert len(orders.order.spend_approvals) == 1
 
 
+@pytest.mark.rule("I-62a")
+def test_much_is_approved_by_two_people_who_name_the_same_total(orders):
+    orders.owner_person("sue", "spc")
+    orders.accept(Money(600_000))
+    path = spend_path(orders)
+    first = orders.after("sam", orders.send("sam", path + "/approve", max_total="6,000"))
+    assert "Your approval is the first of two" in first.plain
+    assert "waits for somebody else to approve the same total" in first.plain
+    assert orders.order.state == "awaiting_spend"
+    assert "sam approved up to $6,000.00" in orders.page("sue", path).plain
+    second = orders.after("sue", orders.send("sue", path + "/approve", max_total="6,000"))
+    assert "Up to $6,000.00 may be spent" in second.plain
+    assert orders.order.state == "accepted"
+
+
+@pytest.mark.rule("I-62a")
+def test_the_page_of_the_work_order_says_that_it_is_the_first_of_two(orders):
+    orders.accept(Money(600_000))
+    path = f"/console/work_orders/{orders.number}"
+    page = orders.after("sam", orders.send("sam", path + "/spend_approvals", spend_limit="6,000"))
+    assert "Your approval is the first of two" in page.plain
+    assert "the first of two approvals. Another person approves the same total" in page.plain
+
+
 def test_what_is_asked_for_while_the_work_goes_on_is_read_with_its_reason(orders):
     orders.accept()
     request_spend(orders.records, amount=Money(123_456), why="The rail is bent.", **orders.own())

@@ -1,5 +1,6 @@
 """Papers and bank details in the console: accepted or refused, and changed by two people."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -134,7 +135,8 @@ def test_a_paper_is_refused_and_the_reason_is_kept(desk):
 )
 def test_what_does_not_go_any_more_is_refused_and_nothing_typed_is_lost(desk, deed, fields):
     made = desk.paper(state=DocumentState.ON_FILE)
-    more = {"account_number": ACCOUNT, "account_kind": "checking"} if len(deed) > 6 else {}
+    number = {"account_number": ACCOUNT, "account_again": ACCOUNT}
+    more = {**number, "account_kind": "checking"} if len(deed) > 6 else {}
     page = desk.send("alan", f"{PATH}/{made.id}/{deed}", **fields, **more)
     assert page.status == 422
     assert "Rule F05." in page.plain
@@ -223,7 +225,12 @@ def test_an_authorization_beside_one_asks_for_a_change_and_hides_the_account(des
     page = desk.page("alan", f"{PATH}/{paper.id}")
     assert "this one is for another account" in page.plain
     assert f"{paper.id}/accept" not in page.text
-    told = {"routing_number": "123456789", "account_number": ACCOUNT, "account_kind": "checking"}
+    told = {
+        "routing_number": "123456789",
+        "account_number": ACCOUNT,
+        "account_again": ACCOUNT,
+        "account_kind": "checking",
+    }
     wrong = desk.send("alan", f"{PATH}/{paper.id}/bank_change", **told)
     assert wrong.status == 422
     assert "Rule P-85" in wrong.plain
@@ -235,6 +242,45 @@ def test_an_authorization_beside_one_asks_for_a_change_and_hides_the_account(des
     assert ACCOUNT not in after.text
 
 
+@pytest.mark.parametrize(
+    ("again", "says"),
+    [
+        pytest.param("", "The two numbers differ", id="written once"),
+        pytest.param("000987654312", "The two numbers differ", id="two digits changed about"),
+    ],
+)
+def test_the_account_number_is_written_twice(desk, again, says):
+    paper = desk.paper(DocumentKind.BANK_AUTHORIZATION)
+    wrong = desk.send(
+        "alan",
+        f"{PATH}/{paper.id}/bank_change",
+        routing_number=ROUTING,
+        account_number=ACCOUNT,
+        account_again=again,
+        account_kind="checking",
+    )
+    assert (wrong.status, says in wrong.plain) == (422, True)
+    assert ROUTING in wrong.text
+    assert ACCOUNT not in wrong.text
+    assert "000987654312" not in wrong.text, "neither of the two is sent back"
+    assert not desk.records.find(BankChange, by="partner_id", value="P-A")
+
+
+def test_a_routing_number_that_can_be_none_is_shown_as_such(desk):
+    made = desk.asked()
+    desk.save(replace(made, routing_number="123456789"))
+    shown = desk.page("ada", f"{BANK}/{made.id}").plain
+    assert re.search(r"123456789 \W*check digit wrong", shown)
+
+
+def test_who_agrees_is_led_to_the_authorization_it_is_compared_with(desk):
+    made = desk.asked()
+    page = desk.page("ada", f"{BANK}/{made.id}")
+    assert f"{PATH}/{made.authorization_id}/file" in page.text
+    assert "an account that ends in ••••4321" in page.plain
+    assert 'name="compared"' not in desk.page("alan", f"{BANK}/{made.id}").text
+
+
 @pytest.mark.rule("P-81")
 def test_two_people_and_a_hold(desk):
     made = desk.asked()
@@ -244,7 +290,12 @@ def test_two_people_and_a_hold(desk):
     assert "••••0732" in page.plain
     assert "••••4321" in page.plain
     assert "Before you agree: call back" in page.plain
-    after = desk.after("ada", desk.send("ada", f"{BANK}/{made.id}/agree"))
+    assert re.search(f"{ROUTING} \\W*check digit right", page.plain), "a bank's number is no secret"
+    assert ACCOUNT not in page.text
+    unseen = desk.send("ada", f"{BANK}/{made.id}/agree")
+    assert (unseen.status, "Open the authorization, compare" in unseen.plain) == (422, True)
+    assert desk.get(BankChange, made.id).agreed_by == ""
+    after = desk.after("ada", desk.send("ada", f"{BANK}/{made.id}/agree", compared="yes"))
     assert "You agreed" in after.plain
     assert "Agreed by ada" in after.plain
     assert desk.get(BankChange, made.id).agreed_by == "ada"
@@ -253,7 +304,7 @@ def test_two_people_and_a_hold(desk):
 
 def test_when_the_hold_is_over_it_can_be_applied_and_the_bank_is_asked(desk):
     made = desk.asked()
-    desk.send("ada", f"{BANK}/{made.id}/agree")
+    desk.send("ada", f"{BANK}/{made.id}/agree", compared="yes")
     assert f"{made.id}/apply" not in desk.page("alan", f"{BANK}/{made.id}").text
     desk.clock.at += timedelta(days=10)
     desk._jars.clear()  # A session is good for one day.
@@ -274,7 +325,8 @@ def test_who_asked_has_a_reason_and_no_button(desk):
     page = desk.page("both", f"{BANK}/{made.id}")
     assert "You asked for it, so somebody else agrees." in page.plain
     assert f"{made.id}/agree" not in page.text
-    refused = desk.after("both", desk.send("both", f"{BANK}/{made.id}/agree"))
+    sent = desk.send("both", f"{BANK}/{made.id}/agree", compared="yes")
+    refused = desk.after("both", sent)
     assert "both asked for this, so somebody else agrees Rule D09" in refused.plain
     assert desk.get(BankChange, made.id).agreed_by == ""
 
@@ -287,7 +339,7 @@ def test_a_change_is_stopped_with_a_reason(desk):
     page = desk.page("otto", f"{BANK}/{made.id}")
     assert "Stopped by ada: nobody there knows of it" in page.plain
     assert made.id in desk.page("otto", f"{BANK}?state=rejected").text
-    late = desk.send("ada", f"{BANK}/{made.id}/agree")
+    late = desk.send("ada", f"{BANK}/{made.id}/agree", compared="yes")
     assert "rejected already" in desk.after("ada", late).plain
 
 

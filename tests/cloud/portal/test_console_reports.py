@@ -139,6 +139,14 @@ def test_what_a_report_itself_cannot_read_is_told_in_its_place(read):
     assert 'role="alert"' in made.text
 
 
+def test_without_script_what_a_report_cannot_read_loses_no_word_of_the_question(read):
+    page = read.page("sam", f"{HERE}/replay?what_if=nonsense%3D3&region=NC&show=now")
+    assert page.status == 422
+    assert 'role="alert"' in page.text
+    for said in ("nonsense=3", "NC"):
+        assert f'value="{said}"' in page.text
+
+
 def test_a_report_of_nothing_says_so(read):
     page = read.page("sam", f"{HERE}/sla_compliance?from=2025-02-01&until=2025-03-01&show=now")
     assert "Nothing to tell" in page.plain

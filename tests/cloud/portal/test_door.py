@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from cloud.adapters.sign_in import challenge
 from cloud.kernel.change import NEW, Change, Save
-from cloud.kernel.errors import Conflict
+from cloud.kernel.errors import Conflict, Unavailable
 from cloud.portal.asking import Ask, Form, Go, Page
 from cloud.portal.routes import EVERYBODY, Map, Views
+from cloud.portal.visitors import ROLES_KEPT, of_owner
 from tests.cloud.portal.pages_world import World
 from tests.cloud.portal.partners_world import a_partner
 
@@ -363,3 +364,75 @@ def test_cookies_and_queries_of_any_kind_only_lead_to_signing_in(body: bytes) ->
     jar = {"__Host-portal": told, "__Host-portal-way": told, "__Host-portal-said": told}
     assert world.ask("GET", "/portal", jar).status == 302
     assert world.ask("GET", "/portal/signed_in?code=a&state=b", dict(jar)).status == 400
+
+
+# ---- roles that are taken away while somebody is signed in ----------------------------------
+@pytest.mark.parametrize(
+    ("after", "status"),
+    [
+        pytest.param(timedelta(0), 200, id="at once"),
+        pytest.param(ROLES_KEPT - timedelta(seconds=1), 200, id="a second before it is looked up"),
+        pytest.param(ROLES_KEPT, 302, id="when it is looked up again"),
+        pytest.param(timedelta(hours=7), 302, id="before the session ends"),
+    ],
+)
+def test_who_has_no_role_any_more_is_out_within_minutes(
+    world: World, after: timedelta, status: int
+) -> None:
+    assert world.page("sam", "/console").status == 200
+    world.people.groups["sam"] = ""
+    world.clock.at += after
+    assert world.page("sam", "/console").status == status
+
+
+def test_a_role_that_is_exchanged_counts_within_minutes_both_ways(world: World) -> None:
+    assert world.page("sam", "/console/work_orders").status == 200
+    assert world.page("sam", "/console/audit").status == 403
+    world.people.groups["sam"] = "auditor"
+    world.clock.at += ROLES_KEPT
+    assert world.page("sam", "/console/audit").status == 200
+    world.people.groups["sam"] = "accounting"
+    world.clock.at += ROLES_KEPT
+    assert world.page("sam", "/console/work_orders").status == 403
+
+
+def test_groups_of_a_token_that_the_pool_does_not_know_open_nothing(world: World) -> None:
+    seen = of_owner(world.people, world.clock)({"username": "eve", "groups": "admin"})
+    assert seen is None
+
+
+def test_the_pool_is_asked_once_in_that_time_for_each_person(world: World) -> None:
+    asked: list[str] = []
+
+    class Pool:
+        def roles_of(self, name: str) -> frozenset[str]:
+            asked.append(name)
+            return frozenset({"spc", "a_group_of_another_door"})
+
+    found = of_owner(Pool(), world.clock)
+    for _ in range(3):
+        sam = found({"username": "sam"})
+        assert sam is not None
+        assert sam.roles == {"spc"}
+        found({"username": "amy"})
+    assert asked == ["sam", "amy"]
+    world.clock.at -= timedelta(hours=1)  # a clock that was put back
+    found({"username": "sam"})
+    assert asked == ["sam", "amy", "sam"]
+
+
+def test_while_the_pool_does_not_answer_nobody_goes_by_what_it_said_before(world: World) -> None:
+    assert world.page("sam", "/console").status == 200
+
+    def silent(_name: str) -> frozenset[str]:
+        msg = "asking the user pool for sam: no answer"
+        raise Unavailable(msg)
+
+    world.people.roles_of = silent
+    assert world.page("sam", "/console").status == 200
+    world.clock.at += ROLES_KEPT
+    seen = world.page("sam", "/console")
+    assert seen.status == 503
+    assert "Nothing was done" in seen.plain
+    del world.people.roles_of
+    assert world.page("sam", "/console").status == 200

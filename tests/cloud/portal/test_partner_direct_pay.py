@@ -1,5 +1,6 @@
 """Direct Pay: the organisation's vendor, each project's choice, and the bills that are missing."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -56,7 +57,8 @@ def test_where_nobody_takes_part_the_page_says_what_would_stand_there():
     ("vendor", "after", "says"),
     [
         pytest.param("V-1", "V-1", "it is told by mail", id="a vendor is chosen"),
-        pytest.param("", "", "outside of Direct Pay from now on", id="none is"),
+        pytest.param("-", "", "outside of Direct Pay from now on", id="none is"),
+        pytest.param("", "", "choose a vendor, or nobody", id="nothing is"),
         pytest.param("V-9", "", "does not take part in Direct Pay any more", id="one that left"),
     ],
 )
@@ -65,6 +67,23 @@ def test_new_projects_order_from_the_vendor_that_was_chosen(vendor, after, says)
     seen = street.after("ines", street.send("ines", "/portal/direct_pay", vendor_id=vendor))
     assert says in seen.plain
     assert street.get(Partner, "P-A").direct_pay_vendor_id == after
+
+
+@pytest.mark.parametrize("vendor", ["V-1", "V-9", ""], ids=["active", "it left", "none"])
+def test_the_form_begins_with_the_vendor_that_stands(vendor):
+    street = street_with(vendor=vendor)
+    page = street.page("ines", "/portal/direct_pay")
+    (form,) = re.findall(r'<select id="vendor_id".*?</select>', page.text, re.DOTALL)
+    (stands,) = re.findall(r'<option value="([^"]*)" selected>', form)
+    assert stands == (vendor or "-")
+    street.send("ines", "/portal/direct_pay", vendor_id=stands)
+    assert street.get(Partner, "P-A").direct_pay_vendor_id == vendor
+
+
+def test_a_form_without_a_choice_leaves_no_vendor():
+    street = street_with()
+    street.send("ines", "/portal/direct_pay")
+    assert street.get(Partner, "P-A").direct_pay_vendor_id == "V-1"
 
 
 def test_a_part_chooses_for_itself():
@@ -153,7 +172,7 @@ def test_others_choose_nothing(who, status):
     for what in ("opt_in", "opt_out"):
         sent = street.send(who, f"/portal/projects/PRJ-1/direct_pay/{what}")
         assert sent.status == status
-    sent = street.send(who, "/portal/direct_pay", vendor_id="", organisation="P-A")
+    sent = street.send(who, "/portal/direct_pay", vendor_id="-", organisation="P-A")
     assert sent.status == status
     assert street.get(DirectPay, "PRJ-1").told == 0
     assert street.get(Partner, "P-A").direct_pay_vendor_id == "V-1"

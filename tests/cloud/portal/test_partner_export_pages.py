@@ -134,7 +134,9 @@ def test_a_large_export_is_written_and_its_progress_shown():
 def test_the_same_page_sent_twice_asks_once():
     street, _ = large()
     street.clock.at = NOW + timedelta(seconds=9)
-    street.send("ines", HERE, report="payouts", key="page-1")
+    again = street.after("ines", street.send("ines", HERE, report="payouts", key="page-1"))
+    assert "You asked for this before" in again.plain
+    assert "is being written; a mail" not in again.plain
     assert len(orders(street)) == 1
     street.send("ines", HERE, report="payouts", key="page-2")
     assert len(orders(street)) == 2

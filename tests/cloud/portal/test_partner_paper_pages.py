@@ -1,6 +1,7 @@
 """Papers and bank in the portal: what is needed, sending it, and another account that is hidden."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -238,14 +239,26 @@ def test_a_change_is_followed_and_can_be_stopped(world: BillingWorld) -> None:
     assert "Agreed by a second person" in seen
     assert "Counts from" in seen
     path = f"{BANK}/{change.id}/withdraw"
-    no = world.after("ines", world.send("ines", path, because=""))
-    assert "Rule P-81" in no.plain
-    long = world.after("ines", world.send("ines", path, because="x" * 201))
+    no = world.send("ines", path, because="")
+    assert (no.status, "Say why" in no.plain) == (422, True)
+    long = world.send("ines", path, because="x" * 201)
     assert "Use at most 200 characters here; these are 201" in long.plain
+    assert f'value="{"x" * 201}"' in long.text
     assert changes(world)[0].state is not BankChangeState.WITHDRAWN
     world.send("ines", path, because="Nobody asked for it")
     assert changes(world)[0].state is BankChangeState.WITHDRAWN
     assert "Stopped by you" in world.page("ines", HERE).plain
+
+
+def test_stopping_a_change_that_was_stopped_by_us_says_so_and_loses_no_words(
+    world: BillingWorld,
+) -> None:
+    asked(world)
+    (change,) = changes(world)
+    world.change(replace(change, state=BankChangeState.REJECTED, ended_by="ada", because="odd"))
+    seen = world.send("ines", f"{BANK}/{change.id}/withdraw", because="Nobody asked for it")
+    assert (seen.status, "is rejected already" in seen.plain) == (422, True)
+    assert "Nobody asked for it" in seen.text
 
 
 def test_another_partners_change_is_not_there(world: BillingWorld) -> None:

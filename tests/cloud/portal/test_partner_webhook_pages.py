@@ -1,6 +1,8 @@
 """Programs and webhooks in the portal: a secret that is shown once, tries, sending again."""
 
+import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -106,6 +108,68 @@ def test_the_same_url_twice_is_refused_with_its_rule(world: BillingWorld) -> Non
     added(world)
     assert "rule WH-04" in added(world).plain
     the_one(world)
+
+
+def drawn_on(world: BillingWorld, page: str) -> str:
+    (found,) = re.findall(r'name="drawn" value="([^"]+)"', world.page("ines", page).text)
+    return found
+
+
+@pytest.mark.rule("WH-12")
+@pytest.mark.parametrize("is_first", [True, False], ids=["add it", "new secret"])
+@pytest.mark.parametrize(
+    ("who", "after", "is_same_form", "is_shown"),
+    [
+        pytest.param("ines", timedelta(), True, True, id="sent twice"),
+        pytest.param("ines", timedelta(minutes=9, seconds=59), True, True, id="within minutes"),
+        pytest.param("ines", timedelta(minutes=10), True, False, id="too late"),
+        pytest.param("ines", timedelta(), False, False, id="another page"),
+        pytest.param("ivo", timedelta(), True, False, id="another person"),
+    ],
+)
+def test_a_form_that_is_sent_twice_shows_one_secret_both_times(
+    world: BillingWorld,
+    who: str,
+    after: timedelta,
+    *,
+    is_same_form: bool,
+    is_shown: bool,
+    is_first: bool,
+) -> None:
+    world.partner_person("ivo", ALDER, is_admin=True)
+    if is_first:
+        page, to, fields = HERE, HERE, {"url": URL}
+    else:
+        added(world)
+        page, to, fields = path(world), f"{path(world)}/rotate", {"rotations": 0}
+    drawn = drawn_on(world, page)
+    secret = secret_in(world.send("ines", to, drawn=drawn, **fields))
+    world.wait(after)
+    other = drawn if is_same_form else drawn_on(world, page)
+    again = world.send(who, to, drawn=other, **fields)
+    assert (again.status == 200) is is_shown
+    assert (secret in again.text) is is_shown
+    if not is_shown:
+        told = again if is_first else world.after(who, again)
+        assert "secret was shown when it was added" in told.plain or "shown once" in told.plain
+    endpoint = the_one(world)
+    assert endpoint.rotations == (0 if is_first else 1)
+    assert endpoint.secrets[0].sealed.text.endswith(secret[::-1]), "what was shown is what signs"
+
+
+def test_two_pages_make_two_secrets(world: BillingWorld) -> None:
+    first = secret_in(added(world, drawn=drawn_on(world, HERE)))
+    second = secret_in(added(world, drawn=drawn_on(world, HERE), url=f"{URL}/2"))
+    assert first != second
+
+
+def test_a_refused_change_keeps_what_was_typed(world: BillingWorld) -> None:
+    added(world, url=f"{URL}/2")
+    other = the_one(world)
+    added(world)
+    seen = world.send("ines", f"{HERE}/{other.id}", url=URL, types=["invoice"])
+    assert (seen.status, "rule WH-04" in seen.plain) == (422, True)
+    assert f'value="{URL}"' in seen.text
 
 
 def test_a_new_secret_is_made_once_for_a_page(world: BillingWorld) -> None:

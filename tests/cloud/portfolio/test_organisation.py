@@ -146,6 +146,51 @@ def test_which_addresses_are_not_asked(records, email, code):
     assert records.letters == {}
 
 
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.rule("M-74c")
+@pytest.mark.parametrize(
+    ("second", "after", "letters"),
+    [
+        pytest.param("new@partner.example", timedelta(), 1, id="a form sent twice"),
+        pytest.param(" NEW@partner.example ", MINUTE, 1, id="the same address, written otherwise"),
+        pytest.param("new@partner.example", 2 * MINUTE, 2, id="again after two minutes"),
+        pytest.param("other@partner.example", timedelta(), 2, id="another address at once"),
+    ],
+)
+def test_how_many_codes_are_mailed_for_two_requests(records, second, after, letters):
+    ask(records)
+    answer = ask(records, second, "t-2", NOW + after)
+    assert len(records.letters) == letters
+    good = "t-1" if letters == 1 else "t-2"
+    assert isinstance(confirm(records, good, NOW + after), ServiceContact)
+    assert answer.asked.email.casefold() == second.strip().casefold()
+
+
+@pytest.mark.rule("M-74c")
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [
+        pytest.param(10 * MINUTE, "in 50 minutes", id="soon after"),
+        pytest.param(59.5 * MINUTE, "in 1 minute", id="just before the hour is over"),
+        pytest.param(60 * MINUTE, "", id="the hour is over"),
+    ],
+)
+def test_a_fourth_code_within_the_hour_is_refused_whatever_the_address(records, at, says):
+    for number in range(3):
+        ask(records, f"{number}@partner.example", f"t-{number}", NOW + number * MINUTE)
+    before = everything(records)
+    answer = ask(records, "4@partner.example", "t-4", NOW + at)
+    if not says:
+        assert answer.asked.email == "4@partner.example"
+        return
+    assert (answer.rule, answer.code) == ("M-74c", "too_often")
+    assert says in answer.because
+    assert everything(records) == before
+    assert isinstance(confirm(records, "t-2", NOW + at), ServiceContact), "the last code stays good"
+
+
 @pytest.mark.rule("M-74b")
 def test_mail_that_comes_back_is_a_person_s_task_until_the_contact_is_new(records):
     facts = {"partner_id": "partner-1", "at": NOW}
@@ -222,6 +267,7 @@ def test_what_technicians_are_certified_for_counts_on_the_day(records):
     jo = Technician("T-1", "partner-1", "Jo")
     process.register(records, jo, at=NOW, by="rm")
     facts = {"technician_id": "T-1", "is_active": True, "at": NOW, "by": "rm"}
+    facts["partner_id"] = "partner-1"
     jo = twice(process.set_certifications, records, certifications=HELD, **facts)
     assert process.technicians_of(records, "partner-1") == (jo,)
     makers = fitness.certified_makers(PARTNER, (jo,), on=TODAY)

@@ -115,7 +115,7 @@ def test_undecided_invoices_stand_by_when_they_are_due_and_others_latest_first()
     rows = invoice_rows(records, InvoiceState.SUBMITTED)
     assert [one.invoice.id for one in rows] == [first.id, second.id]
     assert all(one.due_at is not None for one in rows)
-    assert rows[0].over == Money(100) - order.not_to_exceed
+    assert rows[0].over == Money(200) - order.not_to_exceed, "both of the work order count"
     for days, one in enumerate((first, second)):
         invoicing.approve(
             records, invoice_id=one.id, by="spc_1", at=SUBMITTED + timedelta(days=4 + days)
@@ -123,3 +123,51 @@ def test_undecided_invoices_stand_by_when_they_are_due_and_others_latest_first()
     rows = invoice_rows(records, InvoiceState.APPROVED)
     assert [one.invoice.id for one in rows] == [second.id, first.id]
     assert [one.due_at for one in rows] == [None, None]
+
+
+@pytest.mark.rule("I-64")
+@pytest.mark.parametrize(
+    ("first", "over"),
+    [
+        pytest.param(None, 5_000, id="both wait"),
+        pytest.param(InvoiceState.RETURNED, 5_000, id="the other went back"),
+        pytest.param(InvoiceState.APPROVED, 5_000, id="the other is approved"),
+        pytest.param(InvoiceState.REJECTED, -25_000, id="the other was rejected"),
+        pytest.param(InvoiceState.VOID, -25_000, id="the other is void"),
+    ],
+)
+def test_all_invoices_of_a_work_order_are_held_against_what_may_be_spent(first, over):
+    records = kept_records()
+    order = done(records, approved=60_000)
+    one = submit(records, draft(order, 30_000, number="A-1"))
+    two = submit(records, draft(order, 25_000, number="A-2", description="Came back for the rest."))
+    changed(records, order, not_to_exceed=Money(50_000))
+    deed = {"invoice_id": one.id, "at": SUBMITTED}
+    told = {"by": "spc_1", "reason": "no"}
+    match first:
+        case InvoiceState.RETURNED:
+            invoicing.return_to_partner(records, **deed, **told)
+        case InvoiceState.REJECTED:
+            invoicing.reject(records, **deed, **told)
+        case InvoiceState.APPROVED:
+            invoicing.approve(records, **deed, by="spc_1")
+        case InvoiceState.VOID:
+            invoicing.withdraw_invoice(records, **deed, partner_id="other", by="other:jo")
+    rows = {row.invoice.id: row for row in invoice_rows(records, InvoiceState.SUBMITTED)}
+    assert rows[two.id].over == Money(over)
+
+
+def test_the_list_costs_as_many_reads_whatever_is_in_it():
+    records = kept_records()
+    for number in range(5):
+        order = done(records, id=f"WO-{number}", report_id=f"RPT-{number}")
+        submit(records, draft(order, 30_000, number=f"A-{number}"))
+    loads = []
+
+    class Counted:
+        def __getattr__(self, name):
+            loads.append(name)
+            return getattr(records, name)
+
+    assert len(invoice_rows(Counted(), InvoiceState.SUBMITTED)) == 5
+    assert sorted(loads) == ["find", "load_all", "load_all"]

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from test_reporting_reads import Counted
 
 from cloud.kernel.ids import derived
 from cloud.reporting.dispatch_board import (
@@ -61,6 +62,20 @@ def test_the_orders_of_a_home_are_found_whatever_became_of_them(world):
     case_is(world, CaseState.CLOSED)
     assert [one.id for one in orders_of_homes(world.records, [HOME.id])] == [world.number]
     assert orders_of_homes(world.records, ["elsewhere"]) == ()
+
+
+@pytest.mark.parametrize("count", [1, 30], ids=["one case", "thirty cases"])
+def test_the_orders_of_a_home_with_many_cases_cost_no_more_calls(world, count):
+    case = world.records.load(Case, world.order.case_id).record
+    for number in range(count):
+        past = replace(case, id=f"CASE-PAST-{number}", state=CaseState.CLOSED)
+        ids = [derived("WO", past.id, place) for place in (1, 2)]
+        world.put(past, *(replace(world.order, id=one, case_id=past.id) for one in ids))
+    counted = Counted(world.records)
+    found = orders_of_homes(counted, [HOME.id])
+    assert len({one.id for one in found}) == 1 + 2 * count
+    del counted.calls["loaded"]
+    assert dict(counted.calls) == {"find": 1, "load_all": 3}
 
 
 def test_on_the_last_instant_nothing_is_late(world):

@@ -7,7 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from reporting_world import House, at, empty_house, story
 
+from cloud.adapters import chart
+from cloud.adapters.chart import CHART, charted
 from cloud.adapters.memory import MemoryRecords
+from cloud.adapters.tables import MoneyRow
 from cloud.detection.models import HoldState, SweepHold
 from cloud.funding.extension import ExtensionRequest, RequestState
 from cloud.funding.models import BankFileTaken, FundingRun, RunState
@@ -36,7 +39,7 @@ from cloud.portfolio.papers import (
     PartnerDocument,
 )
 from cloud.portfolio.proposals import Proposal, ProposalState
-from cloud.reporting.own_work import all_work, work_of
+from cloud.reporting.own_work import _DESKS, all_work, work_of
 from cloud.reporting.roles import ROLES
 from cloud.service.models import (
     Assignment,
@@ -514,16 +517,71 @@ def test_what_is_over_is_not_read():
     assert asked(crowd(busy(), 300), ROLES) == asked(busy(), ROLES)
 
 
-@pytest.mark.parametrize(
-    ("role", "most"),
-    [("spc", 26), ("ams", 11), ("relationship_manager", 5), ("projects", 2), ("accounting", 9),
-     ("accounting_admin", 12), ("treasury", 6), ("admin", 1), ("auditor", 0)],
-)  # fmt: skip
-def test_a_role_asks_for_its_own_piles_only(role, most):
+READS = {
+    "spc": 2,
+    "ams": 1,
+    "relationship_manager": 3,
+    "projects": 2,
+    "accounting": 8,
+    "accounting_admin": 10,
+    "treasury": 6,
+    "admin": 1,
+    "auditor": 0,
+}
+"""Role -> how often records are asked for: service's piles together, money's state by state."""
+MOST_READS = 15
+"""What a queue may cost whoever looks, on top of the session."""
+
+
+def reads(calls):
+    return calls["find"] + calls["waiting"] + calls["load_all"]
+
+
+@pytest.mark.parametrize("role", READS)
+def test_a_role_asks_for_its_own_piles_only(role):
     calls = asked(busy(), {role})
-    assert calls["find"] <= most
+    assert reads(calls) == READS[role]
     assert calls["load"] == calls["history"] == 0
-    assert calls["load_all"] <= 1
+    assert calls["waiting"] <= 1
+
+
+def test_whoever_looks_at_everything_asks_a_bounded_number_of_times():
+    counted = Counted(busy())
+    assert all_work(counted, at=NOW)
+    assert reads(counted.calls) <= MOST_READS
+
+
+def piles_of_service():
+    """Give what lies on the piles that are asked for together: kind, attribute, value."""
+    return {
+        (charted(desk.kind), desk.by, str(value))
+        for desk in _DESKS
+        for value in desk.values
+        if not desk.is_money
+    }
+
+
+def test_the_chart_says_of_each_pile_of_service_when_it_waits():
+    charted_so = {
+        (kind, by, value)
+        for kind, told in chart.WAITING.items()
+        for by, among in told.items()
+        for value in among or {one for of, at, one in piles_of_service() if (of, at) == (kind, by)}
+    }
+    assert piles_of_service() == charted_so
+
+
+@pytest.mark.parametrize(
+    "task", [pytest.param(kind, id=kind.__name__) for kind in (CaseTask, Task, ReportTask)]
+)
+def test_a_record_with_any_task_waits_and_lies_on_a_pile(task):
+    known = {value for _, by, value in piles_of_service() if by == "task"}
+    assert {str(one) for one in task} <= known
+
+
+def test_money_is_asked_for_where_its_table_has_no_index_of_what_waits():
+    kinds = {charted(desk.kind): desk.is_money for desk in _DESKS}
+    assert kinds == {name: CHART[name][0] is MoneyRow for name in kinds}
 
 
 def test_the_orders_behind_invoices_are_loaded_at_once():

@@ -153,6 +153,9 @@ def test_a_coordinator_issues_a_work_order_in_writing(records):
         pytest.param({"scope_lines": (ScopeLine("", "b"),)}, "scope_missing", id="no code"),
         pytest.param({"instructions": " "}, "scope_missing", id="no words"),
         pytest.param({"not_to_exceed": Money(49_999)}, "below_limit", id="below the limit"),
+        pytest.param(
+            {"not_to_exceed": Money(500_001)}, "second_person_needed", id="more than one may give"
+        ),
     ],
 )
 def test_what_a_work_order_lacks_is_told(records, facts, code):

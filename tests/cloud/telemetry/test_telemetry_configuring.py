@@ -22,6 +22,7 @@ from cloud.telemetry.configuring import (
 )
 from cloud.telemetry.gaps import Resend, command_text
 from cloud.telemetry.ports import StoredChunk
+from cloud.telemetry.renewing import renew_text
 from edge_agent.command import parse
 from edge_agent.reading import Reading, Window, seal
 from edge_agent.remote import merged
@@ -65,6 +66,8 @@ def test_the_cloud_writes_the_golden_commands(path):
     plain = golden["plain"]
     if "set" in plain:
         written = configure_text(Configuration(plain["id"], checked(plain["set"])))
+    elif "ranges" not in plain:
+        written = renew_text(plain["id"])
     else:
         ranges = tuple((first, last) for first, last in plain["ranges"])
         written = command_text(Resend(plain["id"], ranges))
@@ -72,9 +75,10 @@ def test_the_cloud_writes_the_golden_commands(path):
     SCHEMA.validate(json.loads(written))
 
 
-def test_there_are_golden_commands_of_both_kinds():
-    kinds = {json.loads(path.read_text(encoding="utf-8"))["wire"][9:15] for path in GOLDEN}
-    assert len(kinds) == 2
+def test_there_are_golden_commands_of_all_kinds():
+    wires = (json.loads(path.read_text(encoding="utf-8"))["wire"] for path in GOLDEN)
+    kinds = {json.loads(wire)["do"] for wire in wires}
+    assert len(kinds) == 3
 
 
 REFUSED = {

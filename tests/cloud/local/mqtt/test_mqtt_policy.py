@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud.kernel.errors import BadInput
-from cloud.local.mqtt.policy import Policy
+from cloud.local.mqtt.policy import Connected, Policy
 
 ARN = "arn:aws:iot:eu-west-1:000000000000:"
 THING = "${iot:Connection.Thing.ThingName}"
@@ -94,10 +94,11 @@ def test_a_question_mark_is_one_letter() -> None:
     [
         ({}, "no Statement"),
         ({"Statement": [{**statement("iot:Publish", "topic/a"), "Condition": {}}]}, "Condition"),
+        ({"Statement": [{**statement("iot:Publish", "topic/a"), "NotAction": "x"}]}, "NotAction"),
         ({"Statement": [statement("iot:Publish", "topic/a", effect="Maybe")]}, "Maybe"),
         ({"Statement": [statement("iot:UpdateThingShadow", "topic/a")]}, "UpdateThingShadow"),
         ({"Statement": [statement("iot:Publish", "thing/a")]}, "thing/a"),
-        ({"Statement": [statement("iot:Publish", "topic/${iot:ClientId}")]}, "variable"),
+        ({"Statement": [statement("iot:Publish", "topic/${iot:SourceIp}")]}, "variable"),
         ({"Statement": [statement("iot:Publish")]}, "no Action or no Resource"),
         ({"Statement": {"Effect": "Allow", "Resource": "*"}}, "no Action or no Resource"),
         (
@@ -109,3 +110,48 @@ def test_a_question_mark_is_one_letter() -> None:
 def test_what_is_not_understood_is_refused(document: dict[str, Any], why: str) -> None:
     with pytest.raises(BadInput, match=why):
         Policy(document)
+
+
+ATTACHED = {"Bool": {"iot:Connection.Thing.IsAttached": ["true"]}}
+
+
+@pytest.mark.parametrize(
+    ("connected", "resource", "expected"),
+    [
+        pytest.param(Connected("h", "h"), "topic/h/x", True, id="its own"),
+        pytest.param(Connected("h"), "topic/h/x", False, id="no thing, no name to put in"),
+        pytest.param(Connected("h"), "topic//x", False, id="a missing name is not an empty one"),
+        pytest.param(Connected("h", ""), "topic//x", False, id="an empty name is none"),
+        pytest.param(Connected("*", "*"), "topic/other/x", False, id="a star in a name"),
+        pytest.param(Connected("a", "h"), "topic/by/a", True, id="the client id is another name"),
+        pytest.param(Connected("a", "h"), "topic/by/h", False, id="the thing is not the client id"),
+        pytest.param(Connected("a", "h"), "topic/star/*", True, id="a star that is a letter"),
+        pytest.param(Connected("a", "h"), "topic/star/x", False, id="and covers nothing else"),
+    ],
+)
+def test_variables_stand_for_what_the_connection_is(connected, resource, expected) -> None:
+    resources = (f"topic/{THING}/x", "topic/by/${iot:ClientId}", "topic/star/${*}")
+    policy = Policy({"Statement": statement("iot:Publish", *resources)})
+    assert policy.allows(connected, "iot:Publish", resource) is expected
+
+
+def test_a_statement_may_ask_whether_a_thing_is_attached() -> None:
+    policy = Policy({"Statement": {**statement("iot:Connect", "client/*"), "Condition": ATTACHED}})
+    assert policy.allows(Connected("h", "h"), "iot:Connect", "client/h")
+    assert not policy.allows(Connected("h"), "iot:Connect", "client/h")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"Bool": {"iot:Connection.Thing.IsAttached": "perhaps"}},
+        {"Bool": {"iot:Connection.Thing.IsAttached": ["true", "false"]}},
+        {"StringEquals": {"iot:ClientId": "h"}},
+        ATTACHED | {"StringEquals": {"iot:ClientId": "h"}},
+        [],
+        None,
+    ],
+)
+def test_any_other_condition_is_refused(condition) -> None:
+    with pytest.raises(BadInput, match="Condition"):
+        Policy({"Statement": {**statement("iot:Connect", "client/*"), "Condition": condition}})
