@@ -17,6 +17,7 @@ NAMES = (
     "jump",
     "detection",
     "funding",
+    "storm",
     "cost_meter",
 )
 """The quick ones first."""

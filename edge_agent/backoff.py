@@ -5,7 +5,7 @@ half is taken off: devices that went silent together, and gateways that lost the
 do not come back in step.
 """
 
-import zlib
+import hashlib
 from collections.abc import Callable
 from itertools import count
 
@@ -31,6 +31,11 @@ class Backoff:
         self._failed_at = float("inf")
         self._next_try_at = float("-inf")
 
+    @property
+    def next_try_at(self) -> float:
+        """Return when the pause ends, on the clock `failed` was told; long past without one."""
+        return self._next_try_at
+
     def may_try(self, now: float) -> bool:
         """Tell whether the pause after the last failure is over, on the clock `failed` was told.
 
@@ -55,7 +60,14 @@ class Backoff:
 def drawn_from(seed: str) -> Callable[[], float]:
     """Return a source of numbers from 0 to 1 that differ between seeds and are the same for one.
 
-    They are spread well enough for pauses, and for nothing that must not be guessed.
+    They are spread well enough for pauses, and for nothing that must not be guessed. A checksum
+    would not do: its numbers for two seeds differ by the same bits in every draw, so that after a
+    hundred pauses a fleet is in step again.
     """
     numbers = count()
-    return lambda: zlib.crc32(f"{seed} {next(numbers)}".encode()) / 0xFFFFFFFF
+
+    def draw() -> float:
+        digest = hashlib.sha256(f"{seed} {next(numbers)}".encode()).digest()
+        return int.from_bytes(digest[:4]) / 0xFFFFFFFF
+
+    return draw

@@ -8,10 +8,11 @@ share (AWS IoT Core allows a connection 100 publishes a second).
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from edge_agent.backoff import Backoff
-from edge_agent.mqtt import Key, Message, Uplink
-from edge_agent.queue.outbox import Outbox, Waiting
+from edge_agent.mqtt import Key, Message
+from edge_agent.queue.outbox import Waiting
 from edge_agent.settings import Settings
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
@@ -50,6 +51,59 @@ class Told:
         return len(self.chunks) + len(self.events) + self.others
 
 
+class Link(Protocol):
+    """What the sender needs of `edge_agent.mqtt.Uplink`, which says what each does."""
+
+    def check(self) -> None:
+        """Throw a dead connection away."""
+
+    def is_up(self) -> bool:
+        """Tell whether the broker accepted it."""
+
+    def is_connecting(self) -> bool:
+        """Tell whether an attempt is under way."""
+
+    def up_for_s(self) -> float:
+        """Return how long it has been up."""
+
+    def open(self) -> bool:
+        """Begin to connect; tell whether it is up."""
+
+    def room(self) -> int:
+        """Return how many messages may be published now."""
+
+    def publish(self, message: Message) -> bool:
+        """Send a message off; tell whether it is under way."""
+
+    def under_way(self) -> set[Key]:
+        """Return the keys of what needs no publishing now."""
+
+    def acknowledged(self) -> list[Key]:
+        """Return the keys of what was acknowledged since the last call."""
+
+    def deliver(self, messages: Sequence[Message], timeout_s: float) -> list[Key]:
+        """Publish, wait, and return the keys of what was acknowledged."""
+
+
+class Queue(Protocol):
+    """What the sender needs of `edge_agent.queue.outbox.Outbox`, which says what each gives."""
+
+    def waiting_chunks(self, limit: int) -> list[Waiting]:
+        """Return chunks, newest first."""
+
+    def waiting_live(self, since_t0: int, limit: int) -> list[Waiting]:
+        """Return chunks that began at an instant or later, newest first."""
+
+    def waiting_backfill(self, before_t0: int, limit: int) -> list[Waiting]:
+        """Return chunks that began before an instant, newest first."""
+
+    def waiting_again(self, limit: int) -> list[Waiting]:
+        """Return chunks that were asked for again."""
+
+    def waiting_events(self, limit: int, *, hold: bool) -> list[Waiting]:
+        """Return events, oldest first."""
+
+
 def spread_s(thing: str, window_s: int) -> int:
     """Return how long after a window's end a gateway sends it: another moment for each.
 
@@ -65,8 +119,8 @@ class Sender:
     def __init__(
         self,
         settings: Settings,
-        outbox: Outbox,
-        uplink: Uplink,
+        outbox: Queue,
+        uplink: Link,
         *,
         draw: Callable[[], float],
         status: bytes = b'{"up":1}',
@@ -90,6 +144,11 @@ class Sender:
         self._late_at: float | None = None
         self._late_saved = 0.0
         self._asked_at: float | None = None
+
+    @property
+    def late_at(self) -> float | None:
+        """Return when what is old is next looked at; None until it first was, and while down."""
+        return self._late_at
 
     def connect(self, mono: float) -> bool:
         """Begin to connect if it is time to; tell whether the connection is up.
