@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE :=
 $(READY): requirements/dev.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements/dev.txt
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -34,6 +34,9 @@ town: $(READY) ## a stack with 400 homes and five months of business; the first 
 test: $(READY) ## all tests
 	@$(BIN)/pytest -q -n 2 --dist loadgroup --durations=40
 
+# What ruff holds line by line by its rules of the same numbers, each exception with its reason.
+RUFF_KEEPS := B104,B108,B113,B608,B704
+
 .PHONY: check
 check: $(READY) ## format, lint, types, import contracts, rule citations, template, docs in step
 	$(BIN)/ruff format --check .
@@ -41,6 +44,7 @@ check: $(READY) ## format, lint, types, import contracts, rule citations, templa
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m contract.generate --check
+	$(BIN)/python firmware/tools/maps.py --check
 	$(BIN)/cfn-lint --regions us-east-1 -- template.yaml
 	@mkdir -p var
 	$(BIN)/python -m infra.translated > var/translated.json
@@ -48,8 +52,14 @@ check: $(READY) ## format, lint, types, import contracts, rule citations, templa
 	$(BIN)/sunreeve rules --markdown | diff - docs/rules.md
 	$(BIN)/sunreeve help --markdown | diff - docs/cli.md
 	$(BIN)/python -m infra.template_rules
+	$(BIN)/python -m infra.lint_security
+	$(BIN)/bandit -q -r cloud edge_agent contract infra -ll -s $(RUFF_KEEPS)
 	$(BIN)/pytest -q tests/cloud/kernel/test_rule_book.py tests/contract tests/infra/test_planted_flaws.py \
-	  tests/infra/test_template_rules.py -p no:cacheprovider
+	  tests/infra/test_template_rules.py tests/infra/test_lint_security.py -p no:cacheprovider
+
+.PHONY: sbom
+sbom: $(READY) ## bills of materials with licences of what is shipped, in var/sbom
+	@$(BIN)/python -m infra.bill_of_materials
 
 .PHONY: story
 story: $(READY) ## writes tests/story/story.txt anew: read the difference
@@ -66,6 +76,10 @@ rules-page: $(READY) ## writes docs/rules.md anew
 .PHONY: commands-page
 commands-page: $(READY) ## writes docs/cli.md anew
 	@$(BIN)/sunreeve help --markdown > docs/cli.md
+
+.PHONY: kept
+kept: $(READY) ## keeps an example of each record whose shape is new; what is there stays as it is
+	@$(BIN)/python -m tests.contract.keeping
 
 .PHONY: vectors
 vectors: $(READY) ## acceptance vectors; KIND=service|funding DIR=path

@@ -42,6 +42,11 @@ class Due:
     claimed_until: str
     attempts: int
 
+    def late_s(self, now: datetime) -> float:
+        """Give for how long it should have happened by now, whatever was tried meanwhile."""
+        since = self.what.due_at if isinstance(self.what, Timer) else self.what.at
+        return max((now - since).total_seconds(), 0.0)
+
 
 class DynamoOutbox:
     """Claims due rows of the operations table, one at a time, oldest first in each partition."""

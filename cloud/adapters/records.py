@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any, TypeVar
@@ -64,7 +64,16 @@ def telling_shard(subject: str) -> str:
 class DynamoRecords:
     """`cloud.kernel.ports.Records` over pynamodb."""
 
-    def __init__(self, chart: Chart, connection: Connection, codec: Codec | None = None) -> None:
+    def __init__(
+        self,
+        chart: Chart,
+        connection: Connection,
+        codec: Codec | None = None,
+        *,
+        heard: Callable[[Sequence[Event]], None] | None = None,
+    ) -> None:
+        """Take the tables, and whoever wants to hear of the events that were committed."""
+        self._heard = heard
         self._chart = chart
         self._connection = connection
         self._codec = codec or Codec()
@@ -189,6 +198,8 @@ class DynamoRecords:
                     raise Conflict(msg) from lost
                 known |= outgoing  # these letters and messages are there already: leave them be
             else:
+                if self._heard is not None:
+                    self._heard(change.events)
                 return
 
     def _write(self, written: Sequence[tuple[Row, Condition | None]]) -> None:

@@ -20,6 +20,7 @@ from cloud.adapters.codec import Codec, Seals
 from cloud.adapters.documents import S3Documents
 from cloud.adapters.downlink import IotDownlink
 from cloud.adapters.mail import SesMail
+from cloud.adapters.metrics import Metrics
 from cloud.adapters.outbox import DynamoOutbox
 from cloud.adapters.queues import SqsQueues
 from cloud.adapters.records import DynamoRecords
@@ -30,7 +31,9 @@ from cloud.adapters.tellings import DynamoTellings
 from cloud.kernel.clock import Clock
 
 if TYPE_CHECKING:
+    from cloud.adapters.api_certificate import AcmCertificate
     from cloud.adapters.buckets import DynamoBuckets
+    from cloud.adapters.dead_letters import SqsDeadLetters
     from cloud.adapters.device_registry import IotDeviceRegistry
     from cloud.adapters.sessions import DynamoSessions
     from cloud.adapters.sign_in import SignIn
@@ -77,19 +80,53 @@ def clock() -> Clock:
     return CurrentClock()
 
 
-def records(environment: Environment) -> DynamoRecords:
-    """Give the records of the tables that the environment names; the others are out of reach."""
+def records(environment: Environment, counted_by: Metrics | None = None) -> DynamoRecords:
+    """Give the records of the tables that the environment names; the others are out of reach.
+
+    What is committed is counted by the metrics that are given.
+    """
     bind(OperationsRow, environment["OPERATIONS_TABLE"], _connection())
     for table, variable in ((SitesRow, "SITES_TABLE"), (MoneyRow, "MONEY_TABLE")):
         if variable in environment:
             bind(table, environment[variable], _connection())
-    return DynamoRecords(CHART, _connection(), Codec(vault(environment), sealer(environment)))
+    codec = Codec(vault(environment), sealer(environment))
+    heard = counted_by.hear if counted_by is not None else None
+    return DynamoRecords(CHART, _connection(), codec, heard=heard)
 
 
 def money_records(environment: Environment) -> DynamoRecords:
     """Give the records of the money table alone, for a function that anybody may call."""
     bind(MoneyRow, environment["MONEY_TABLE"], _connection())
     return DynamoRecords(CHART, _connection(), Codec(None, None))
+
+
+def watched_records(environment: Environment) -> DynamoRecords:
+    """Give the records of sites and money, for a function that only looks; secrets are locked."""
+    bind(SitesRow, environment["SITES_TABLE"], _connection())
+    bind(MoneyRow, environment["MONEY_TABLE"], _connection())
+    return DynamoRecords(CHART, _connection(), Codec(None, None))
+
+
+def metrics(environment: Environment) -> Metrics:
+    """Give what counts for this stage of the stack, into the log of whose module asks.
+
+    A template without stages, as some are on one machine, counts for `none`.
+    """
+    return Metrics(environment.get("STAGE", "none"))
+
+
+def dead_letters(environment: Environment) -> "SqsDeadLetters":
+    """Give the queues in which lies what failed for good."""
+    from cloud.adapters.dead_letters import SqsDeadLetters  # noqa: PLC0415 - one function counts
+
+    return SqsDeadLetters(_Later("sqs"), environment["DEAD_LETTER_URLS"].split(","))
+
+
+def api_certificate(environment: Environment) -> "AcmCertificate":
+    """Give the certificate of the API's own name; without a name there is none."""
+    from cloud.adapters.api_certificate import AcmCertificate  # noqa: PLC0415 - one function asks
+
+    return AcmCertificate(_Later("acm"), environment["API_CERTIFICATE"])
 
 
 def vault(environment: Environment) -> Seals | None:

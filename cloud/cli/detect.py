@@ -1,7 +1,6 @@
 """Replays a fleet's days through detection, day by day, and writes the cases that it opens."""
 
 import argparse
-import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -17,6 +16,7 @@ from cloud.detection.neighbours import neighbourhoods
 from cloud.detection.policy import FIRST
 from cloud.detection.terms import terms_on
 from cloud.detection.verdict import NEW, Standing
+from cloud.kernel.csv_text import csv_text
 
 HEADER = ("site_id", "opened_on", "tier", "closed_on")
 TIERS = {"literal": "case_on", "dispatch": "visit_on", "advisory": "watch_on"}
@@ -82,9 +82,6 @@ def _moved(was: Standing, now: Standing) -> Iterator[tuple[str, bool]]:
 
 def write_cases(path: Path, opened: Sequence[Opened]) -> None:
     """Write the answer; the file is there whole or not at all."""
+    rows = [(one.site_id, one.opened_on, one.tier, one.closed_on) for one in opened]
     with appearing_whole(path) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(HEADER)
-        for one in opened:
-            closed = one.closed_on.isoformat() if one.closed_on else ""
-            writer.writerow((one.site_id, one.opened_on.isoformat(), one.tier, closed))
+        file.write(csv_text([HEADER, *rows], line_end="\n"))

@@ -101,7 +101,7 @@ def claim(options: argparse.Namespace) -> int:
         with suppress(OSError):
             options.key.unlink()
         raise
-    options.cert.write_text(made.pop("certificate"), encoding="ascii")
+    options.cert.write_text(made.pop("certificate"), encoding="utf-8")
     if options.json:
         say(json.dumps(made))
     else:

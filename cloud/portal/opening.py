@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 
 from cloud.adapters import wiring
+from cloud.adapters.metrics import Metrics
 from cloud.portal.asking import House
 from cloud.service.cases import Desks
 
 
-def house(environment: Mapping[str, str]) -> House:
-    """Give everything outside that pages read and change."""
+def house(environment: Mapping[str, str], counted_by: Metrics) -> House:
+    """Give everything outside that pages read and change; what they change is counted."""
     return House(
-        records=wiring.records(environment),
+        records=wiring.records(environment, counted_by),
         documents=wiring.documents(environment),
         outside=wiring.uploads(environment),
         desks=Desks(

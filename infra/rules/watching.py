@@ -10,6 +10,8 @@ from infra.rules.stack import QUEUE, Properties, Stack, listed, named, names_in,
 PUBLIC = {
     "/help": "customers ask for help; nobody reads here",
     "/calendar/{proxy+}": "funding days, which name no partner",
+    "/.well-known/security.txt": "where to tell of a hole",
+    "/.well-known/security-policy.txt": "what is asked of who looks for one",
     "/portal": "its own door asks who it is",
     "/portal/{proxy+}": "its own door asks who it is",
     "/console": "its own door asks who it is",

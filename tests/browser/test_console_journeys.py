@@ -103,8 +103,10 @@ def test_a_cent_is_walked_back_to_the_reading_that_caused_it(walker, dark):
 
 def test_an_auditor_finds_nothing_that_could_be_changed(walker):
     window = walker.window("otto.audit")
-    for path in ("/console", "/console/runs", RUN, "/console/cases", "/console/ledger"):
+    books = "/console/ledger/of/P-BRIGHT"
+    for path in ("/console", "/console/runs", RUN, "/console/cases", "/console/ledger", books):
         window.go(path)
         posts = window.page.locator("main form[method=post]")
         assert posts.count() == 0, path
+    assert "$" in window.text
     window.picture("journey-12-ledger-of-the-auditor")

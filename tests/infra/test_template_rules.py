@@ -1,7 +1,6 @@
 """What must hold of the template beside its rules: stages, sweeps, and what an alarm is about."""
 
 import importlib
-import importlib.util
 import json
 import re
 import tomllib
@@ -15,7 +14,7 @@ import cloud
 from cloud.local.template import load, parameters, translate
 from cloud.portfolio.policy import SERVED_OFFSETS
 from infra.rules.code import AGREED, WRITER
-from infra.rules.stack import substituted
+from infra.rules.stack import named, names_in, substituted
 from infra.rules.watching import NAMESPACE, SILENCE_IS_A_FAULT
 
 ROOT = Path(cloud.__file__).parents[1]
@@ -98,15 +97,26 @@ def test_a_stage_has_what_its_parameters_say(tmp_path, values, there, gone):
 
 
 # ---------------------------------------------------------------------- alarms and dashboard
-@pytest.mark.xfail(
-    importlib.util.find_spec(WRITER) is None,
-    reason="functions write no metrics yet",
-    raises=ModuleNotFoundError,
-    strict=True,
-)
 def test_functions_write_what_alarms_are_about():
     written = importlib.import_module(WRITER)
     assert set(written.NAMES) >= AGREED
+
+
+def test_the_hourly_look_counts_every_queue_of_the_dead():
+    """A queue that is left out fills without an alarm."""
+    ends = {
+        named(one.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
+        for one in of("AWS::SQS::Queue").values()
+    }
+    given = of("AWS::Lambda::Function")["WatchFunction"]["Environment"]["Variables"]
+    assert names_in(given["DEAD_LETTER_URLS"]) == ends - {""} | {"FailedCalls"}
+    (counted,) = (
+        statement["Resource"]
+        for policy in of("AWS::IAM::Role")["WatchFunctionRole"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Action"] == "sqs:GetQueueAttributes"
+    )
+    assert names_in(counted) == names_in(given["DEAD_LETTER_URLS"])
 
 
 def test_alarms_are_about_what_was_agreed_on():

@@ -11,15 +11,17 @@ from cloud.kernel.change import Change, Event, Message, Timer
 from cloud.kernel.ports import Records
 
 
-def watch(records: Records, *, timer: Timer, at: datetime) -> None:
+def watch(records: Records, *, timer: Timer, at: datetime) -> int:
     """Send the parts again that have not answered, or judge without them (D-100, D-100a).
 
     An evaluation that was judged meanwhile needs nothing. One that is not judged although it was
     ordered as often again is left to the next evaluation.
+
+    Gives how many parts the region goes without; none while those that lack are sent again.
     """
     stored = records.load(RegionSweep, timer.subject)
     if stored is None or stored.record.judged_at is not None:
-        return
+        return 0
     sweep = replace(stored.record, resent=stored.record.resent + 1)
     missing = [shard for shard in range(sweep.shards) if shard not in sweep.measured]
     tries = SHARD_TRIES.on(at.date())
@@ -50,3 +52,4 @@ def watch(records: Records, *, timer: Timer, at: datetime) -> None:
             timers=timers,
         )
     )
+    return len(missing) if sweep.resent > tries else 0

@@ -1,4 +1,4 @@
-"""Gives the calendar of funding days to calendar programs, which cannot send a token."""
+"""Gives what anybody may read without a token: funding days, and where to tell of a hole."""
 
 import hashlib
 import os
@@ -6,6 +6,12 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from cloud.adapters import wiring
+from cloud.functions.calendar.reporting_holes import (
+    POLICY_TXT,
+    SECURITY_TXT,
+    policy_txt,
+    security_txt,
+)
 from cloud.funding.funding_calendar import (
     calendar_file,
     funding_calendar,
@@ -17,6 +23,7 @@ from cloud.kernel.calendar import eastern_day
 
 CLOCK = wiring.clock()
 RECORDS = wiring.money_records(os.environ)
+MAIL, PAGES_URL = os.environ["SECURITY_MAIL"], os.environ["PAGES_URL"]
 
 ENDING = ".ics"
 FRESH = "public, max-age=3600"
@@ -28,6 +35,11 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Answer one request; the days of a programme are nobody's own, and name no partner."""
     if event["requestContext"]["http"]["method"] not in {"GET", "HEAD"}:
         return _answer(405, {**_PLAIN, "allow": "GET, HEAD"}, "only reading is possible\n")
+    if event["rawPath"] == SECURITY_TXT:
+        text = security_txt(mail=MAIL, pages_url=PAGES_URL, at=CLOCK.now())
+        return _answer(200, {**_PLAIN, "cache-control": FRESH}, text)
+    if event["rawPath"] == POLICY_TXT:
+        return _answer(200, {**_PLAIN, "cache-control": FRESH}, policy_txt(mail=MAIL))
     name = event["rawPath"].removeprefix("/calendar/")
     programme = name.removesuffix(ENDING)
     if programme not in known_programmes() or not name.endswith(ENDING):

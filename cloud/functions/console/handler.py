@@ -12,12 +12,13 @@ from cloud.portal.opening import house
 from cloud.portal.visitors import of_owner
 
 logger = Logger()
+METRICS = wiring.metrics(os.environ)
 DOOR = Door(
     "/console",
     name="Operations console",
     views=views(),
     menu=MENU,
-    house=house(os.environ),
+    house=house(os.environ, METRICS),
     visitor_of=of_owner(wiring.staff(os.environ), wiring.clock()),
     sessions=wiring.sessions(os.environ),
     sign_in=wiring.sign_in(os.environ),
@@ -25,6 +26,7 @@ DOOR = Door(
 )
 
 
+@METRICS.after_each_call(wiring.clock())
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Answer one request for a page."""
     return DOOR.answer(event)

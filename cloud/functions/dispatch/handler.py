@@ -21,7 +21,8 @@ from cloud.service.process import match_help_request, record_recovery, take_up
 
 logger = Logger()
 CLOCK = wiring.clock()
-RECORDS = wiring.records(os.environ)
+METRICS = wiring.metrics(os.environ)
+RECORDS = wiring.records(os.environ, METRICS)
 DESKS = Desks(
     coordinator_id=os.environ["COORDINATOR_ID"],
     support_center=os.environ["SUPPORT_CENTER_MAIL"],
@@ -30,6 +31,7 @@ DESKS = Desks(
 PROCESSOR = BatchProcessor(event_type=EventType.SQS)
 
 
+@METRICS.after_each_call(CLOCK)
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Take each message on its own: one that fails comes again, and harms no other."""
     return dict(

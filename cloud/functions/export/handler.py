@@ -17,11 +17,13 @@ from cloud.funding.process import exports
 
 logger = Logger()
 CLOCK = wiring.clock()
-RECORDS = wiring.records(os.environ)
+METRICS = wiring.metrics(os.environ)
+RECORDS = wiring.records(os.environ, METRICS)
 DOCUMENTS = wiring.documents(os.environ)
 PROCESSOR = BatchProcessor(event_type=EventType.SQS)
 
 
+@METRICS.after_each_call(CLOCK)
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Write each export on its own: one that fails comes again, and harms no other."""
     return dict(

@@ -19,7 +19,8 @@ from cloud.portfolio import process as portfolio
 
 logger = Logger()
 CLOCK = wiring.clock()
-RECORDS = wiring.records(os.environ)
+METRICS = wiring.metrics(os.environ)
+RECORDS = wiring.records(os.environ, METRICS)
 DOCUMENTS = wiring.documents(os.environ)
 BANK = wiring.bank(os.environ)
 ORIGINATOR = bank.originator(os.environ)
@@ -27,6 +28,7 @@ OPERATIONS = os.environ["OPERATIONS_MAIL"]
 PREPARER = "funding_run"
 
 
+@METRICS.after_each_call(CLOCK)
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Prepare a run at its cut-off, check the books at night; else do what messages ask for."""
     if "Records" in event:

@@ -13,12 +13,14 @@ from cloud.service.process import ask_for_help
 
 logger = Logger()
 CLOCK = wiring.clock()
-RECORDS = wiring.records(os.environ)
+METRICS = wiring.metrics(os.environ)
+RECORDS = wiring.records(os.environ, METRICS)
 PHONE = os.environ["HELP_DESK_PHONE"]
 
 _FORM = "application/x-www-form-urlencoded"
 
 
+@METRICS.after_each_call(CLOCK)
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Answer one request: anybody may write, and nobody learns here what is known of a home."""
     match event["requestContext"]["http"]["method"]:

@@ -15,9 +15,12 @@ from cloud.telemetry.process import Arrival, ingest
 logger = Logger()
 CHUNKS = wiring.chunks(os.environ)
 DOCUMENTS = wiring.documents(os.environ)
+METRICS = wiring.metrics(os.environ)
+CLOCK = wiring.clock()
 RECORDS = wiring.records(os.environ)
 
 
+@METRICS.after_each_call(CLOCK)
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Take a batch of arrivals; all of it comes again if the store does not answer.
 
@@ -34,6 +37,7 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
             failures.append({"itemIdentifier": record["messageId"]})
     taken = ingest(arrivals, chunks=CHUNKS, documents=DOCUMENTS, records=RECORDS)
     for aside in taken.aside:
+        METRICS.tell("ChunksQuarantined", 1)
         logger.warning("quarantined", gateway=aside.gateway_id, because=aside.because)
     alarm(RECORDS, taken.events)
     return {"batchItemFailures": failures}

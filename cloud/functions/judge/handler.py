@@ -17,13 +17,15 @@ from cloud.adapters import wiring
 from cloud.detection.process import judge
 
 logger = Logger()
-RECORDS = wiring.records(os.environ)
+METRICS = wiring.metrics(os.environ)
+RECORDS = wiring.records(os.environ, METRICS)
 CHUNKS = wiring.chunks(os.environ)
 DOCUMENTS = wiring.documents(os.environ)
 OPERATIONS_MAIL = os.environ["OPERATIONS_MAIL"]
 PROCESSOR = BatchProcessor(event_type=EventType.SQS)
 
 
+@METRICS.after_each_call(wiring.clock())
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Take each region on its own: one that fails comes again, and harms no other."""
     return dict(

@@ -22,7 +22,8 @@ from cloud.service.cases import Desks
 T = TypeVar("T")
 
 CLOCK = wiring.clock()
-RECORDS = wiring.records(os.environ)
+METRICS = wiring.metrics(os.environ)
+RECORDS = wiring.records(os.environ, METRICS)
 DOCUMENTS = wiring.documents(os.environ)
 OUTSIDE = wiring.uploads(os.environ)
 DESKS = Desks(

@@ -28,7 +28,7 @@ from cloud.functions.operations_api import (
     upkeep,
     work_orders,
 )
-from cloud.functions.operations_api.desk import Person, ask_as
+from cloud.functions.operations_api.desk import CLOCK, METRICS, Person, ask_as
 
 logger = Logger()
 app = resolver()
@@ -55,6 +55,7 @@ for part in (
     app.include_router(part.router)
 
 
+@METRICS.after_each_call(CLOCK)
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request of the owner's people."""
     return reported(_answered, event, context, log=logger)

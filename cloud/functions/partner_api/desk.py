@@ -16,7 +16,8 @@ Limit = Annotated[int, Query(ge=1, le=MOST)]
 Cursor = Annotated[str, Query(max_length=1000)]
 
 CLOCK = wiring.clock()
-RECORDS = wiring.records(os.environ)
+METRICS = wiring.metrics(os.environ)
+RECORDS = wiring.records(os.environ, METRICS)
 DOCUMENTS = wiring.documents(os.environ)
 OUTSIDE = wiring.uploads(os.environ)
 SIGNATURES = wiring.signatures(os.environ)

@@ -39,7 +39,7 @@ from cloud.functions.partner_api import (
 )
 from cloud.functions.partner_api.caller import Caller, call_as, known
 from cloud.functions.partner_api.described import completed
-from cloud.functions.partner_api.desk import CLOCK, RECORDS
+from cloud.functions.partner_api.desk import CLOCK, METRICS, RECORDS
 from cloud.functions.partner_api.gate import Gate
 from cloud.functions.partner_api.limits import Limits, told
 from cloud.functions.partner_api.remembering import remembered
@@ -71,6 +71,7 @@ for part in (
     app.include_router(part.router)
 
 
+@METRICS.after_each_call(CLOCK)
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request of a partner's program."""
     return reported(_counted, event, context, log=logger)

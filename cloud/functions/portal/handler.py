@@ -13,8 +13,9 @@ from cloud.portal.partner_views.menu import MENU, views
 from cloud.portal.visitors import of_partners
 
 logger = Logger()
+METRICS = wiring.metrics(os.environ)
 HOUSE = replace(
-    house(os.environ),
+    house(os.environ, METRICS),
     seals=wiring.webhook_sealer(os.environ),
     to_loopback=wiring.to_loopback(os.environ),
 )
@@ -31,6 +32,7 @@ DOOR = Door(
 )
 
 
+@METRICS.after_each_call(wiring.clock())
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Answer one request for a page."""
     return DOOR.answer(event)

@@ -26,7 +26,8 @@ from cloud.service.process.releasing import MAIL_RELEASE
 from cloud.service.process.sending import arrived, came_back, still_tried
 
 logger = Logger()
-RECORDS = wiring.records(os.environ)
+METRICS = wiring.metrics(os.environ)
+RECORDS = wiring.records(os.environ, METRICS)
 DOCUMENTS = wiring.documents(os.environ)
 ROOM = Mailroom(
     RECORDS, wiring.uploads(os.environ), signatures=wiring.signatures(os.environ), desks=DESKS
@@ -34,6 +35,7 @@ ROOM = Mailroom(
 PROCESSOR = BatchProcessor(event_type=EventType.SQS)
 
 
+@METRICS.after_each_call(wiring.clock())
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Take each event on its own: one that fails comes again, and harms no other."""
     return dict(

@@ -19,21 +19,26 @@ RECORDS = wiring.records(os.environ)
 OUTBOX = wiring.outbox(os.environ)
 MAIL = wiring.mail(os.environ)
 QUEUES = wiring.queues(os.environ)
+METRICS = wiring.metrics(os.environ)
 OPERATIONS_MAIL = os.environ["OPERATIONS_MAIL"]
 LEAVING = frozenset({"Letter", "Message"})
 """Kinds of rows that leave the house; timers stay."""
 
 
+@METRICS.after_each_call(CLOCK)
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Send what was just written, or, each minute, all that is due.
 
-    What cannot be sent now is tried again later, and harms nothing else.
+    What cannot be sent now is tried again later, and harms nothing else. How old it is what the
+    minute finds due is told; what was just written is not old.
     """
     now = CLOCK.now()
     written = [record["dynamodb"]["Keys"]["pk"]["S"] for record in event.get("Records", ())]
     fleet_sites = _fleet_sites()
     sent = 0
     for due in OUTBOX.claim_rows(written, now) if written else OUTBOX.claim(now, kinds=LEAVING):
+        if not written:
+            METRICS.tell("OutboxLagSeconds", due.late_s(now))
         try:
             is_over = _send(due.what, fleet_sites)
         except SunreeveError as wrong:
@@ -58,6 +63,7 @@ def _send(what: object, fleet_sites: int) -> bool:
     if leaving is Leaving.LEAVES:
         try:
             MAIL.send(what, now)
+            METRICS.tell("LettersSent", 1)
         except (BadInput, NotFound) as wrong:
             # It will never be a mail, however often it is tried.
             logger.warning("cannot be sent", letter=what.id, because=str(wrong))

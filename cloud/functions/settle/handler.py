@@ -20,10 +20,12 @@ from cloud.kernel.money import Money
 
 logger = Logger()
 CLOCK = wiring.clock()
-RECORDS = wiring.records(os.environ)
+METRICS = wiring.metrics(os.environ)
+RECORDS = wiring.records(os.environ, METRICS)
 PROCESSOR = BatchProcessor(event_type=EventType.SQS)
 
 
+@METRICS.after_each_call(CLOCK)
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Take each message on its own: one that fails comes again, and harms no other."""
     return dict(

@@ -15,20 +15,27 @@ from cloud.funding.process import equipment
 from cloud.invoicing import process as invoicing
 from cloud.kernel.change import Timer
 from cloud.kernel.errors import BrokenInvariant, SunreeveError
+from cloud.kernel.ports import Records
 from cloud.portfolio import process as portfolio
 from cloud.reporting import scheduling
 from cloud.service import process as service
 
 logger = Logger()
 CLOCK = wiring.clock()
-RECORDS = wiring.records(os.environ)
+METRICS = wiring.metrics(os.environ)
+RECORDS = wiring.records(os.environ, METRICS)
 OUTBOX = wiring.outbox(os.environ)
 CHUNKS = wiring.chunks(os.environ)
 OPERATIONS_MAIL = os.environ["OPERATIONS_MAIL"]
 
+
+def _watch_sweep(records: Records, *, timer: Timer, at: datetime) -> None:
+    METRICS.tell("SweepPartsMissing", detection.watch(records, timer=timer, at=at))
+
+
 Wake = Callable[..., object]
 WAKES: Mapping[str, Wake] = {
-    detection.WATCH: detection.watch,
+    detection.WATCH: _watch_sweep,
     **dict.fromkeys(portfolio.WAKES, portfolio.wake),
     **dict.fromkeys(invoicing.WAKES, invoicing.wake),
     **dict.fromkeys(
@@ -44,11 +51,16 @@ WAKES: Mapping[str, Wake] = {
 }
 
 
+@METRICS.after_each_call(CLOCK)
 def handle(_event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Wake everybody who is due; one that fails is woken again later, and harms no other."""
+    """Wake everybody who is due; one that fails is woken again later, and harms no other.
+
+    How late the latest was is told each time, also when nobody was due: it is our heartbeat.
+    """
     now = CLOCK.now()
     woken = 0
     for due in OUTBOX.claim(now, kinds=frozenset({"Timer"})):
+        METRICS.tell("TimerLagSeconds", due.late_s(now))
         try:
             _wake(due.what, now)
         except SunreeveError as wrong:
@@ -57,6 +69,7 @@ def handle(_event: dict[str, Any], _context: object) -> dict[str, Any]:
         else:
             OUTBOX.done(due, now)
             woken += 1
+    METRICS.tell("TimerLagSeconds", 0)
     return {"woken": woken}
 
 

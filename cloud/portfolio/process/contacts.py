@@ -40,7 +40,7 @@ def request_contact_change(
     digest, asked = _digest(token), stored.record.asked
     most, minutes = CONTACT_CODES.on(at.astimezone(UTC).date())
     if asked is not None and (
-        asked.token_sha256 == digest
+        hmac.compare_digest(asked.token_sha256, digest)
         or (asked.email.casefold() == address.casefold() and _is_within(asked, at, minutes))
     ):
         return stored.record

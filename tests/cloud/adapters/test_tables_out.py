@@ -40,7 +40,8 @@ def read(text):
 )
 def test_what_could_be_a_formula_is_text(text):
     (_, (cell, _)) = read(as_csv(table(text)))
-    assert cell == f"'{text}"
+    behind_a_break = {"\t=1": "'\t'=1", "\r=1": "'\r'=1", "\n=1": "'\n'=1"}
+    assert cell == behind_a_break.get(text, f"'{text}")
 
 
 @pytest.mark.parametrize(

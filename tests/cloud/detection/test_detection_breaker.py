@@ -241,11 +241,11 @@ def test_a_part_that_does_not_answer_is_sent_again_three_times_and_then_judged_w
     for number in range(1, 4):
         (timer,) = (one for one in street.records.timers.values() if one.wakes == process.WATCH)
         assert timer.due_at == at(1, 5) + number * AN_HOUR
-        process.watch(street.records, timer=timer, at=timer.due_at)
+        assert process.watch(street.records, timer=timer, at=timer.due_at) == 0
         orders = of_topic(street, process.SHARD)[sent:]
         assert [one.body["shard"] for one in orders] == [1] * number
         assert of_topic(street, process.REGION) == []
-    process.watch(street.records, timer=timer, at=timer.due_at + AN_HOUR)
+    assert process.watch(street.records, timer=timer, at=timer.due_at + AN_HOUR) == 1
     (order,) = of_topic(street, process.REGION)
     street.judge(at(1, 5))
     assert street.lines(0)[0].is_counted
@@ -257,7 +257,7 @@ def test_a_part_that_does_not_answer_is_sent_again_three_times_and_then_judged_w
         "it is judged without parts [1]",
     ]
     assert order.body["region"] == REGION
-    process.watch(street.records, timer=timer, at=at(1, 9))
+    assert process.watch(street.records, timer=timer, at=at(1, 9)) == 0
     assert len(of_topic(street, process.REGION)) == 1
 
 

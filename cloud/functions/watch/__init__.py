@@ -1,0 +1,1 @@
+"""Looking at what nobody else looks at."""
