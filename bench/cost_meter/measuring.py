@@ -143,6 +143,7 @@ def _a_stack(template: Path) -> Iterator[Runtime]:
         one.setLevel(logging.CRITICAL)
     try:
         with closing(Runtime(folder, template, starts_at=BEGINS + _SETTLES - _WEEK)) as runtime:
+            runtime.timetable.is_to_the_hour = True
             yield runtime
     finally:
         for one, level in zip(loud, before, strict=True):

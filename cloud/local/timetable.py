@@ -81,7 +81,12 @@ def parsed(stack: Stack) -> list[tuple[Scheduled, Parsed]]:
 
 
 class Timetable:
-    """Arms the schedules of a stack, and fires them in the order of their instants."""
+    """Arms the schedules of a stack, and fires them in the order of their instants.
+
+    Attributes:
+        is_to_the_hour: whether functions that only look are called at each of their instants, as
+            AWS does, and not once a day.
+    """
 
     def __init__(
         self,
@@ -98,6 +103,7 @@ class Timetable:
         self._invocations = invocations
         self._engine = engine
         self._sweep_from = clock.now()
+        self.is_to_the_hour = False
         self._armed = [self._arm(scheduled, made) for scheduled, made in schedules]
         self._buses = buses
         self._rules = [
@@ -134,7 +140,11 @@ class Timetable:
     # ---- looking ----------------------------------------------------------------------------
     def next_due(self) -> datetime | None:
         """Give the next instant at which a schedule fires or a row falls due."""
-        instants = [armed.due for armed in self._armed if armed.due is not None]
+        instants = [
+            armed.due
+            for armed in self._armed
+            if armed.due is not None and not self._only_looks(armed.scheduled)
+        ]
         instants += [ruled.due for ruled in self._rules if ruled.due is not None]
         instants += [max(due, self._sweep_from) for due in self._due_rows()]
         return min(instants, default=None)
@@ -172,6 +182,9 @@ class Timetable:
             if armed.due is not None and armed.due <= now
         ]:
             at, name, armed = min(due, key=lambda one: one[:2])
+            if self._looks_too_soon(armed.scheduled, at):
+                armed.due = armed.schedule.next_after(at)
+                continue
             fired += 1
             event = _input(armed.scheduled, at)
             self._invocations.fire(name, at, (armed.scheduled.function, event))
@@ -183,6 +196,14 @@ class Timetable:
                 self._invocations.fire(ruled.rule.arn, ruled.due, None)
                 ruled.due = ruled.rule.schedule.next_after(ruled.due)
         return fired
+
+    def _looks_too_soon(self, scheduled: Scheduled, at: datetime) -> bool:
+        """Say whether a function that only looks did so within a day: hours of a jump are many."""
+        last = self._invocations.last_fired(scheduled.name)
+        return self._only_looks(scheduled) and last is not None and at - last < timedelta(days=1)
+
+    def _only_looks(self, scheduled: Scheduled) -> bool:
+        return not self.is_to_the_hour and self._stack.functions[scheduled.function].only_looks
 
     def sweep_due_rows(self, invoke: Invoke) -> int:
         """Fire the minute schedules of functions that sweep an index, if a row there is due.

@@ -194,7 +194,7 @@ class _Reader:
     def _function(self, logical: str) -> Function:
         properties = self._properties(logical)
         self._limits.runtime(logical, properties)
-        due = self._resources[logical].get("Metadata", {}).get("SunreeveDueIndex")
+        ours = self._resources[logical].get("Metadata", {})
         whole = self._limits.whole
         timeout_s = whole(logical, properties, "Timeout", default=3, low=1, high=900)
         reserved = properties.get("ReservedConcurrentExecutions")
@@ -212,7 +212,8 @@ class _Reader:
                 name: str(value)
                 for name, value in properties.get("Environment", {}).get("Variables", {}).items()
             },
-            due_index=due,
+            due_index=ours.get("SunreeveDueIndex"),
+            only_looks=ours.get("SunreeveOnlyLooks") is True,
             reserved_concurrency=reserved,
             retries=whole(called_by, called, "MaximumRetryAttempts", default=2, low=0, high=2),
             most_event_age_s=whole(

@@ -22,6 +22,8 @@ class Function:
         environment: the only environment that its module sees when it is imported.
         due_index: table, index and key of the sparse index that its minute schedule sweeps; the
             clock asks it for the next due instant instead of firing every minute.
+        only_looks: it tells what stands still and changes nothing, so that the clock stops for none
+            of its schedules and it is called once a simulated day.
         reserved_concurrency: the most calls at once; None for the machine's own limit.
         retries: how often a call that nobody waits for is tried again.
         most_event_age_s: how long such a call is kept trying.
@@ -33,6 +35,7 @@ class Function:
     timeout_s: int
     environment: Mapping[str, str]
     due_index: Mapping[str, str] | None = None
+    only_looks: bool = False
     reserved_concurrency: int | None = None
     retries: int = 2
     most_event_age_s: int = 6 * 3600

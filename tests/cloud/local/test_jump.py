@@ -1,5 +1,6 @@
 """A jump of the clock: nothing is otherwise than step by step, and nobody is missed."""
 
+import json
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -159,3 +160,14 @@ def test_links_to_files_lead_into_the_stack_that_runs_now(tmp_path):
     for folder in ("first", "second"):
         with staged(tmp_path / folder, Console(quiet=True), households=()) as stage:
             assert link().startswith(stage.runtime.address)
+
+
+def test_who_only_looks_is_called_once_a_day_and_stops_no_clock(tmp_path):
+    """The watch looks each hour on AWS; a jump of 160 days would stop for it 3,840 times."""
+    with stage_of(tmp_path, QUIET) as stage:
+        assert stage.runtime.stack.functions["WatchFunction"].only_looks
+        stage.conductor.advance_to(stage.runtime.clock.now() + 3 * DAY)
+        (log,) = tmp_path.rglob("functions.jsonl")
+        told = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    looked = {one["request"] for one in told if one["function"] == "WatchFunction"}
+    assert len(looked) in {2, 3}
