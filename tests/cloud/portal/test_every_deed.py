@@ -37,6 +37,7 @@ OPERATIONS = """
 /ops/cases/{case_id}/returned | /console/cases/{case_id}/returned
 /ops/cases/{case_id}/site_visit | /console/cases/{case_id}/visit
 /ops/cases/{case_id}/work_orders | /console/cases/{case_id}/work_orders
+/ops/clone_suspicions/{gateway_id}/settle | - gateways are let in, renewed and ended at the terminal, where a token or a key is put into a file
 /ops/compliance_offsets/{proposal_id}/agree | /console/proposals/{proposal_id}/agree
 /ops/compliance_offsets/{proposal_id}/reject | /console/proposals/{proposal_id}/reject
 /ops/coordinators/{coordinator_id}/presence | /console/coordinators/{coordinator_id}/presence
@@ -45,6 +46,10 @@ OPERATIONS = """
 /ops/customer_charges/{charge_id}/tell | /console/charges/{charge_id}/tell
 /ops/customer_charges/{charge_id}/withdraw | /console/charges/{charge_id}/withdraw
 /ops/deductions/{deduction_id}/settlement | /console/reductions/{deduction_id}/settlement
+/ops/device_claims | - gateways are let in, renewed and ended at the terminal, where a token or a key is put into a file
+/ops/device_claims/{claim_id}/retire | - gateways are let in, renewed and ended at the terminal, where a token or a key is put into a file
+/ops/devices | - gateways are let in, renewed and ended at the terminal, where a token or a key is put into a file
+/ops/devices/{serial}/replace | - gateways are let in, renewed and ended at the terminal, where a token or a key is put into a file
 /ops/disputes/{dispute_id}/escalate | /console/disputes/{dispute_id}/escalate
 /ops/disputes/{dispute_id}/resolve | /console/disputes/{dispute_id}/resolve
 /ops/documents/{document_id}/review | /console/papers/{document_id}/review
@@ -55,6 +60,8 @@ OPERATIONS = """
 /ops/funding_days | /console/funding_days
 /ops/funding_days/withdraw | /console/funding_days/withdraw
 /ops/gateways/{gateway_id}/configure | /console/homes/{site_id}/gateway
+/ops/gateways/{gateway_id}/decommission | - gateways are let in, renewed and ended at the terminal, where a token or a key is put into a file
+/ops/gateways/{gateway_id}/renew | - gateways are let in, renewed and ended at the terminal, where a token or a key is put into a file
 /ops/help_requests/{request_id}/dismiss | /console/help/{request_id}/dismiss
 /ops/help_requests/{request_id}/link | /console/help/{request_id}/link
 /ops/invoices/{invoice_id}/approve | /console/invoices/{invoice_id}/approve
