@@ -55,7 +55,8 @@ check: $(READY) ## format, lint, types, import contracts, rule citations, templa
 	$(BIN)/python -m infra.lint_security
 	$(BIN)/bandit -q -r cloud edge_agent contract infra -ll -s $(RUFF_KEEPS)
 	$(BIN)/pytest -q tests/cloud/kernel/test_rule_book.py tests/contract tests/infra/test_planted_flaws.py \
-	  tests/infra/test_template_rules.py tests/infra/test_lint_security.py -p no:cacheprovider
+	  tests/infra/test_template_rules.py tests/infra/test_lint_security.py \
+	  tests/infra/test_names_of_tests.py -p no:cacheprovider
 
 .PHONY: sbom
 sbom: $(READY) ## bills of materials with licences of what is shipped, in var/sbom

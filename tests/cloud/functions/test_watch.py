@@ -85,6 +85,7 @@ def test_a_claim_certificate_that_ends_is_seen(shared):
 
 def test_each_hour_of_an_alarm_has_one_look(shared):
     """What must not be silent is told within each; the clock passes the schedule as AWS would."""
+    shared.runtime.timetable.is_to_the_hour = True
     conductor = Conductor(shared.runtime)
     until = shared.now + timedelta(hours=3)
     lines = told(shared, "WatchFunction", lambda: conductor.advance_to(until))
