@@ -31,7 +31,7 @@ TAKES_TWO: Final = {
 """What is decided -> the rule that asks for two people; proposals come under their own kinds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
     """One act of two people.
 
@@ -94,16 +94,16 @@ def _runs(records: Records) -> Iterator[Decided]:
     for one in all_runs(records):
         if one.approver:
             yield Decided(
-                one.id,
-                "run",
-                "approve_run",
-                one.id,
-                one.state.value,
-                one.preparer,
-                one.prepared_at,
-                one.approver,
-                one.approved_at,
-                (one.released_by,) if one.released_by else (),
+                id=one.id,
+                about="run",
+                what="approve_run",
+                subject=one.id,
+                state=one.state.value,
+                asked_by=one.preparer,
+                asked_at=one.prepared_at,
+                decided_by=one.approver,
+                decided_at=one.approved_at,
+                others=(one.released_by,) if one.released_by else (),
             )
             yield from _booked(records, one)
 
@@ -115,15 +115,15 @@ def _booked(records: Records, run: FundingRun) -> Iterator[Decided]:
     said = [one for one in records.history(run.id) if one.what == "run_settled"]
     for one in said[-1:]:
         yield Decided(
-            run.id,
-            "run",
-            "book_run",
-            run.id,
-            run.state.value,
-            run.approver,
-            run.approved_at or run.prepared_at,
-            one.by,
-            one.at,
+            id=run.id,
+            about="run",
+            what="book_run",
+            subject=run.id,
+            state=run.state.value,
+            asked_by=run.approver,
+            asked_at=run.approved_at or run.prepared_at,
+            decided_by=one.by,
+            decided_at=one.at,
         )
 
 
@@ -132,15 +132,15 @@ def _proposals(records: Records) -> Iterator[Decided]:
         for stored in records.find(Proposal, by="state", value=state):
             one = stored.record
             yield Decided(
-                one.id,
-                "proposal",
-                one.kind,
-                one.subject,
-                one.state.value,
-                one.by,
-                one.at,
-                one.decided_by,
-                one.decided_at,
+                id=one.id,
+                about="proposal",
+                what=one.kind,
+                subject=one.subject,
+                state=one.state.value,
+                asked_by=one.by,
+                asked_at=one.at,
+                decided_by=one.decided_by,
+                decided_at=one.decided_at,
             )
 
 
@@ -158,15 +158,15 @@ def _bank_changes(records: Records) -> Iterator[Decided]:
             if not one.agreed_by and one.ended_by in {"", one.asked_by}:
                 continue
             yield Decided(
-                one.id,
-                "bank_change",
-                "change_bank_details",
-                one.partner_id,
-                one.state.value,
-                one.asked_by,
-                one.asked_at,
-                decided_by,
-                one.agreed_at,
+                id=one.id,
+                about="bank_change",
+                what="change_bank_details",
+                subject=one.partner_id,
+                state=one.state.value,
+                asked_by=one.asked_by,
+                asked_at=one.asked_at,
+                decided_by=decided_by,
+                decided_at=one.agreed_at,
                 stopped_by=one.ended_by if one.agreed_by else "",
             )
 
@@ -177,15 +177,15 @@ def _bank_files(records: Records) -> Iterator[Decided]:
             one = stored.record
             if one.agreed_by:
                 yield Decided(
-                    one.id,
-                    "bank_file",
-                    "agree_bank_file",
-                    one.id,
-                    state,
-                    one.by,
-                    one.at,
-                    one.agreed_by,
-                    None,
+                    id=one.id,
+                    about="bank_file",
+                    what="agree_bank_file",
+                    subject=one.id,
+                    state=state,
+                    asked_by=one.by,
+                    asked_at=one.at,
+                    decided_by=one.agreed_by,
+                    decided_at=None,
                 )
 
 
@@ -194,15 +194,15 @@ def _extensions(records: Records) -> Iterator[Decided]:
         for stored in records.find(ExtensionRequest, by="state", value=state):
             one = stored.record
             yield Decided(
-                one.id,
-                "extension_request",
-                "decide_extension",
-                one.project_id,
-                one.state.value,
-                one.by,
-                one.submitted_at,
-                one.decided_by,
-                one.decided_at,
+                id=one.id,
+                about="extension_request",
+                what="decide_extension",
+                subject=one.project_id,
+                state=one.state.value,
+                asked_by=one.by,
+                asked_at=one.submitted_at,
+                decided_by=one.decided_by,
+                decided_at=one.decided_at,
             )
 
 
@@ -217,15 +217,15 @@ def _charges(records: Records) -> Iterator[Decided]:
             one = stored.record
             if one.approved_by:
                 yield Decided(
-                    one.id,
-                    "customer_charge",
-                    "charge_customer",
-                    one.invoice_id,
-                    one.state.value,
-                    one.proposed_by,
-                    one.proposed_at,
-                    one.approved_by,
-                    one.approved_at,
+                    id=one.id,
+                    about="customer_charge",
+                    what="charge_customer",
+                    subject=one.invoice_id,
+                    state=one.state.value,
+                    asked_by=one.proposed_by,
+                    asked_at=one.proposed_at,
+                    decided_by=one.approved_by,
+                    decided_at=one.approved_at,
                     stopped_by=one.withdrawn_by,
                 )
 
@@ -242,15 +242,15 @@ def _invoices(records: ToldRecords, at: datetime) -> Iterator[Decided]:
                 first = event
             elif event.what in {"approved", "rejected"} and first is not None:
                 yield Decided(
-                    invoice_id,
-                    "invoice",
-                    "approve_invoice",
-                    stored.record.work_order_id,
-                    event.what,
-                    first.by,
-                    first.at,
-                    event.by,
-                    event.at,
+                    id=invoice_id,
+                    about="invoice",
+                    what="approve_invoice",
+                    subject=stored.record.work_order_id,
+                    state=event.what,
+                    asked_by=first.by,
+                    asked_at=first.at,
+                    decided_by=event.by,
+                    decided_at=event.at,
                 )
                 first = None
             elif event.what in {"lowered", "returned", "withdrawn", "reopened"}:
@@ -272,15 +272,15 @@ def _spending(records: ToldRecords, at: datetime) -> Iterator[Decided]:
         for one in given:
             if one.first_at is not None:
                 yield Decided(
-                    order_id,
-                    "work_order",
-                    "approve_spend",
-                    order_id,
-                    "approved",
-                    one.first_by,
-                    one.first_at,
-                    one.by,
-                    one.at,
+                    id=order_id,
+                    about="work_order",
+                    what="approve_spend",
+                    subject=order_id,
+                    state="approved",
+                    asked_by=one.first_by,
+                    asked_at=one.first_at,
+                    decided_by=one.by,
+                    decided_at=one.at,
                 )
 
 

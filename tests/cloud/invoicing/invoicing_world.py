@@ -4,13 +4,15 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from sample_home import HOME
+
 from cloud.adapters.memory import MemoryRecords
 from cloud.invoicing import process
 from cloud.invoicing.completeness import DraftLine, InvoiceDraft
 from cloud.kernel.change import Change, Save
 from cloud.kernel.money import Money
 from cloud.kernel.secret import Secret
-from cloud.portfolio.models import Partner, Site
+from cloud.portfolio.models import Partner
 from cloud.service.models import (
     Assignment,
     Coordinator,
@@ -35,24 +37,7 @@ MONDAY = at("2026-06-08T09:00")
 WORKED = at("2026-06-10T10:00")
 SUBMITTED = at("2026-06-12T10:00")
 
-SITE = Site(
-    id="site-1",
-    gateway_id="gw-1",
-    customer_name="Sample Customer",
-    customer_email="customer@home.example",
-    address="1 Example St, Raleigh NC",
-    state="NC",
-    latitude=35.78,
-    longitude=-78.64,
-    utc_offset_hours=-5,
-    time_zone="America/New_York",
-    commissioned_on=date(2024, 5, 1),
-    dc_rating_w=8000,
-    manufacturer="enphase",
-    inverter_model="IQ8",
-    installer_id="orig",
-    workmanship_until=date(2034, 5, 1),
-)
+SITE = replace(HOME, manufacturer="enphase")
 
 
 def partner(name):

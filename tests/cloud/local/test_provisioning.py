@@ -8,7 +8,7 @@ import json
 import shutil
 import time
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import boto3
@@ -16,6 +16,7 @@ import pytest
 from cryptography import x509
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sample_home import HOME
 
 from cloud.adapters import wiring
 from cloud.adapters.device_registry import IotDeviceRegistry
@@ -33,24 +34,7 @@ from edge_agent.operation.credentials import Pair, make_key, request
 from edge_agent.operation.provisioning import CREATE, Claim, NotProvisioned, provision, renew
 from edge_agent.settings import BrokerSettings, DeviceSettings, Settings
 
-SITE = Site(
-    id="S-1",
-    gateway_id="gw-1",
-    customer_name="Sample Customer",
-    customer_email="customer@home.example",
-    address="1 Example St, Raleigh NC",
-    state="NC",
-    latitude=35.78,
-    longitude=-78.64,
-    utc_offset_hours=-5,
-    time_zone="America/New_York",
-    commissioned_on=date(2026, 5, 1),
-    dc_rating_w=8000,
-    manufacturer="Sample Maker",
-    inverter_model="M1",
-    installer_id="builder",
-    workmanship_until=date(2036, 5, 1),
-)
+SITE = replace(HOME, id="S-1")
 TOKEN = "token-1"
 TABLES = {"OPERATIONS_TABLE": "OperationsTable", "SITES_TABLE": "SitesTable"}
 

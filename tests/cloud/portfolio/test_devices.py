@@ -2,11 +2,12 @@
 
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sample_home import HOME
 
 from cloud.adapters.memory import MemoryDeviceRegistry, MemoryRecords
 from cloud.kernel.change import Change, Save
@@ -38,24 +39,7 @@ from cloud.portfolio.process.devices import (
 
 NOW = datetime(2026, 6, 8, 13, 5, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-SITE = Site(
-    id="S-1",
-    gateway_id="gw-1",
-    customer_name="Sample Customer",
-    customer_email="customer@home.example",
-    address="1 Example St, Raleigh NC",
-    state="NC",
-    latitude=35.78,
-    longitude=-78.64,
-    utc_offset_hours=-5,
-    time_zone="America/New_York",
-    commissioned_on=date(2026, 5, 1),
-    dc_rating_w=8000,
-    manufacturer="Sample Maker",
-    inverter_model="M1",
-    installer_id="builder",
-    workmanship_until=date(2036, 5, 1),
-)
+SITE = replace(HOME, id="S-1")
 OTHER_SITE = replace(SITE, id="S-2", gateway_id="gw-2")
 REQUEST = "-----BEGIN CERTIFICATE REQUEST-----"
 CLAIM = "c" * 64

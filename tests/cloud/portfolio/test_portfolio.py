@@ -2,6 +2,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sample_home import HOME
 
 from cloud.adapters.memory import MemoryRecords
 from cloud.kernel.change import Change
@@ -15,30 +16,17 @@ from cloud.portfolio.models import (
     Partner,
     PlanShare,
     Project,
-    Site,
     milestone_id,
 )
 from cloud.portfolio.policy import MILESTONE_INSTANT
 from cloud.portfolio.process import record_milestone, register
 
 NOW = datetime(2026, 6, 8, 15, tzinfo=UTC)
-SITE = Site(
-    id="site-1",
-    gateway_id="gw-1",
-    customer_name="Sample Customer",
-    customer_email="customer@home.example",
-    address="1 Example St, Raleigh NC",
-    state="NC",
-    latitude=35.78,
-    longitude=-78.64,
-    utc_offset_hours=-5,
-    time_zone="America/New_York",
+SITE = replace(
+    HOME,
     commissioned_on=date(2026, 5, 1),
-    dc_rating_w=8000,
-    manufacturer="Sample Maker",
-    inverter_model="M1",
-    installer_id="builder",
     workmanship_until=date(2036, 5, 1),
+    installer_id="builder",
 )
 PARTNER = Partner(
     id="partner-1",

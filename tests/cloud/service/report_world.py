@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fpdf import FPDF
 from PIL import Image
+from sample_home import HOME
 
 from cloud.adapters.inspection import FileInspector
 from cloud.adapters.memory import MemoryDocuments, MemoryRecords
@@ -14,7 +15,7 @@ from cloud.adapters.upload_desk import MemoryUploadDesk
 from cloud.kernel.change import Change, Save
 from cloud.kernel.money import Money
 from cloud.kernel.secret import Secret
-from cloud.portfolio.models import Partner, Site
+from cloud.portfolio.models import Partner
 from cloud.service import process
 from cloud.service.models import Coordinator, Finding, WorkOrder
 from cloud.service.report import VisitReport, upload_ids_in
@@ -29,24 +30,7 @@ def at(text: str) -> datetime:
 
 MONDAY = at("2026-06-08T09:00")
 
-SITE = Site(
-    id="site-1",
-    gateway_id="gw-1",
-    customer_name="Sample Customer",
-    customer_email="customer@home.example",
-    address="1 Example St, Raleigh NC",
-    state="NC",
-    latitude=35.78,
-    longitude=-78.64,
-    utc_offset_hours=-5,
-    time_zone="America/New_York",
-    commissioned_on=date(2024, 5, 1),
-    dc_rating_w=8000,
-    manufacturer="Enphase",
-    inverter_model="IQ8",
-    installer_id="orig",
-    workmanship_until=date(2034, 5, 1),
-)
+SITE = HOME
 FINDING = Finding(
     id="F-1",
     site_id="site-1",

@@ -3,6 +3,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from sample_home import HOME
 
 from cloud.adapters.memory import MemoryRecords
 from cloud.kernel.change import Change, Save, Timer
@@ -42,24 +43,7 @@ def at(text: str) -> datetime:
 
 MONDAY = at("2026-06-08T09:00")
 
-SITE = Site(
-    id="site-1",
-    gateway_id="gw-1",
-    customer_name="Sample Customer",
-    customer_email="customer@home.example",
-    address="1 Example St, Raleigh NC",
-    state="NC",
-    latitude=35.78,
-    longitude=-78.64,
-    utc_offset_hours=-5,
-    time_zone="America/New_York",
-    commissioned_on=date(2024, 5, 1),
-    dc_rating_w=8000,
-    manufacturer="Enphase",
-    inverter_model="IQ8",
-    installer_id="orig",
-    workmanship_until=date(2034, 5, 1),
-)
+SITE = HOME
 
 FINDING = Finding(
     id="F-1",
