@@ -118,10 +118,15 @@ def test_without_a_manager_nothing_happens(environ):
 
 
 def test_a_manager_that_does_not_listen_stops_nobody(manager):
-    _, name = manager
+    listener, name = manager
     supervisor = Supervisor(name)
     for number in range(2000):
         supervisor.status(f"{number} " + "x" * 200)
+    kept = heard(listener)
+    assert 0 < len(kept) < 2000, "what found no room is dropped, the first stays"
+    assert kept[0].startswith("STATUS=0 ")
+    supervisor.ready()
+    assert heard(listener) == ["READY=1"]
 
 
 # ---------------------------------------------------------------------- the unit

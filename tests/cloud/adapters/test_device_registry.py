@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -102,9 +103,15 @@ def test_a_claim_works_until_it_is_retired_and_retiring_again_changes_nothing(ke
 
 
 def test_what_is_not_there_is_left_alone(kept):
+    issued = kept.registry.issue_claim(request())
+    kept.registry.note("gw-1", {"serial": "SN-1"})
     kept.registry.retire("0" * 64)
     if kept.client is not None:
         kept.registry.note("gw-never", {"state": "decommissioned"})
+        with pytest.raises(ClientError, match="ResourceNotFound"):
+            kept.notes("gw-never")
+    assert kept.works(issued.id)
+    assert kept.notes("gw-1") == {"serial": "SN-1"}
 
 
 def test_what_became_of_a_thing_is_written_on_it_beside_what_stands_there(kept):

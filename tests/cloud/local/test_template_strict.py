@@ -307,7 +307,10 @@ def boot(tmp_path):
 
 
 def test_the_small_template_boots(boot):
-    boot(SMALL).close()
+    runtime = boot(SMALL)
+    assert (set(runtime.stack.tables), set(runtime.stack.queues)) == ({"Table"}, {"Queue"})
+    assert runtime.stack.topic_rules.keys() == {"Rule"}
+    runtime.close()
 
 
 @pytest.mark.parametrize(("right", "wrong", "named"), BROKEN)
@@ -330,7 +333,10 @@ def test_what_the_parts_of_a_stack_say_of_each_other_is_checked(boot, right, wro
 
 
 def test_a_stack_at_its_limits_boots(boot):
-    boot(FED).close()
+    runtime = boot(FED)
+    assert set(runtime.stack.tables) == {"Table", "Eventful"}
+    assert runtime.stack.functions["Fed"].timeout_s == 80
+    runtime.close()
 
 
 @pytest.mark.parametrize(
@@ -350,7 +356,9 @@ def test_a_stack_at_its_limits_boots(boot):
 )  # fmt: skip
 def test_what_is_allowed_boots(boot, right, right_too):
     assert FED.count(right) == 1
-    boot(FED.replace(right, right_too)).close()
+    runtime = boot(FED.replace(right, right_too))
+    assert "Fed" in runtime.stack.functions
+    runtime.close()
 
 
 @pytest.mark.parametrize("name", NO_TEMPLATES)
