@@ -13,11 +13,11 @@ from edge_agent.reading import Reading
 from edge_agent.source import (
     Busy,
     DeviceRefused,
-    NoReply,
+    NoSerial,
     ReadFailed,
     RegisterSource,
-    ShortReply,
     Unreachable,
+    WrongDevice,
     connections_of,
 )
 from edge_agent.sunspec.decode import raw
@@ -65,21 +65,25 @@ Reader = Callable[[int, int, int], tuple[int, ...]]
 class LayoutChanged(ReadFailed):
     """The registers are not those of the layout that was learnt: the device must be scanned."""
 
+    def in_short(self) -> str:
+        """See `ReadFailed`."""
+        return "models changed"
+
 
 class NotSunSpec(ReadFailed):
     """The device answers, but has no chain of SunSpec models in any of the usual places."""
+
+    def in_short(self) -> str:
+        """See `ReadFailed`."""
+        return "no SunSpec models"
 
 
 class ChainCutOff(ReadFailed):
     """Asking for the models failed before their end; what was found may not be all."""
 
-
-class NoSerial(ReadFailed):
-    """The device does not say its serial number, and the settings name none."""
-
-
-class WrongDevice(ReadFailed):
-    """Another device answers than the one that is wanted."""
+    def in_short(self) -> str:
+        """See `ReadFailed`."""
+        return "models broke off"
 
 
 def _serial_registers(read: Reader, chain: Chain) -> Expected | None:
@@ -194,7 +198,7 @@ class Poller:
             self.failures = self._backoff.failures
             self._failed_at = at
             self._is_checked = False
-            self.why = _phrase(error)
+            self.why = error.in_short()
             return self._silence(at)
         self._backoff.succeeded()
         self.failures = 0
@@ -543,28 +547,3 @@ def _joined(ends: Sequence[Expected]) -> tuple[Read, ...]:
         else:
             reads.append(read)
     return tuple(reads)
-
-
-def _phrase(error: ReadFailed) -> str:
-    """Return in a few words why a device is silent."""
-    match error:
-        case NoReply():
-            return "no reply"
-        case Unreachable():
-            return "no connection"
-        case ShortReply():
-            return "short reply"
-        case Busy():
-            return "busy"
-        case DeviceRefused():
-            return f"exception {error.code}"
-        case WrongDevice():
-            return "another serial number"
-        case ChainCutOff():
-            return "models broke off"
-        case LayoutChanged():
-            return "models changed"
-        case NoSerial():
-            return "no serial number"
-        case _:
-            return "no SunSpec models"

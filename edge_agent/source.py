@@ -15,17 +15,33 @@ from typing import Protocol
 class ReadFailed(Exception):
     """Registers could not be read; the message names the device and the registers."""
 
+    def in_short(self) -> str:
+        """Return in a few words why a device is silent; a serial number is never among them."""
+        return "cannot be read"
+
 
 class Unreachable(ReadFailed):
     """There is no connection to the device."""
+
+    def in_short(self) -> str:
+        """See `ReadFailed`."""
+        return "no connection"
 
 
 class NoReply(Unreachable):
     """The device is connected, but no answer that fits the question came in time."""
 
+    def in_short(self) -> str:
+        """See `ReadFailed`."""
+        return "no reply"
+
 
 class ShortReply(ReadFailed):
     """The device sent fewer registers than it was asked for; none of them is used."""
+
+    def in_short(self) -> str:
+        """See `ReadFailed`."""
+        return "short reply"
 
 
 class DeviceRefused(ReadFailed):
@@ -35,6 +51,10 @@ class DeviceRefused(ReadFailed):
         super().__init__(message)
         self.code = code
 
+    def in_short(self) -> str:
+        """See `ReadFailed`."""
+        return f"exception {self.code}"
+
 
 class IllegalAddress(DeviceRefused):
     """The device has no register at one of these addresses (exception 2)."""
@@ -42,6 +62,26 @@ class IllegalAddress(DeviceRefused):
 
 class Busy(DeviceRefused):
     """The device has no time now (exceptions 5 and 6)."""
+
+    def in_short(self) -> str:
+        """See `ReadFailed`."""
+        return "busy"
+
+
+class WrongDevice(ReadFailed):
+    """Another device answers than the one that is wanted: its serial number is another."""
+
+    def in_short(self) -> str:
+        """See `ReadFailed`."""
+        return "another serial number"
+
+
+class NoSerial(ReadFailed):
+    """The device does not say its serial number where it should, and the settings name none."""
+
+    def in_short(self) -> str:
+        """See `ReadFailed`."""
+        return "no serial number"
 
 
 def refused(message: str, code: int) -> DeviceRefused:

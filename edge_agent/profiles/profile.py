@@ -14,13 +14,11 @@ from edge_agent.dictionary import QUALITY_UNREACHABLE
 from edge_agent.quality import SETTINGS, Counters, check_counters, code, is_counter
 from edge_agent.reading import Reading
 from edge_agent.source import (
-    Busy,
-    DeviceRefused,
-    NoReply,
+    NoSerial,
     ReadFailed,
     RegisterSource,
-    ShortReply,
     Unreachable,
+    WrongDevice,
     connections_of,
 )
 from edge_agent.sunspec.decode import NUMBERS
@@ -36,14 +34,6 @@ FLOATS: Mapping[str, str] = {"float32": ">f", "float64": ">d"}
 
 class Implausible(Exception):
     """A column (the argument) has a number that cannot be."""
-
-
-class WrongDevice(ReadFailed):
-    """The device that answers has another serial number than the one that is meant."""
-
-
-class NoSerial(ReadFailed):
-    """The device that answers has no serial number where the profile says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +248,7 @@ class ProfilePoller:
         try:
             reading = self._reading(at)
         except ReadFailed as error:
-            self.why = _phrase(error)
+            self.why = error.in_short()
             self._is_identified = False
             self._backoff.failed(at)
             self.failures = self._backoff.failures
@@ -363,24 +353,3 @@ def values_of(
             values[column.column] = None
             is_odd = is_odd or column.column not in SETTINGS
     return values, has_gap, is_odd
-
-
-def _phrase(error: ReadFailed) -> str:
-    """Return in a few words why a device is silent; a serial number is never among them."""
-    match error:
-        case NoReply():
-            return "no reply"
-        case Unreachable():
-            return "no connection"
-        case ShortReply():
-            return "short reply"
-        case Busy():
-            return "busy"
-        case DeviceRefused():
-            return f"exception {error.code}"
-        case WrongDevice():
-            return "another serial number"
-        case NoSerial():
-            return "no serial number"
-        case _:
-            return "cannot be read"
