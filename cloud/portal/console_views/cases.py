@@ -15,7 +15,7 @@ from cloud.kernel.errors import NotFound
 from cloud.kernel.ports import Stored
 from cloud.portal.asking import Absent, Answer, Ask, File, Page, done, linked
 from cloud.portal.console_views.emergencies import CATEGORIES
-from cloud.portal.console_views.ways import way_to
+from cloud.portal.console_views.ways import names_of, way_to
 from cloud.portal.evidence_charts import (
     days_chart,
     hours_chart,
@@ -261,6 +261,14 @@ def _case_page(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
             "map_says": map_says(near) if near else "",
             "share_of": share_of,
             "orders": orders,
+            "names": names_of(
+                ask,
+                (
+                    site.installer_id,
+                    site.workmanship_partner_id,
+                    *(one.partner_id for one in orders),
+                ),
+            ),
             "mails": sorted(mails, key=lambda one: one.at),
             "warranties": warranties_of(ask.records, site).warranties,
             "equipment": equipment_of(ask.records, site.id).record,

@@ -1,16 +1,13 @@
 """Emergencies: who was called, who answered, and what has to be done next."""
 
-from collections.abc import Mapping, Sequence
-
 from cloud.kernel.decision import Refused
 from cloud.portal.asking import Answer, Ask, Page, done
-from cloud.portal.console_views.ways import way_to
+from cloud.portal.console_views.ways import names_of, way_to
 from cloud.portal.families import family_words
 from cloud.portal.routes import Views
 from cloud.portal.shown import AsTyped
 from cloud.portal.typed import Typed
-from cloud.portfolio.models import Partner
-from cloud.reporting.emergency_board import Alarm, Next, alarms, open_cases
+from cloud.reporting.emergency_board import Next, alarms, open_cases
 from cloud.reporting.roles import AMS, AUDITOR, SPC
 from cloud.service import process as service
 from cloud.service.models import Case, EmergencyCategory
@@ -68,7 +65,7 @@ def _board(ask: Ask, typed: AsTyped | None = None) -> Page:
             "chosen": chosen,
             "says": NEXT_SAYS,
             "family_words": family_words,
-            "names": _names(ask, found),
+            "names": names_of(ask, (one.order.partner_id for one in found if one.order)),
             "outcomes": OUTCOMES,
             "categories": CATEGORIES,
             "may_call": SPC in ask.visitor.roles,
@@ -77,13 +74,6 @@ def _board(ask: Ask, typed: AsTyped | None = None) -> Page:
         },
         status=422 if typed else 200,
     )
-
-
-def _names(ask: Ask, found: Sequence[Alarm]) -> Mapping[str, str]:
-    """Give the names of the partners that are sent, read at once."""
-    ids = sorted({one.order.partner_id for one in found if one.order and one.order.partner_id})
-    known = ask.records.load_all(Partner, ids) if ids else {}
-    return {name: one.record.name for name, one in known.items()}
 
 
 @VIEWS.post(PATH, AMS, SPC)

@@ -9,7 +9,7 @@ from cloud.detection.evidence import in_kwh, why
 from cloud.detection.models import SiteBaseline, SiteTrack
 from cloud.kernel.errors import BadInput, NotFound
 from cloud.portal.asking import Absent, Answer, Ask, Go, Page, Part
-from cloud.portal.console_views.ways import way_to
+from cloud.portal.console_views.ways import names_of, way_to
 from cloud.portal.evidence_charts import days_chart
 from cloud.portal.families import family_words
 from cloud.portal.routes import Views
@@ -88,6 +88,15 @@ def one_home(ask: Ask) -> Page:
             "cases": [(one, way_to(ask, "case", one.id)) for one in cases],
             "orders": [(one, way_to(ask, "work_order", one.id)) for one in orders],
             "projects": [(one, way_to(ask, "project", one.id)) for one in projects],
+            "names": names_of(
+                ask,
+                (
+                    site.installer_id,
+                    site.workmanship_partner_id,
+                    *(one.partner_id for one in orders),
+                    *(one.partner_id for one in projects),
+                ),
+            ),
             "installer": way_to(ask, "partner", site.installer_id),
             "family_words": family_words,
             "why": why,

@@ -1,11 +1,13 @@
 """Where things stand in the console: the page of each kind of record, for who may open it."""
 
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib import import_module
 from typing import cast
 
 from cloud.portal.asking import Ask
 from cloud.portal.routes import Map
+from cloud.portfolio.models import Partner
 
 _PAGES = {
     "case": ("/console/cases/{}",),
@@ -44,6 +46,13 @@ def way_to(ask: Ask, about: str, record_id: str) -> str:
         if found is not None and found.route.is_for(ask.visitor.roles):
             return path
     return ""
+
+
+def names_of(ask: Ask, ids: Iterable[str | None]) -> Mapping[str, str]:
+    """Give the names of these partners by their ids, read at once; who is not known has none."""
+    asked = sorted({one for one in ids if one})
+    known = ask.records.load_all(Partner, asked) if asked else {}
+    return {name: one.record.name for name, one in known.items()}
 
 
 @lru_cache(maxsize=1)

@@ -217,7 +217,7 @@ def test_letters_orders_home_and_log_stand_on_the_page(street):
     page = street.world.page("otto", f"/console/cases/{case.id}")
     order = orders(street.records, case)[0]
     assert order.id in page.plain
-    assert "orig" in page.plain
+    assert "Orig" in page.plain
     assert "It works &lt;b&gt;again&lt;/b&gt;" in page.text
     assert "gw-1" in page.plain
     assert "Holds Workmanship" in page.plain
