@@ -34,6 +34,7 @@ def _say_where(town: stage.Running, options: argparse.Namespace, console: Screen
     console.print(f"token  sunreeve token NAME --folder {options.folder}")
     console.print(
         f"the clock shows {runtime.clock.now().astimezone(ENDS_AT.tzinfo):%a %d %b %Y %H:%M %Z} "
-        f"and runs {options.speed:g} times as fast (sunreeve clock --help moves it); "
+        f"and runs {options.speed:g} times as fast "
+        f"(sunreeve clock --jump 1 --folder {options.folder} lets a day pass); "
         "Ctrl-C stops it, nothing is lost"
     )
