@@ -75,6 +75,8 @@ from cloud.service.models import (
     WorkOrderState,
 )
 from cloud.service.sla import SlaMilestone
+from cloud.telemetry.watching import OPEN as SUSPECTED
+from cloud.telemetry.watching import GatewayPresence
 
 _A_DAY = timedelta(days=1)
 _AN_INSTANT = timedelta(microseconds=1)
@@ -159,7 +161,7 @@ class _Desk:
     """One pile: what is asked for, who may look at it, and what each record of it asks for.
 
     Attributes:
-        is_money: it is asked for value by value; what else there is knows whether it waits.
+        by_value: it is asked for value by value; what else there is knows whether it waits.
     """
 
     kind: type[Any]
@@ -167,7 +169,7 @@ class _Desk:
     values: tuple[str, ...]
     roles: frozenset[str]
     told: _Told
-    is_money: bool = False
+    by_value: bool = False
 
     def has(self, record: object) -> bool:
         """Tell whether a record lies on this pile."""
@@ -210,13 +212,13 @@ def work_of(
 
 def _waiting(records: WaitingRecords, desks: Sequence[_Desk]) -> Iterator[Stored[Any]]:
     """Give each record once that lies on one of these piles, as far as the indexes know."""
-    served = {desk.kind: None for desk in desks if not desk.is_money}
+    served = {desk.kind: None for desk in desks if not desk.by_value}
     if served:
         yield from records.waiting(tuple(served))
     asked = {
         (desk.kind, desk.by, value): None
         for desk in desks
-        if desk.is_money
+        if desk.by_value
         for value in desk.values
     }
     for kind, by, value in asked:
@@ -414,6 +416,21 @@ def _of_sweep_hold(hold: SweepHold, _asking: _Asking) -> Iterator[WorkItem]:
         due_at=None,
         rule="D-97",
         roles=frozenset({SPC}),
+    )
+
+
+def _of_suspicion(presence: GatewayPresence, _asking: _Asking) -> Iterator[WorkItem]:
+    if presence.suspected_at is None:
+        return
+    yield WorkItem(
+        kind="look_at_clone",
+        about="gateway",
+        id=presence.id,
+        title=f"Gateway {presence.id} may be two machines: look which it is",
+        since=presence.suspected_at,
+        due_at=None,
+        rule=presence.rule,
+        roles=frozenset({AMS}),
     )
 
 
@@ -744,6 +761,14 @@ _DESKS: tuple[_Desk, ...] = (
     _Desk(PostHold, "state", (MailState.HELD,), frozenset({AMS}), _of_post_hold),
     _Desk(SweepHold, "state", (HoldState.HELD,), frozenset({SPC}), _of_sweep_hold),
     _Desk(ServiceContact, "task", (CORRECT_CONTACT,), frozenset({SPC, RM}), _of_contact),
+    _Desk(
+        GatewayPresence,
+        "suspicion",
+        (SUSPECTED,),
+        frozenset({AMS}),
+        _of_suspicion,
+        by_value=True,
+    ),
     _Desk(Invoice, "state", (InvoiceState.SUBMITTED,), frozenset({SPC, RM}), _of_invoice),
     _Desk(Dispute, "state", (DisputeState.OPEN,), _DECIDERS, _of_dispute),
     _Desk(CustomerCharge, "state", _CHARGE_STATES, frozenset({SPC}), _of_charge),
@@ -757,7 +782,7 @@ _DESKS: tuple[_Desk, ...] = (
         (BankChangeState.ASKED,),
         frozenset({ACCOUNTING}),
         _of_bank_change,
-        is_money=True,
+        by_value=True,
     ),
     _Desk(
         BankChange,
@@ -765,7 +790,7 @@ _DESKS: tuple[_Desk, ...] = (
         (BankChangeState.AGREED,),
         frozenset({ACCOUNTANT}),
         _of_bank_change,
-        is_money=True,
+        by_value=True,
     ),
     _Desk(Proposal, "state", (ProposalState.PENDING,), frozenset({ACCOUNTING}), _of_proposal),
     _Desk(
@@ -774,11 +799,16 @@ _DESKS: tuple[_Desk, ...] = (
         (RequestState.PENDING,),
         frozenset({ACCOUNTING}),
         _of_extension,
-        is_money=True,
+        by_value=True,
     ),
-    _Desk(FundingRun, "state", _RUN_STATES, _RUN_ROLES, _of_run, is_money=True),
+    _Desk(FundingRun, "state", _RUN_STATES, _RUN_ROLES, _of_run, by_value=True),
     _Desk(
-        BankFileTaken, "state", ("waiting",), frozenset({ACCOUNTING}), _of_bank_file, is_money=True
+        BankFileTaken,
+        "state",
+        ("waiting",),
+        frozenset({ACCOUNTING}),
+        _of_bank_file,
+        by_value=True,
     ),
     _Desk(
         OverdueFile,
@@ -786,7 +816,7 @@ _DESKS: tuple[_Desk, ...] = (
         (OverdueState.OPEN,),
         frozenset({PROJECTS}),
         _of_overdue,
-        is_money=True,
+        by_value=True,
     ),
     _Desk(Ticket, "state", (TicketState.OPEN,), frozenset({ACCOUNTANT}), _of_ticket),
 )

@@ -26,6 +26,7 @@ _PAGES = {
     "proposal": ("/console/proposals/{}",),
     "extension_request": ("/console/extensions/{}", "/console/extensions"),
     "run": ("/console/runs/{}", "/console/runs"),
+    "funding": ("/console/runs",),
     "bank_file": ("/console/runs/bank_files/{}",),
     "bank_line": ("/console/runs/payments/{}",),
     "deduction": ("/console/reductions/{}",),
@@ -34,6 +35,7 @@ _PAGES = {
     "project": ("/console/projects/{}", "/console/projects"),
     "ticket": ("/console/tickets/{}", "/console/trace"),
     "site": ("/console/homes/{}",),
+    "gateway": ("/console/gateways/{}",),
 }
 """Kind of record -> its page, and the list to look in where it has none of its own."""
 

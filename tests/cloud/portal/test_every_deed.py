@@ -37,7 +37,7 @@ OPERATIONS = """
 /ops/cases/{case_id}/returned | /console/cases/{case_id}/returned
 /ops/cases/{case_id}/site_visit | /console/cases/{case_id}/visit
 /ops/cases/{case_id}/work_orders | /console/cases/{case_id}/work_orders
-/ops/clone_suspicions/{gateway_id}/settle | - gateways are let in, renewed and ended at the terminal, where a token or a key is put into a file
+/ops/clone_suspicions/{gateway_id}/settle | /console/gateways/{gateway_id}/settle
 /ops/compliance_offsets/{proposal_id}/agree | /console/proposals/{proposal_id}/agree
 /ops/compliance_offsets/{proposal_id}/reject | /console/proposals/{proposal_id}/reject
 /ops/coordinators/{coordinator_id}/presence | /console/coordinators/{coordinator_id}/presence

@@ -10,7 +10,7 @@ from reporting_world import House, at, empty_house, story
 from cloud.adapters import chart
 from cloud.adapters.chart import CHART, charted
 from cloud.adapters.memory import MemoryRecords
-from cloud.adapters.tables import MoneyRow
+from cloud.adapters.tables import OperationsRow
 from cloud.detection.models import HoldState, SweepHold
 from cloud.funding.extension import ExtensionRequest, RequestState
 from cloud.funding.models import BankFileTaken, FundingRun, RunState
@@ -59,6 +59,7 @@ from cloud.service.models import (
 )
 from cloud.service.offer import AssignmentState
 from cloud.service.policy import EMERGENCY_ACK_MINUTES
+from cloud.telemetry.watching import GatewayPresence
 from tests.cloud.adapters.record_examples import example
 
 NOW = datetime(2026, 6, 8, 15, 0, tzinfo=UTC)
@@ -151,6 +152,9 @@ WAITING = [
     ("sweep_hold", "spc", made(SweepHold, state=HoldState.HELD, held_at=CAME)),
     ("correct_contact", "spc relationship_manager",
      made(ServiceContact, id="P-A", task="correct_contact", bounced_at=CAME)),
+    ("look_at_clone", "ams",
+     made(GatewayPresence, id="gw-9", suspicion="open", rule="DV-07", says="two starts at once",
+          suspected_at=CAME)),
     ("decide_invoice", "spc", INVOICE),
     ("decide_dispute", "spc",
      made(Dispute, id="DSP-1", state=DisputeState.OPEN, level="spc", steps=(), opened_at=CAME)),
@@ -519,7 +523,7 @@ def test_what_is_over_is_not_read():
 
 READS = {
     "spc": 2,
-    "ams": 1,
+    "ams": 2,
     "relationship_manager": 3,
     "projects": 2,
     "accounting": 8,
@@ -528,7 +532,7 @@ READS = {
     "admin": 1,
     "auditor": 0,
 }
-"""Role -> how often records are asked for: service's piles together, money's state by state."""
+"""Role -> how often records are asked for: service's piles together, the others by value."""
 MOST_READS = 15
 """What a queue may cost whoever looks, on top of the session."""
 
@@ -557,7 +561,7 @@ def piles_of_service():
         (charted(desk.kind), desk.by, str(value))
         for desk in _DESKS
         for value in desk.values
-        if not desk.is_money
+        if not desk.by_value
     }
 
 
@@ -579,9 +583,9 @@ def test_a_record_with_any_task_waits_and_lies_on_a_pile(task):
     assert {str(one) for one in task} <= known
 
 
-def test_money_is_asked_for_where_its_table_has_no_index_of_what_waits():
-    kinds = {charted(desk.kind): desk.is_money for desk in _DESKS}
-    assert kinds == {name: CHART[name][0] is MoneyRow for name in kinds}
+def test_what_stands_in_a_table_without_an_index_of_what_waits_is_asked_for_by_value():
+    kinds = {charted(desk.kind): desk.by_value for desk in _DESKS}
+    assert kinds == {name: CHART[name][0] is not OperationsRow for name in kinds}
 
 
 def test_the_orders_behind_invoices_are_loaded_at_once():
