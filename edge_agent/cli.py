@@ -126,6 +126,13 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=act)
         return sub
 
+    _add_running(command)
+    _add_looking(command)
+    _add_installing(command)
+    return parser
+
+
+def _add_running(command: Callable[..., _Parser]) -> None:
     command(
         "run",
         _run,
@@ -137,6 +144,9 @@ def _parser() -> argparse.ArgumentParser:
     command("check", _check, "check a settings file", "CONFIG")
     command("status", _status, "say what the agent last knew of its devices", "CONFIG")
     _add_queue(command("queue", _queue, "say what waits in the queue", "CONFIG"))
+
+
+def _add_looking(command: Callable[..., _Parser]) -> None:
     for name, act, says in (
         ("scan", _scan, "find the models of a device"),
         ("read", _read, "read all models of a device once"),
@@ -153,6 +163,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--port", type=int, default=0, help="port (default: any free one)")
     sub.add_argument("--fault", default="none", help="what it does wrong; see below")
     sub.last_words = _faults_explained
+
+
+def _add_installing(command: Callable[..., _Parser]) -> None:
     sub = command(
         "commission",
         _commission,
@@ -163,21 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--json", action="store_true", help="print JSON")
     sub.add_argument("-o", "--output", help="file for a page to print or to send (HTML)")
-    sub = command(
-        "provision",
-        _provision,
-        "get the gateway's own certificate with a claim and a one-time token",
-        "CONFIG",
-        more="The key is made here, by openssl, and never leaves this machine. The claim and the\n"
-        "token's file are removed once the certificate was used. Broken off at any moment, the\n"
-        "same command goes on; after half an hour operations makes another token.\n"
-        "exit codes: 0 it has its certificate, 1 no, 2 wrong use, 3 the broker is unreachable",
-    )
-    sub.add_argument("--claim", required=True, help="file of the claim certificate (PEM)")
-    sub.add_argument("--claim-key", required=True, help="file of its key (PEM)")
-    which = sub.add_mutually_exclusive_group(required=True)
-    which.add_argument("--token", help="the one-time token; others on this machine can see it")
-    which.add_argument("--token-file", help="file that holds the token alone")
+    _add_provision(command)
     sub = command(
         "support-bundle",
         _support_bundle,
@@ -195,7 +194,24 @@ def _parser() -> argparse.ArgumentParser:
         more="examples:\n  sunreeve-edge profiles\n  sunreeve-edge profiles /etc/sunreeve/own.toml",
     )
     sub.add_argument("FILE", nargs="?", help="name of a profile, or a TOML file")
-    return parser
+
+
+def _add_provision(command: Callable[..., _Parser]) -> None:
+    sub = command(
+        "provision",
+        _provision,
+        "get the gateway's own certificate with a claim and a one-time token",
+        "CONFIG",
+        more="The key is made here, by openssl, and never leaves this machine. The claim and the\n"
+        "token's file are removed once the certificate was used. Broken off at any moment, the\n"
+        "same command goes on; after half an hour operations makes another token.\n"
+        "exit codes: 0 it has its certificate, 1 no, 2 wrong use, 3 the broker is unreachable",
+    )
+    sub.add_argument("--claim", required=True, help="file of the claim certificate (PEM)")
+    sub.add_argument("--claim-key", required=True, help="file of its key (PEM)")
+    which = sub.add_mutually_exclusive_group(required=True)
+    which.add_argument("--token", help="the one-time token; others on this machine can see it")
+    which.add_argument("--token-file", help="file that holds the token alone")
 
 
 def _add_queue(sub: argparse.ArgumentParser) -> None:

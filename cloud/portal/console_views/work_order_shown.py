@@ -165,33 +165,57 @@ def order_page(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
     Raises:
         Absent: there is none of that number.
     """
-    order, records = order_of(ask), ask.records
-    site = records.load(Site, order.site_id)
-    case = records.load(Case, order.case_id)
-    spc = records.load(Coordinator, order.spc_id)
-    names = _names(ask, order)
-    log = ask.log(order.id, of="work_order")
-    reports = [one.record for one in records.find(Report, by="work_order_id", value=order.id)]
+    order = order_of(ask)
+    site = ask.records.load(Site, order.site_id)
+    reports = [one.record for one in ask.records.find(Report, by="work_order_id", value=order.id)]
     reports.sort(key=lambda one: one.version)
     latest = reports[-1] if reports else None
-    files = [one.record for one in records.find(Upload, by="work_order_id", value=order.id)]
-    files.sort(key=lambda one: (one.requested_at, one.name, one.id))
-    mails = [one.record for one in records.find(Mail, by="thread", value=order.id)]
     forms = forms_open(ask, order, latest)
-    zone = order.time_zone
-    shows: dict[str, Any] = {
+    shows = {
+        **_about(ask, order, site.record if site else None),
+        **_clocks(ask, order),
+        **_told(ask, order, reports),
+        **_deeds(ask, order, site.record if site else None, forms),
+        **_money(ask, order),
+        "forms": forms,
+        "typed": typed,
+        "form": form,
+    }
+    return Page(
+        "console/work_order.html",
+        f"Work order {order.id}",
+        shows,
+        status=422 if typed else 200,
+    )
+
+
+def _about(ask: Ask, order: WorkOrder, site: Site | None) -> dict[str, Any]:
+    """Give what the order is about: the home, the case, who coordinates it and who had it."""
+    case = ask.records.load(Case, order.case_id)
+    spc = ask.records.load(Coordinator, order.spc_id)
+    names = _names(ask, order)
+    return {
         "order": order,
-        "mark": order_shown(records, order.id).mark(ask.at),
-        "site": site.record if site else None,
+        "mark": order_shown(ask.records, order.id).mark(ask.at),
+        "site": site,
         "home": way_to(ask, "site", order.site_id),
         "case": case.record if case else None,
         "family": family_words(case.record.family) if case else "",
         "coordinator": spc.record if spc else None,
         "names": names,
         "partner_way": {name: way_to(ask, "partner", name) for name in names},
+        "places": places_of(order, names),
+        "weights": ROUTING_WEIGHTS.on(order.policy_day),
+        "routed": REASONS[order.routed_by],
         "state_words": STATES,
         "task_words": TASKS.get(order.task, "") if order.task else "",
         "task_forms": TASK_FORMS.get(order.task, ()) if order.task else (),
+    }
+
+
+def _clocks(ask: Ask, order: WorkOrder) -> dict[str, Any]:
+    """Give what is due by when, and what stopped the clocks."""
+    return {
         "is_late": is_late(order, at=ask.at),
         "due": partner_desk.next_due(order, at=ask.at),
         "clocks": clock_stories(order, at=ask.at),
@@ -203,9 +227,17 @@ def order_page(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
             for number, one in enumerate(order.pauses, 1)
             if one.decided_at is None and is_a_partners(one)
         ],
-        "places": places_of(order, names),
-        "weights": ROUTING_WEIGHTS.on(order.policy_day),
-        "routed": REASONS[order.routed_by],
+    }
+
+
+def _told(ask: Ask, order: WorkOrder, reports: list[Report]) -> dict[str, Any]:
+    """Give what was reported, sent and written about the order."""
+    latest = reports[-1] if reports else None
+    log = ask.log(order.id, of="work_order")
+    files = [one.record for one in ask.records.find(Upload, by="work_order_id", value=order.id)]
+    files.sort(key=lambda one: (one.requested_at, one.name, one.id))
+    mails = [one.record for one in ask.records.find(Mail, by="thread", value=order.id)]
+    return {
         "questions": questions_in(log, order.open_questions),
         "reports": reports,
         "report": latest,
@@ -213,9 +245,14 @@ def order_page(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
         "files": files,
         "mails": sorted(mails, key=lambda one: one.at),
         "log": log,
-        "forms": forms,
-        "typed": typed,
-        "form": form,
+    }
+
+
+def _deeds(
+    ask: Ask, order: WorkOrder, site: Site | None, forms: Mapping[str, bool]
+) -> dict[str, Any]:
+    """Give what the forms offer to choose from."""
+    return {
         "outcomes": OUTCOMES,
         "causes": [(one.value, words(one)) for one in Cause],
         "reasons": [
@@ -223,18 +260,11 @@ def order_page(ask: Ask, typed: AsTyped | None = None, form: str = "") -> Page:
             for one in PAUSE_REASONS.on(order.policy_day)
             if one != AWAITING_OWNER
         ],
-        "candidates": _candidates(ask, order, site.record if site else None),
-        "here_now": f"{ask.at.astimezone(ZoneInfo(zone)):%Y-%m-%dT%H:%M}",
+        "candidates": _candidates(ask, order, site),
+        "here_now": f"{ask.at.astimezone(ZoneInfo(order.time_zone)):%Y-%m-%dT%H:%M}",
         "ahead": _hours_ahead(order),
         "own_cost": _own_cost(ask, order) if forms["internal"] else None,
-        **_money(ask, order),
     }
-    return Page(
-        "console/work_order.html",
-        f"Work order {order.id}",
-        shows,
-        status=422 if typed else 200,
-    )
 
 
 def order_of(ask: Ask) -> WorkOrder:

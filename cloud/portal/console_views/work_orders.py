@@ -1,6 +1,6 @@
 """Work orders: who has them, how they stand, and what the coordinators decide about them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -78,15 +78,9 @@ def all_orders(ask: Ask) -> Answer:
     number = said.upper()
     if number.startswith("WO-") and ask.records.load(WorkOrder, number) is not None:
         return Go(f"{PATH}/{number}")
-    partners = all_partners(ask.records)
-    names = {one.id: one.name for one in partners}
-    is_too_wide = False
-    if said:
-        orders, is_too_wide = _searched(ask, said)
-    elif partner in names:
-        orders = partner_desk.orders_of(ask.records, partner)
-    else:
-        orders = orders_at_work(ask.records)
+    names = {one.id: one.name for one in all_partners(ask.records)}
+    partner = partner if partner in names else ""
+    orders, is_too_wide = _asked_for(ask, said, partner)
     shelves = {one.id: shelves_of(one, at=ask.at) for one in orders}
     if chosen not in SHELVES:
         chosen = ""
@@ -96,9 +90,7 @@ def all_orders(ask: Ask) -> Answer:
         if chosen in shelves[one.id] or (not chosen and (one.is_open or said))
     ]
     start = _start(ask.query.get("from", ""), len(found))
-    page = found[start : start + MOST]
-    sites = ask.records.load_all(Site, sorted({one.site_id for one in page})) if page else {}
-    kept = {"show": chosen, "partner": partner if partner in names else "", "q": said}
+    kept = {"show": chosen, "partner": partner, "q": said}
 
     def to_of(**differs: object) -> str:
         return linked(PATH, **{**kept, **differs})
@@ -112,22 +104,11 @@ def all_orders(ask: Ask) -> Answer:
         "console/work_orders.html",
         "Work orders",
         {
-            "rows": [
-                Row(
-                    one,
-                    sites[one.site_id].record.address if one.site_id in sites else one.site_id,
-                    names.get(one.partner_id or "", one.partner_id or ""),
-                    partner_desk.next_due(one, at=ask.at),
-                    shelves[one.id],
-                )
-                for one in page
-            ],
+            "rows": _rows(ask, found[start : start + MOST], shelves, names),
             "shelves": [(shelf, words, count(shelf)) for shelf, words in SHELVES.items()],
             "chosen": chosen,
-            "partners": sorted(
-                [(one.id, one.name) for one in partners], key=lambda one: one[1].casefold()
-            ),
-            "partner": kept["partner"],
+            "partners": sorted(names.items(), key=lambda one: one[1].casefold()),
+            "partner": partner,
             "said": said,
             "is_too_wide": is_too_wide,
             "late": sum(is_late(one, at=ask.at) for one in orders),
@@ -139,6 +120,34 @@ def all_orders(ask: Ask) -> Answer:
             "later": to_of(**{"from": start + MOST}) if start + MOST < len(found) else "",
         },
     )
+
+
+def _asked_for(ask: Ask, said: str, partner: str) -> tuple[Sequence[WorkOrder], bool]:
+    """Give the orders of a search, of a partner, or at work; and if a search meant too many."""
+    if said:
+        return _searched(ask, said)
+    if partner:
+        return partner_desk.orders_of(ask.records, partner), False
+    return orders_at_work(ask.records), False
+
+
+def _rows(
+    ask: Ask,
+    page: Sequence[WorkOrder],
+    shelves: Mapping[str, frozenset[Shelf]],
+    names: Mapping[str, str],
+) -> list[Row]:
+    sites = ask.records.load_all(Site, sorted({one.site_id for one in page})) if page else {}
+    return [
+        Row(
+            one,
+            sites[one.site_id].record.address if one.site_id in sites else one.site_id,
+            names.get(one.partner_id or "", one.partner_id or ""),
+            partner_desk.next_due(one, at=ask.at),
+            shelves[one.id],
+        )
+        for one in page
+    ]
 
 
 def _searched(ask: Ask, said: str) -> tuple[Sequence[WorkOrder], bool]:
